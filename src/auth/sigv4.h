@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sigv4.h - verification of AWS Signature Version 4: in the Authorization header, in the query string, and over
+ * aws-chunked bodies. Pure functions: the caller supplies the secret. Sources: "AWS Signature Version 4 for API
+ * requests" (IAM User Guide), "Signature calculations for the Authorization header: transferring payload in multiple
+ * chunks", "... including trailing headers" (Amazon S3 API Reference). */
+#pragma once
+#include "base/str.h"
+#include "http/http.h"
+
+#define SIGV4_SKEW_MS (15 * 60 * 1000)
+#define SIGV4_PRESIGN_SECONDS_MAX 604800
+
+enum sigv4_fault {
+	SIGV4_OK,
+	SIGV4_MISSING, /* nothing that looks like a signature: anonymous */
+	SIGV4_MALFORMED, /* IncompleteSignature / AuthorizationHeaderMalformed / AuthorizationQueryParametersError */
+	SIGV4_BAD_SCOPE, /* wrong region, service, date or terminator in the credential */
+	SIGV4_EXPIRED, /* presigned URL past its expiry, or "Signature expired" */
+	SIGV4_NOT_YET, /* signed in the future beyond the skew */
+	SIGV4_SKEWED, /* RequestTimeTooSkewed */
+	SIGV4_UNSIGNED_HEADER, /* a header that must be signed is not */
+	SIGV4_MISMATCH, /* SignatureDoesNotMatch */
+	SIGV4_BAD_DIGEST, /* body does not match x-amz-content-sha256 */
+};
+enum sigv4_payload { SIGV4_PAYLOAD_HASH, SIGV4_PAYLOAD_UNSIGNED, SIGV4_PAYLOAD_CHUNKED, SIGV4_PAYLOAD_CHUNKED_TRAILER, SIGV4_PAYLOAD_UNSIGNED_TRAILER };
+
+struct sigv4 { /* what the request claims; filled by sigv4_read, views into the request's memory */
+	bool presigned;
+	struct str key_id, date /* YYYYMMDD */, region, service;
+	struct str token; /* X-Amz-Security-Token; absent */
+	struct str signed_headers, signature;
+	struct str amz_date; /* 20260102T030405Z */
+	int64_t signed_ms; /* parsed amz_date (or Date header) */
+	int64_t expires_s; /* presigned */
+	enum sigv4_payload payload;
+	struct str payload_hash; /* as it enters the canonical request */
+	struct str string_to_sign, canonical_request; /* for SignatureDoesNotMatch's details; set by sigv4_check */
+	struct str fault_detail; /* a sentence for the client; set when the result is not OK */
+	uint8_t signing_key[32]; /* set by sigv4_check; wiped by sigv4_wipe */
+};
+/* sigv4_read finds and parses the signature without any secret. is_s3: S3's rules (path not normalized or encoded
+ * twice, x-amz-content-sha256 required). */
+enum sigv4_fault sigv4_read(struct http_request *r, bool is_s3, struct sigv4 *ret);
+/* sigv4_check verifies date, scope and signature with the secret. body: the complete body for SIGV4_PAYLOAD_HASH where
+ * is_s3 is false or the header x-amz-content-sha256 is absent (its hash enters the canonical request); for streamed
+ * bodies pass absent: then the claimed hash is used and the caller compares it with sigv4's payload_hash at the end.
+ * expect_service: the service names accepted in the scope; NULL-terminated. */
+enum sigv4_fault sigv4_check(struct http_request *r, struct sigv4 *s, bool is_s3, struct str secret, struct str expect_region,
+			     const char *const *expect_service, struct str body, int64_t now_ms);
+void sigv4_wipe(struct sigv4 *s);
+
+/* --- aws-chunked bodies: decode piece by piece, flat memory --- */
+struct chunked;
+/* kind is one of the CHUNKED, CHUNKED_TRAILER, UNSIGNED_TRAILER payloads. sink receives decoded bytes; negative stops. */
+struct chunked *chunked_new(const struct sigv4 *s, int (*sink)(void *arg, struct str piece), void *arg);
+/* chunked_feed: 0; -EBADMSG malformed; -EACCES a chunk's signature is wrong; or what sink returned. A chunk's bytes reach
+ * sink before its signature is known: nothing may be made visible before chunked_end succeeded. */
+int chunked_feed(struct chunked *c, struct str piece);
+/* chunked_end: 0 when the last chunk and signed trailers were complete and right. Trailers: names lower case. */
+int chunked_end(struct chunked *c, const struct http_header **ret_trailers, size_t *ret_n);
+struct chunked *chunked_free(struct chunked *c);
+
+/* --- signing, for our own clients (cloudkeep deploy, prove) and for tests --- */
+/* sigv4_sign computes the Authorization header value for a request whose headers are given (host and x-amz-date among
+ * them). path is the raw path as it will be sent. */
+struct str sigv4_sign(struct arena *a, struct str key_id, struct str secret, struct str region, struct str service, struct str method,
+		      struct str path, struct str query, const struct http_header *headers, size_t n_headers, struct str payload_hash, struct str amz_date);

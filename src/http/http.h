@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* http.h - the HTTP/1.1 front: listeners, TLS 1.3, limits, timeouts. It knows nothing of AWS.
+ *
+ * One event loop a core, each a thread with its own listening socket. One port takes TLS and plain HTTP, told apart by
+ * the first byte. Everything ambiguous is refused and the connection closed (RFC 9112; request smuggling): conflicting
+ * or malformed lengths, obs-fold, bare CR or LF, control characters, missing or repeated Host.
+ *
+ * Threads: a request belongs to its loop. http_reply and http_post may be called from any thread; all other calls only
+ * on the loop's own thread (inside callbacks or posted functions). */
+#pragma once
+#include "base/arena.h"
+#include "base/str.h"
+#include <sys/socket.h>
+
+#define HTTP_HEADER_BYTES_MAX 65536
+#define HTTP_HEADERS_MAX 200
+#define HTTP_TARGET_BYTES_MAX 16384
+#define HTTP_HEADER_TIMEOUT_MS 10000 /* from first byte to end of headers */
+#define HTTP_IDLE_TIMEOUT_MS 75000 /* between requests */
+#define HTTP_STALL_TIMEOUT_MS 20000 /* no progress while a body is read or an answer is written */
+#define HTTP_CONNECTIONS_MAX 20000
+#define HTTP_BODY_MEMORY_MAX (16u << 20) /* most a handler may ask to have collected in memory */
+
+struct http_server;
+struct http_loop;
+struct http_header {
+	struct str name, value; /* name as sent; value trimmed */
+};
+enum http_body_mode {
+	HTTP_BODY_REFUSE, /* headers callback has replied, or will; the body is not wanted (connection closes if one comes) */
+	HTTP_BODY_MEMORY, /* collect into req->body up to body_max */
+	HTTP_BODY_STREAM, /* call body() with each piece */
+};
+struct http_request {
+	struct str method, target; /* as sent */
+	struct str path, query; /* raw, undecoded; query without '?', absent when there is none */
+	struct http_header *headers;
+	size_t n_headers;
+	struct http_header *trailers; /* set when the body is complete */
+	size_t n_trailers;
+	struct str host; /* the one Host header */
+	bool has_body, chunked;
+	uint64_t content_length; /* 0 when chunked */
+	struct str body; /* HTTP_BODY_MEMORY: complete in done() */
+	bool tls;
+	struct sockaddr_storage peer;
+	struct arena arena; /* for whoever handles the request; freed after the answer was sent */
+	void *user; /* the handler's */
+	/* set by the headers callback: */
+	enum http_body_mode body_mode;
+	uint64_t body_max; /* bytes; above it 413 and close */
+	struct http_loop *loop;
+	void *conn; /* private */
+};
+struct str http_header(const struct http_request *r, const char *name); /* first value, case-insensitive; absent */
+size_t http_header_count(const struct http_request *r, const char *name);
+
+struct http_handler {
+	void *arg;
+	/* Head complete: choose body_mode (default HTTP_BODY_MEMORY with body_max 1 MiB). May reply at once. */
+	void (*headers)(void *arg, struct http_request *r);
+	/* A piece of a streamed body. Negative: stop reading, the handler has replied or replies now. Return 1 to pause
+	 * reading until http_resume. */
+	int (*body)(void *arg, struct http_request *r, struct str piece);
+	/* Request complete. Reply now or later, exactly once. */
+	void (*done)(void *arg, struct http_request *r);
+	/* The client went away, or the stall timeout hit, before the reply was complete. Called at most once, on the loop.
+	 * After it the request may still be replied to (the reply is dropped); it is freed by that reply. Without reply
+	 * pending (handler already replied) it is only told. */
+	void (*gone)(void *arg, struct http_request *r);
+};
+struct http_source { /* a streamed answer body */
+	void *arg;
+	ssize_t (*read)(void *arg, char *buf, size_t n); /* > 0 bytes, 0 end (early end closes the connection), negative errno */
+	void (*close)(void *arg); /* always called once */
+};
+struct http_reply {
+	int status;
+	const struct http_header *headers; /* Content-Length, Connection, Date are written by the front */
+	size_t n_headers;
+	struct str body; /* borrowed: lives in r->arena or static */
+	const struct http_source *source; /* instead of body; copied */
+	uint64_t source_bytes; /* its length */
+	bool head; /* answer to HEAD: lengths are sent, no body */
+	bool close; /* close the connection after it */
+};
+/* http_reply sends the answer, from any thread, once per request. After it r may be freed at any time. */
+void http_reply(struct http_request *r, const struct http_reply *reply);
+void http_resume(struct http_request *r); /* any thread: read on after body() returned 1 */
+/* http_post runs fn(arg) on the loop's thread soon. Any thread. */
+void http_post(struct http_loop *l, void (*fn)(void *arg), void *arg);
+/* http_timer calls fn(arg) once on the loop's thread after delay; returns a handle for http_timer_cancel. Loop only. */
+void *http_timer(struct http_loop *l, int64_t delay_ms, void (*fn)(void *arg), void *arg);
+void http_timer_cancel(struct http_loop *l, void *timer);
+
+struct http_opts {
+	const char *listen; /* "127.0.0.1:4566", "[::1]:4566"; port 0 picks one */
+	int loops; /* 0: one a core */
+	const char *cert_pem, *key_pem; /* PEM text; NULL: plain only */
+	bool tls_only; /* refuse plain HTTP */
+	const struct http_handler *handler;
+	/* tests shorten these; 0 means the default above */
+	int header_timeout_ms, idle_timeout_ms, stall_timeout_ms, connections_max;
+};
+int http_start(const struct http_opts *o, struct http_server **ret); /* -EADDRINUSE, -EACCES, -EINVAL (address, certificate) */
+int http_port(const struct http_server *s);
+/* http_stop: stops accepting, lets requests in flight finish for grace_ms, closes the rest, joins the threads. */
+void http_stop(struct http_server *s, int grace_ms);
+
+/* --- certificates (src/http/ca.c) --- */
+/* ca_make creates a certificate authority (P-256, 10 years). Strings are malloc'd PEM. */
+int ca_make(char **ret_cert_pem, char **ret_key_pem);
+/* ca_issue signs a server certificate for names (DNS names, wildcards, IP addresses). */
+int ca_issue(const char *ca_cert_pem, const char *ca_key_pem, const char *const *names, char **ret_cert_pem, char **ret_key_pem);
