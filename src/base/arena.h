@@ -31,9 +31,10 @@ void *xzalloc(size_t n);
 void *xrealloc(void *p, size_t n);
 char *xstrdup(const char *s);
 
-/* vec_push: appends to a growing (pointer, count, capacity) triple whose memory is in the arena. */
-#define vec_push(a, v, n, cap) \
-	(*((n) == (cap) ? (void)((v) = arena_grow((a), (v), (n) * sizeof *(v), ((cap) ? (cap) * 2 : 8) * sizeof *(v)), \
-				 (cap) = (cap) ? (cap) * 2 : 8) \
-			: (void)0, \
+/* vec_push: appends to a growing (pointer, count, capacity) triple whose memory is in the arena, and is the new element:
+ * vec_push(a, list, n, cap) = x. Not zeroed. The arguments are evaluated more than once; x must not change n. */
+#define vec_push(a, v, n, cap)                                                                                    \
+	(*((n) == (cap) ? (void)((cap) = (cap) ? (cap) * 2 : 8,                                                   \
+				 (v) = arena_grow((a), (v), (n) * sizeof *(v), arena_mul((cap), sizeof *(v))))    \
+			: (void)0,                                                                                \
 	   &(v)[(n)++]))

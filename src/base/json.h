@@ -44,7 +44,9 @@ bool json_equal(const struct json *a, const struct json *b); /* object members i
 int json_to_i64(const struct json *j, int64_t *ret); /* number or numeric string; -EINVAL */
 bool json_to_bool(const struct json *j, bool dflt); /* bool or "true"/"false" */
 
-/* Building; everything is in the arena, strings are borrowed. */
+/* Building; everything is in the arena, strings are borrowed. Values are copied (shallow) into their container: finish a
+ * child before adding it, or go on with the pointer json_set and json_push return, which is good until the next one is
+ * added to the same container. */
 struct json *json_new(struct arena *a, enum json_type t);
 struct json *json_new_str(struct arena *a, struct str s);
 struct json *json_new_int(struct arena *a, int64_t v);

@@ -108,6 +108,7 @@ struct str str_replace(struct arena *a, struct str s, struct str from, struct st
 const char *str_z(struct arena *a, struct str s); /* NUL-terminated copy */
 
 bool utf8_valid(struct str s);
+size_t utf8_len(const char *p, size_t n); /* bytes of the valid UTF-8 sequence that p begins with; 0: none */
 
 /* str_list_has says whether the list holds s. */
 bool str_list_has(const struct str_list *l, struct str s);

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* util.c - encodings and the log.
+ *
+ * Decoders take bytes from outside and are strict: one text for one value. Results are NUL-terminated behind their
+ * bytes and live in the arena. */
+#include "base/util.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+
+#define LOG_LINE_MAX 4096
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+struct str hex_encode(struct arena *a, const void *p, size_t n)
+{
+	static const char digits[] = "0123456789abcdef";
+	const uint8_t *b = p;
+	char *out = arena_alloc(a, arena_mul(n, 2) + 1);
+
+	for (size_t i = 0; i < n; i++) {
+		out[2 * i] = digits[b[i] >> 4];
+		out[2 * i + 1] = digits[b[i] & 15];
+	}
+	out[2 * n] = 0;
+	return str_of(out, 2 * n);
+}
+
+int hex_decode(struct arena *a, struct str s, struct str *ret)
+{
+	char *out;
+
+	if (s.n % 2)
+		return -EINVAL;
+	out = arena_alloc(a, s.n / 2 + 1);
+	for (size_t i = 0; i < s.n / 2; i++) {
+		int high = hex_value(s.p[2 * i]), low = hex_value(s.p[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return -EINVAL;
+		out[i] = (char)(high << 4 | low);
+	}
+	out[s.n / 2] = 0;
+	*ret = str_of(out, s.n / 2);
+	return 0;
+}
+
+static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+struct str base64_encode(struct arena *a, struct str s)
+{
+	size_t n = arena_mul(s.n / 3 + (s.n % 3 != 0), 4), i = 0;
+	char *out = arena_alloc(a, n + 1), *w = out;
+	const uint8_t *b = (const uint8_t *)s.p;
+
+	for (; s.n - i >= 3; i += 3) {
+		uint32_t v = (uint32_t)b[i] << 16 | (uint32_t)b[i + 1] << 8 | b[i + 2];
+
+		*w++ = base64_digits[v >> 18];
+		*w++ = base64_digits[v >> 12 & 63];
+		*w++ = base64_digits[v >> 6 & 63];
+		*w++ = base64_digits[v & 63];
+	}
+	if (i < s.n) {
+		bool two = s.n - i == 2;
+		uint32_t v = (uint32_t)b[i] << 16 | (two ? (uint32_t)b[i + 1] << 8 : 0);
+
+		*w++ = base64_digits[v >> 18];
+		*w++ = base64_digits[v >> 12 & 63];
+		*w++ = two ? base64_digits[v >> 6 & 63] : '=';
+		*w++ = '=';
+	}
+	*w = 0;
+	return str_of(out, n);
+}
+
+static int base64_value(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+int base64_decode(struct arena *a, struct str s, struct str *ret)
+{
+	size_t pad = 0, digits;
+	uint32_t v = 0;
+	char *out, *w;
+
+	if (s.n % 4)
+		return -EINVAL;
+	if (s.n)
+		pad = (s.p[s.n - 1] == '=') + (s.p[s.n - 1] == '=' && s.p[s.n - 2] == '=');
+	digits = s.n - pad;
+	w = out = arena_alloc(a, s.n / 4 * 3 + 1);
+	for (size_t i = 0; i < digits; i++) {
+		int d = base64_value(s.p[i]);
+
+		if (d < 0)
+			return -EINVAL;
+		v = v << 6 | (uint32_t)d;
+		if (i % 4 == 3) {
+			*w++ = (char)(v >> 16);
+			*w++ = (char)(v >> 8);
+			*w++ = (char)v;
+			v = 0;
+		}
+	}
+	if ((pad == 1 && v & 3) || (pad == 2 && v & 15))
+		return -EINVAL; /* bits that belong to no byte */
+	if (pad == 1)
+		*w++ = (char)(v >> 10);
+	if (pad == 1)
+		*w++ = (char)(v >> 2);
+	if (pad == 2)
+		*w++ = (char)(v >> 4);
+	*w = 0;
+	*ret = str_of(out, (size_t)(w - out));
+	return 0;
+}
+
+static bool is_unreserved(char c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '~';
+}
+
+struct str uri_encode(struct arena *a, struct str s, bool keep_slash)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	char *out, *w;
+	size_t n = s.n;
+
+	for (size_t i = 0; i < s.n; i++)
+		if (!is_unreserved(s.p[i]) && !(keep_slash && s.p[i] == '/'))
+			n += 2;
+	w = out = arena_alloc(a, n + 1);
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if (is_unreserved(s.p[i]) || (keep_slash && c == '/')) {
+			*w++ = (char)c;
+			continue;
+		}
+		*w++ = '%';
+		*w++ = digits[c >> 4];
+		*w++ = digits[c & 15];
+	}
+	*w = 0;
+	return str_of(out, n);
+}
+
+int uri_decode(struct arena *a, struct str s, bool plus_is_space, struct str *ret)
+{
+	char *out = arena_alloc(a, s.n + 1), *w = out;
+
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+
+		if (c == '%') {
+			int high = s.n - i > 2 ? hex_value(s.p[i + 1]) : -1, low = s.n - i > 2 ? hex_value(s.p[i + 2]) : -1;
+
+			if (high < 0 || low < 0)
+				return -EINVAL;
+			c = (char)(high << 4 | low);
+			i += 2;
+		} else if (c == '+' && plus_is_space) {
+			c = ' ';
+		}
+		*w++ = c;
+	}
+	*w = 0;
+	*ret = str_of(out, (size_t)(w - out));
+	return 0;
+}
+
+void xml_escape(struct buf *b, struct str s, bool attribute)
+{
+	size_t from = 0;
+
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		struct str known = STR_NONE;
+
+		if (c > '>' || (c > '<' && c < '>'))
+			continue;
+		if (c == '&')
+			known = S("&amp;");
+		else if (c == '<')
+			known = S("&lt;");
+		else if (c == '>')
+			known = S("&gt;");
+		else if (c == '"' && attribute)
+			known = S("&quot;");
+		else if (c >= 0x20 || ((c == '\t' || c == '\n') && !attribute))
+			continue;
+		buf_put(b, s.p + from, i - from);
+		if (known.p)
+			buf_str(b, known);
+		else
+			buf_printf(b, "&#x%x;", c); /* a reader would turn CR, and blanks in attributes, into something else */
+		from = i + 1;
+	}
+	if (s.n)
+		buf_put(b, s.p + from, s.n - from);
+}
+
+/* --- log --- */
+
+static _Atomic int log_max = LOG_INFO;
+
+void log_set_level(enum log_level l)
+{
+	atomic_store(&log_max, (int)l);
+}
+
+void log_line(enum log_level l, const char *fmt, ...)
+{
+	static const char *const names[] = { "error", "warn", "info", "debug" };
+	char line[LOG_LINE_MAX], *text;
+	struct arena arena = { 0 };
+	size_t head, n;
+	va_list ap;
+	int r;
+
+	if ((int)l > atomic_load_explicit(&log_max, memory_order_relaxed))
+		return;
+	head = (size_t)snprintf(line, sizeof line, "%s %-5s ", time_iso_ms(&arena, clock_now_ms()).p, names[l]);
+	arena_done(&arena);
+	text = line + head;
+	va_start(ap, fmt);
+	r = vsnprintf(text, sizeof line - head, fmt, ap);
+	va_end(ap);
+	if (r < 0)
+		return;
+	n = (size_t)r < sizeof line - head ? (size_t)r : sizeof line - head - 1;
+	for (size_t i = 0; i < n; i++) /* a client's text must not begin a line of its own */
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			text[i] = '?';
+	text[n] = '\n';
+	if (write(STDERR_FILENO, line, head + n + 1) < 0)
+		return; /* nobody is left to tell */
+}
