@@ -43,8 +43,20 @@ struct opt_time { /* milliseconds since 1970-01-01T00:00:00Z */
 	bool has;
 	int64_t ms;
 };
-struct int_list {
-	int64_t *v;
+struct opt_int_list {
+	struct opt_int *v;
+	size_t n;
+};
+struct opt_bool_list {
+	struct opt_bool *v;
+	size_t n;
+};
+struct opt_double_list {
+	struct opt_double *v;
+	size_t n;
+};
+struct opt_time_list {
+	struct opt_time *v;
 	size_t n;
 };
 
