@@ -216,7 +216,7 @@ class Emitter:
                 for m, d in ms.items():
                     out.append("\t" + self.member_row(n, m, d, recorded))
                 out.append("};")
-        out.append("const struct desc_shape %s_shapes[] = {" % p)
+        out.append("static const struct desc_shape %s_shapes[] = {" % p)
         for n in self.order:
             out.append("\t" + self.shape_row(p, n))
         if not self.order:
@@ -436,7 +436,7 @@ class Service:
             r.append(s)
         return r
 
-    def emit(self):
+    def emit(self, header):
         p = self.prefix
         em = Emitter(p, self.model["shapes"], ec2=self.meta["protocol"] == "ec2")
         ops = [(n, self.overlay["operations"][n]) + tuple(self.in_out(em, n)) for n in self.built()]
@@ -459,7 +459,7 @@ class Service:
         for i, (n, *_ ) in enumerate(ops):
             h.append("\t%s_OP_%s = %d," % (p.upper(), snake(n).upper().rstrip("_"), i))
         h.append("\t%s_OPS = %d\n};" % (p.upper(), len(ops)))
-        c = [head, '#include "%s.h"' % p, ""]
+        c = [head, '#include "%s"' % header, "#include <stddef.h>", ""]
         recorded = set()
         for n, v, i, o in ops:
             for path in v.get("recorded", []):
@@ -601,7 +601,7 @@ def records(path):
     return prefix, shapes, list(o["records"])
 
 
-def emit_records(path):
+def emit_records(path, header):
     prefix, shapes, names = records(path)
     em = Emitter(prefix, shapes, records=True)
     for n in names:
@@ -613,7 +613,7 @@ def emit_records(path):
     for n in names:
         h.append("\t%s_REC_%s = %d," % (prefix.upper(), snake(n).upper().rstrip("_"), em.index["Rec" + n]))
     h.append("};\nextern const struct record_model %s_records;" % prefix)
-    c = [head, '#include "%s_rec.h"' % prefix, "#include <stddef.h>", "extern const struct desc_shape %s_rec_shapes[];" % prefix]
+    c = [head, '#include "%s"' % header, "#include <stddef.h>"]
     em.emit_tables(c)
     c.append("const struct record_model %s_records = { %s_rec_shapes, %d };" % (prefix, prefix, len(em.order)))
     return "\n".join(h) + "\n", "\n".join(c) + "\n"
@@ -678,7 +678,8 @@ def main():
             else:
                 write(o.out, text)
             return 0
-        h, s = Service(o.data, o.overlay).emit() if o.cmd == "service" else emit_records(o.records)
+        header = os.path.basename(o.out_h)
+        h, s = Service(o.data, o.overlay).emit(header) if o.cmd == "service" else emit_records(o.records, header)
         write(o.out_h, h)
         write(o.out_c, s)
         return 0

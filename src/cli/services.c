@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* services.c - the one list of what this cloud offers. S3 last: it takes the requests that name no service. */
+#include "svc/services.h"
+
+const struct service *const services[] = {
+	&cloudformation_service, &cloudtrail_service, &ec2_service, &iam_service, &kms_service, &ssm_service, &sts_service, &s3_service, NULL,
+};
