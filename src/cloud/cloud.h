@@ -10,7 +10,6 @@
  */
 #pragma once
 #include "cloud/call.h"
-#include "store/jobs.h"
 
 struct region {
 	struct str name;
