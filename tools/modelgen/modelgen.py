@@ -612,6 +612,7 @@ def emit_records(path, header):
     h.append("enum { /* shape indexes */")
     for n in names:
         h.append("\t%s_REC_%s = %d," % (prefix.upper(), snake(n).upper().rstrip("_"), em.index["Rec" + n]))
+    h.append("\t%s_RECS = %d, /* shapes */" % (prefix.upper(), len(em.order)))
     h.append("};\nextern const struct record_model %s_records;" % prefix)
     c = [head, '#include "%s"' % header, "#include <stddef.h>"]
     em.emit_tables(c)
