@@ -6,7 +6,7 @@
  * calls are meant to be served by a SQL database one day.
  *
  * Reading: a read transaction is a snapshot. Views returned by get and range are valid until the transaction ends (or,
- * in a write transaction, until its next put or del). Read transactions are short: copy out page by page.
+ * in a write transaction, until its next put or del; so the value of a put is never a view of the same transaction). Read transactions are short: copy out page by page.
  * Writing: store_submit queues a job; the writer thread runs jobs in order, each in a nested transaction of one batch,
  * commits the batch once (fsync), and only then calls every job's done. A job that returns < 0 is rolled back alone.
  * A full disk: jobs get -ENOSPC, nothing is torn, and writing works again when there is room. */
@@ -21,20 +21,25 @@ struct store_txn;
 
 struct store_opts {
 	bool no_sync; /* benchmarks and unit tests only */
+	uint64_t map_bytes_max; /* how large the store may become; 0: as large as the address space allows, 1 TiB at most */
 };
-int store_open(const char *dir, const struct store_opts *opts, struct store **ret); /* creates dir; 0700 */
-void store_close(struct store *s); /* finishes queued jobs first; accepts NULL */
+/* store_open creates dir (0700) when it is not there; opts may be NULL. -EBUSY: another process has it open;
+ * -EPROTONOSUPPORT: a newer version wrote it; -EBADMSG: damaged; else the system's error. */
+int store_open(const char *dir, const struct store_opts *opts, struct store **ret);
+void store_close(struct store *s); /* finishes queued jobs first; every read transaction was ended; accepts NULL */
 
+/* Never in a child after fork: -ESTALE. -EAGAIN: too many read transactions are open. */
 int store_begin_read(struct store *s, struct store_txn **ret);
 void store_end(struct store_txn *t); /* of a read transaction; accepts NULL */
 
 int store_get(struct store_txn *t, struct str key, struct str *ret_view); /* -ENOENT */
-int store_put(struct store_txn *t, struct str key, struct str value); /* replaces; -EROFS in a read transaction */
+int store_put(struct store_txn *t, struct str key, struct str value); /* replaces; -EROFS in a read transaction; -EFBIG */
 int store_del(struct store_txn *t, struct str key); /* -ENOENT */
 
 /* A range walks keys that begin with prefix, in order. after (may be absent): start behind this key, exclusive.
  * next returns 1 with views set, 0 at the end, or negative errno. Zero-initialized ranges may be closed. Deleting the
- * key just returned is allowed while walking; any other change ends the validity of the range. */
+ * key just returned is allowed while walking; any other change ends the validity of the range. prefix is borrowed, after
+ * is copied. A range is closed before its transaction ends. An absent prefix (an overflowed key) gives -E2BIG. */
 struct store_range {
 	struct store_txn *txn;
 	struct str prefix;
@@ -49,12 +54,14 @@ void store_range_close(struct store_range *r);
 
 /* --- writes --- */
 struct store_job {
-	int (*run)(struct store_job *j, struct store_txn *t); /* on the writer thread; never blocks; 0 or negative errno */
+	/* On the writer thread; never blocks; 0 or negative errno. May be called again from the start, when an engine error
+	 * undid the whole batch: it sets up what it writes to outside the store itself. */
+	int (*run)(struct store_job *j, struct store_txn *t);
 	void (*done)(struct store_job *j, int result); /* on the writer thread, after the batch is durable; hands over, never blocks */
 	struct store_job *next; /* the store's */
 	int result; /* the store's */
 };
-void store_submit(struct store *s, struct store_job *j); /* j lives until done was called */
+void store_submit(struct store *s, struct store_job *j); /* j lives until done was called; from any thread, done included */
 /* store_write runs fn in a write transaction of its own and waits until it is durable. Not from the writer thread. */
 int store_write(struct store *s, int (*fn)(struct store_txn *t, void *arg), void *arg);
 bool store_txn_writable(const struct store_txn *t);
