@@ -441,7 +441,7 @@ void kv_txn_end(struct store_txn *t, bool for_good)
 
 int store_range_open(struct store_range *r, struct store_txn *t, struct str prefix, struct str after, bool reverse)
 {
-	struct walk *w;
+	struct walk *w = NULL;
 	int rc;
 
 	r->cursor = NULL;
