@@ -307,21 +307,17 @@ static int parse_epoch(struct str s, int64_t *ret_ms)
 	int ms = 0;
 	double d;
 
-	if (str_cut(s, '.', &whole, &fraction) && (!take_fraction(&fraction, &ms) || fraction.n)) {
-		if (str_to_double(s, &d) < 0 || d < -(double)limit_s || d > (double)limit_s)
-			return -EINVAL;
-		*ret_ms = (int64_t)(d * 1000 + (d < 0 ? -0.5 : 0.5));
-		return 0;
-	}
-	if (str_to_i64(whole, &seconds) == 0) {
+	if ((!str_cut(s, '.', &whole, &fraction) || (take_fraction(&fraction, &ms) && fraction.n == 0)) && str_to_i64(whole, &seconds) == 0) {
 		if (seconds < -limit_s || seconds > limit_s)
 			return -EINVAL;
 		*ret_ms = seconds * 1000 + (*whole.p == '-' ? -ms : ms);
 		return 0;
 	}
-	if (fraction.p || str_to_double(s, &d) < 0 || d < -(double)limit_s || d > (double)limit_s)
+	if (str_find_char(s, 'e') < 0 && str_find_char(s, 'E') < 0)
 		return -EINVAL;
-	*ret_ms = (int64_t)(d * 1000);
+	if (str_to_double(s, &d) < 0 || d < -(double)limit_s || d > (double)limit_s)
+		return -EINVAL;
+	*ret_ms = (int64_t)(d * 1000 + (d < 0 ? -0.5 : 0.5));
 	return 0;
 }
 
