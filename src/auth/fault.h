@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fault.h - refusing with a sentence, private to src/auth. */
+#pragma once
+#include "auth/sigv4.h"
+
+enum sigv4_fault sigv4_refuse(struct http_request *r, struct sigv4 *s, enum sigv4_fault f, const char *fmt, ...) _printf_(4, 5);
+/* sigv4_quote: a client's text, cut and made printable, for such a sentence. */
+struct str sigv4_quote(struct arena *a, struct str s);
