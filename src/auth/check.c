@@ -28,19 +28,20 @@ static enum sigv4_fault check_scope(struct http_request *r, struct sigv4 *s, boo
 		service++;
 	if (!*service) {
 		if (is_s3)
-			return sigv4_refuse(r, s, SIGV4_BAD_SCOPE, "%s incorrect service \"%.*s\". This endpoint belongs to \"s3\".", s3_place(s),
-					    STR(s->service));
+			return sigv4_refuse(r, s, SIGV4_BAD_SCOPE, "%s incorrect service \"%.*s\". This endpoint belongs to \"s3\".",
+					    s3_place(s), STR(s->service));
 		return sigv4_refuse(r, s, SIGV4_BAD_SCOPE, "Credential should be scoped to correct service.");
 	}
 	if (!str_eq(s->date, day)) {
 		if (is_s3)
 			return sigv4_refuse(r, s, SIGV4_BAD_SCOPE,
-					    "%s Invalid credential date \"%.*s\". This date is not the same as X-Amz-Date: \"%.*s\".", s3_place(s),
-					    STR(s->date), STR(day));
-		return sigv4_refuse(r, s, SIGV4_BAD_SCOPE,
-				    "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%.*s' != '%.*s', "
-				    "from '%.*s'.",
-				    STR(s->date), STR(day), STR(s->amz_date));
+					    "%s Invalid credential date \"%.*s\". This date is not the same as X-Amz-Date: \"%.*s\".",
+					    s3_place(s), STR(s->date), STR(day));
+		return sigv4_refuse(
+			r, s, SIGV4_BAD_SCOPE,
+			"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%.*s' != '%.*s', "
+			"from '%.*s'.",
+			STR(s->date), STR(day), STR(s->amz_date));
 	}
 	return SIGV4_OK;
 }
@@ -50,8 +51,8 @@ static enum sigv4_fault refuse_expired(struct http_request *r, struct sigv4 *s, 
 	struct str from = time_basic(&r->arena, now_ms - window_s * 1000), now = time_basic(&r->arena, now_ms);
 	bool minutes = window_s % 60 == 0;
 
-	return sigv4_refuse(r, s, SIGV4_EXPIRED, "Signature expired: %.*s is now earlier than %.*s (%.*s - %lld %s.)", STR(s->amz_date), STR(from),
-			    STR(now), (long long)(minutes ? window_s / 60 : window_s), minutes ? "min" : "sec");
+	return sigv4_refuse(r, s, SIGV4_EXPIRED, "Signature expired: %.*s is now earlier than %.*s (%.*s - %lld %s.)", STR(s->amz_date),
+			    STR(from), STR(now), (long long)(minutes ? window_s / 60 : window_s), minutes ? "min" : "sec");
 }
 
 static enum sigv4_fault check_time(struct http_request *r, struct sigv4 *s, bool is_s3, int64_t now_ms)
@@ -64,8 +65,8 @@ static enum sigv4_fault check_time(struct http_request *r, struct sigv4 *s, bool
 		window_s = s->expires_s;
 	if (s->signed_ms > now_ms + SIGV4_SKEW_MS) {
 		if (is_s3)
-			return s->presigned ? sigv4_refuse(r, s, SIGV4_NOT_YET, "Request is not yet valid") :
-					      sigv4_refuse(r, s, SIGV4_SKEWED,
+			return s->presigned ? sigv4_refuse(r, s, SIGV4_NOT_YET, "Request is not yet valid")
+					    : sigv4_refuse(r, s, SIGV4_SKEWED,
 							   "The difference between the request time and the current time is too large.");
 		limit = time_basic(&r->arena, now_ms + SIGV4_SKEW_MS);
 		now = time_basic(&r->arena, now_ms);
@@ -74,8 +75,8 @@ static enum sigv4_fault check_time(struct http_request *r, struct sigv4 *s, bool
 	}
 	if (now_ms > s->signed_ms + window_s * 1000) {
 		if (is_s3)
-			return s->presigned ? sigv4_refuse(r, s, SIGV4_EXPIRED, "Request has expired") :
-					      sigv4_refuse(r, s, SIGV4_SKEWED,
+			return s->presigned ? sigv4_refuse(r, s, SIGV4_EXPIRED, "Request has expired")
+					    : sigv4_refuse(r, s, SIGV4_SKEWED,
 							   "The difference between the request time and the current time is too large.");
 		return refuse_expired(r, s, now_ms, window_s);
 	}
@@ -99,7 +100,8 @@ static enum sigv4_fault check_signed_headers(struct http_request *r, struct sigv
 	if (!is_signed(s->signed_headers, S("host"))) {
 		if (is_s3)
 			return sigv4_refuse(r, s, SIGV4_UNSIGNED_HEADER, "There were headers present in the request which were not signed");
-		return sigv4_refuse(r, s, SIGV4_UNSIGNED_HEADER, "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.");
+		return sigv4_refuse(r, s, SIGV4_UNSIGNED_HEADER,
+				    "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.");
 	}
 	for (i = 0; i < r->n_headers; i++) {
 		struct str name = r->headers[i].name;
@@ -114,8 +116,15 @@ static enum sigv4_fault check_signed_headers(struct http_request *r, struct sigv
 
 static enum sigv4_fault check_signature(struct http_request *r, struct sigv4 *s, bool is_s3, struct str secret)
 {
-	struct canon_input in = { .method = r->method, .path = r->path, .query = r->query, .headers = r->headers, .n_headers = r->n_headers,
-				  .signed_headers = s->signed_headers, .payload_hash = s->payload_hash, .s3 = is_s3, .presigned = s->presigned };
+	struct canon_input in = { .method = r->method,
+				  .path = r->path,
+				  .query = r->query,
+				  .headers = r->headers,
+				  .n_headers = r->n_headers,
+				  .signed_headers = s->signed_headers,
+				  .payload_hash = s->payload_hash,
+				  .s3 = is_s3,
+				  .presigned = s->presigned };
 	struct canon_result canon;
 	uint8_t mac[32];
 	char hex[64];
@@ -124,8 +133,8 @@ static enum sigv4_fault check_signature(struct http_request *r, struct sigv4 *s,
 	canon_request(&r->arena, &in, &canon);
 	s->canonical_request = canon.request;
 	s->path_normalized = canon.path_normalized;
-	s->string_to_sign =
-		canon_string_to_sign(&r->arena, s->amz_date, canon_scope(&r->arena, s->date, s->region, s->service), canon.request);
+	s->string_to_sign = canon_string_to_sign(&r->arena, s->amz_date, canon_scope(&r->arena, s->date, s->region, s->service),
+						 canon.request);
 	good = secret.p && secret.n > 0 && secret.n <= SIGV4_SECRET_MAX;
 	if (good) {
 		sigkey_get(s->key_id, secret, s->date, s->region, s->service, s->signing_key);
@@ -138,10 +147,11 @@ static enum sigv4_fault check_signature(struct http_request *r, struct sigv4 *s,
 	if (good && !canon.header_missing)
 		return SIGV4_OK;
 	sigv4_wipe(s);
-	return sigv4_refuse(r, s, SIGV4_MISMATCH, "%s",
-			    is_s3 ? "The request signature we calculated does not match the signature you provided. Check your key and signing method." :
-				    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
-				    "and signing method. Consult the service documentation for details.");
+	return sigv4_refuse(
+		r, s, SIGV4_MISMATCH, "%s",
+		is_s3 ? "The request signature we calculated does not match the signature you provided. Check your key and signing method."
+		      : "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
+			"and signing method. Consult the service documentation for details.");
 }
 
 enum sigv4_fault sigv4_check(struct http_request *r, struct sigv4 *s, bool is_s3, struct str secret, struct str expect_region,

@@ -27,9 +27,9 @@ struct chunked {
 	bool is_signed, has_trailer, seen_small, trailer_signed, after_bare_lf;
 	uint8_t signing_key[32];
 	char previous[64]; /* signature before the current chunk's */
-	char claimed[64]; /* the current chunk's */
+	char claimed[64];  /* the current chunk's */
 	struct hash *hash; /* of the current chunk's data */
-	uint64_t left; /* bytes of the current chunk to come */
+	uint64_t left;     /* bytes of the current chunk to come */
 	uint64_t total, expected;
 	char line[CHUNKED_TRAILER_BYTES_MAX];
 	size_t line_n, trailer_bytes;
@@ -128,7 +128,8 @@ static int signature_check(struct chunked *c, const char *algorithm, const char 
 	int n;
 
 	canon_hex(hash, hex);
-	n = snprintf(text, sizeof text, "%s\n%.*s\n%.*s\n%.64s\n%s%.64s", algorithm, STR(c->amz_date), STR(c->scope), c->previous, extra, hex);
+	n = snprintf(text, sizeof text, "%s\n%.*s\n%.*s\n%.64s\n%s%.64s", algorithm, STR(c->amz_date), STR(c->scope), c->previous, extra,
+		     hex);
 	assert(n > 0 && (size_t)n < sizeof text); /* names in a scope are short: sigv4_read */
 	hmac_sha256(c->signing_key, sizeof c->signing_key, text, (size_t)n, mac);
 	canon_hex(mac, hex);

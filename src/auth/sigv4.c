@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/util.h"
 #include <assert.h>
+#include <errno.h>
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
 #define SIGV4_DEFAULT_EXPIRES_S 900 /* presigned without X-Amz-Expires; S3 wants it */
@@ -19,6 +20,15 @@
 enum { P_ALGORITHM, P_CREDENTIAL, P_DATE, P_EXPIRES, P_SIGNED_HEADERS, P_SIGNATURE, P_TOKEN, P_SHA256, P_N };
 static const char *const param_names[P_N] = { "X-Amz-Algorithm",     "X-Amz-Credential", "X-Amz-Date",           "X-Amz-Expires",
 					      "X-Amz-SignedHeaders", "X-Amz-Signature",  "X-Amz-Security-Token", "X-Amz-Content-Sha256" };
+enum { H_AUTHORIZATION, H_AMZ_DATE, H_DATE, H_SHA256, H_TOKEN, H_DECODED_LENGTH, H_TRAILER, H_HOST, H_N };
+static const char *const head_names[H_N] = {
+	"authorization", "x-amz-date", "date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-decoded-content-length",
+	"x-amz-trailer", "host"
+};
+struct heads {             /* the headers a signature depends on, taken in one pass */
+	struct str v[H_N]; /* the first of the name */
+	size_t n[H_N];
+};
 struct params {
 	struct str v[P_N]; /* decoded */
 	bool twice, bad_escape, v2;
@@ -51,6 +61,21 @@ static struct str quote_hashed(struct arena *a, struct str s)
 
 	hash_sha256(s.p, s.n, hash);
 	return base64_encode(a, str_of((const char *)hash, sizeof hash));
+}
+
+static void heads_take(const struct http_request *r, struct heads *ret)
+{
+	static const uint8_t length[H_N] = { 13, 10, 4, 20, 20, 28, 13, 4 };
+	size_t i, k;
+
+	*ret = (struct heads){ 0 };
+	for (i = 0; i < r->n_headers; i++)
+		for (k = 0; k < H_N; k++)
+			if (r->headers[i].name.n == length[k] && str_eq_ci(r->headers[i].name, str_of(head_names[k], length[k]))) {
+				if (ret->n[k]++ == 0)
+					ret->v[k] = r->headers[i].value;
+				break;
+			}
 }
 
 static void params_take(struct http_request *r, struct params *ret)
@@ -117,13 +142,15 @@ static enum sigv4_fault read_credential(struct http_request *r, bool is_s3, stru
 		n++;
 	if (n != 5 || rest.p || part[0].n == 0 || part[0].n > SIGV4_KEY_ID_MAX) {
 		if (is_s3)
-			return sigv4_refuse(r, s, SIGV4_MALFORMED,
-					    "%s the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".",
-					    s3_place(s));
+			return sigv4_refuse(
+				r, s, SIGV4_MALFORMED,
+				"%s the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".",
+				s3_place(s));
 		quoted = sigv4_quote(&r->arena, credential);
-		return sigv4_refuse(r, s, SIGV4_MALFORMED,
-				    "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '%.*s'",
-				    STR(quoted));
+		return sigv4_refuse(
+			r, s, SIGV4_MALFORMED,
+			"Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '%.*s'",
+			STR(quoted));
 	}
 	s->key_id = part[0];
 	s->date = part[1];
@@ -134,18 +161,20 @@ static enum sigv4_fault read_credential(struct http_request *r, bool is_s3, stru
 		struct str date = sigv4_quote(&r->arena, s->date);
 
 		if (is_s3)
-			return sigv4_refuse(r, s, SIGV4_MALFORMED,
-					    "%s incorrect date format \"%.*s\". This date in the credential must be in the format \"yyyyMMdd\".",
-					    s3_place(s), STR(date));
+			return sigv4_refuse(
+				r, s, SIGV4_MALFORMED,
+				"%s incorrect date format \"%.*s\". This date in the credential must be in the format \"yyyyMMdd\".",
+				s3_place(s), STR(date));
 		return sigv4_refuse(r, s, SIGV4_BAD_SCOPE,
-				    "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%.*s'.", STR(date));
+				    "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%.*s'.",
+				    STR(date));
 	}
 	if (!str_is(part[4], "aws4_request")) {
 		if (is_s3)
 			return sigv4_refuse(r, s, SIGV4_BAD_SCOPE, "%s incorrect terminal \"%.*s\". This endpoint uses \"aws4_request\".",
 					    s3_place(s), STR(quoted));
-		return sigv4_refuse(r, s, SIGV4_BAD_SCOPE, "Credential should be scoped with a valid terminator: 'aws4_request', not '%.*s'.",
-				    STR(quoted));
+		return sigv4_refuse(r, s, SIGV4_BAD_SCOPE,
+				    "Credential should be scoped with a valid terminator: 'aws4_request', not '%.*s'.", STR(quoted));
 	}
 	if (!name_ok(s->region))
 		return sigv4_refuse(r, s, SIGV4_BAD_SCOPE, "Credential should be scoped to a valid region.");
@@ -168,20 +197,20 @@ static enum sigv4_fault read_signed_headers(struct http_request *r, struct sigv4
 		before = name;
 	}
 	if (!good)
-		return sigv4_refuse(r, s, SIGV4_MALFORMED, "'SignedHeaders' must list lower-case header names in order, each once, joined with ';'.");
+		return sigv4_refuse(r, s, SIGV4_MALFORMED,
+				    "'SignedHeaders' must list lower-case header names in order, each once, joined with ';'.");
 	return SIGV4_OK;
 }
 
 /* x-amz-date before Date, as AWS does. No date at all leaves s->amz_date absent. */
-static enum sigv4_fault read_date(struct http_request *r, bool is_s3, struct str given, struct sigv4 *s)
+static enum sigv4_fault read_date(struct http_request *r, bool is_s3, struct str given, const struct heads *heads, struct sigv4 *s)
 {
-	struct str http_date, quoted;
+	struct str http_date = heads->v[H_DATE], quoted;
 
 	if (!given.p) {
-		http_date = http_header(r, "date");
 		if (!http_date.p || s->presigned)
 			return SIGV4_OK;
-		if (http_header_count(r, "date") == 1 && time_parse(http_date, &s->signed_ms) == 0)
+		if (heads->n[H_DATE] == 1 && time_parse(http_date, &s->signed_ms) == 0)
 			s->amz_date = time_basic(&r->arena, s->signed_ms);
 		if (s->amz_date.n != 16) { /* no date, two, or one outside of the years 0 to 9999 */
 			s->amz_date = STR_NONE;
@@ -195,11 +224,12 @@ static enum sigv4_fault read_date(struct http_request *r, bool is_s3, struct str
 	if (time_parse_basic(given, &s->signed_ms) < 0) {
 		if (is_s3)
 			return sigv4_refuse(r, s, SIGV4_MALFORMED,
-					    s->presigned ? "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"" :
-							   "AWS authentication requires a valid Date or x-amz-date header");
+					    s->presigned ? "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\""
+							 : "AWS authentication requires a valid Date or x-amz-date header");
 		quoted = sigv4_quote(&r->arena, given);
 		return sigv4_refuse(r, s, SIGV4_MALFORMED,
-				    "Date must be in ISO-8601 'basic format'. Got '%.*s'. See http://en.wikipedia.org/wiki/ISO_8601", STR(quoted));
+				    "Date must be in ISO-8601 'basic format'. Got '%.*s'. See http://en.wikipedia.org/wiki/ISO_8601",
+				    STR(quoted));
 	}
 	s->amz_date = given;
 	return SIGV4_OK;
@@ -226,10 +256,10 @@ static enum sigv4_fault split_header(struct http_request *r, struct str text, st
 					    "encoded with Base64): '%.*s'.",
 					    STR(quoted));
 		}
-		to = str_is(key, "Credential")	    ? &h->credential :
-		     str_is(key, "SignedHeaders")   ? &h->signed_headers :
-		     str_is(key, "Signature")	    ? &h->signature :
-						      NULL;
+		to = str_is(key, "Credential")      ? &h->credential
+		     : str_is(key, "SignedHeaders") ? &h->signed_headers
+		     : str_is(key, "Signature")     ? &h->signature
+						    : NULL;
 		if (!to || to->p) {
 			quoted = sigv4_quote(&r->arena, key);
 			return sigv4_refuse(r, s, SIGV4_MALFORMED, "Authorization header has '%.*s' %s.", STR(quoted),
@@ -246,20 +276,22 @@ static enum sigv4_fault refuse_incomplete(struct http_request *r, bool is_s3, st
 
 	if (is_s3)
 		return sigv4_refuse(r, s, SIGV4_MALFORMED,
-				    !s->amz_date.p ? "AWS authentication requires a valid Date or x-amz-date header" :
-						     "The authorization header is malformed; the authorization header requires three components: "
-						     "Credential, SignedHeaders, and Signature.");
+				    !s->amz_date.p
+					    ? "AWS authentication requires a valid Date or x-amz-date header"
+					    : "The authorization header is malformed; the authorization header requires three components: "
+					      "Credential, SignedHeaders, and Signature.");
 	return sigv4_refuse(r, s, SIGV4_MALFORMED, "%s%s%s%s(Hashed with SHA-256 and encoded with Base64) Authorization=%.*s",
 			    h->credential.n ? "" : "Authorization header requires 'Credential' parameter. ",
 			    h->signature.n ? "" : "Authorization header requires 'Signature' parameter. ",
 			    h->signed_headers.n ? "" : "Authorization header requires 'SignedHeaders' parameter. ",
-			    s->amz_date.p ? "" : "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ", STR(hash));
+			    s->amz_date.p ? "" : "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ",
+			    STR(hash));
 }
 
-static enum sigv4_fault read_header(struct http_request *r, bool is_s3, struct str text, struct sigv4 *s)
+static enum sigv4_fault read_header(struct http_request *r, bool is_s3, const struct heads *heads, struct sigv4 *s)
 {
 	struct auth_header h = { 0 };
-	struct str algorithm, fields, quoted;
+	struct str text = heads->v[H_AUTHORIZATION], algorithm, fields, quoted;
 	enum sigv4_fault f;
 
 	if (!str_cut(text, ' ', &algorithm, &fields))
@@ -269,9 +301,10 @@ static enum sigv4_fault read_header(struct http_request *r, bool is_s3, struct s
 				    "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.");
 	if (str_starts(algorithm, S("AWS4-")) && !str_is(algorithm, ALGORITHM)) {
 		quoted = sigv4_quote(&r->arena, algorithm);
-		return sigv4_refuse(r, s, SIGV4_MALFORMED, "Unsupported AWS 'algorithm': '%.*s'. Please use AWS4-HMAC-SHA256.", STR(quoted));
+		return sigv4_refuse(r, s, SIGV4_MALFORMED, "Unsupported AWS 'algorithm': '%.*s'. Please use AWS4-HMAC-SHA256.",
+				    STR(quoted));
 	}
-	f = read_date(r, is_s3, http_header(r, "x-amz-date"), s);
+	f = read_date(r, is_s3, heads->v[H_AMZ_DATE], heads, s);
 	if (f != SIGV4_OK)
 		return f;
 	if (!str_is(algorithm, ALGORITHM))
@@ -300,9 +333,10 @@ static enum sigv4_fault read_expires(struct http_request *r, bool is_s3, struct 
 	if (text.p[0] == '-')
 		return sigv4_refuse(r, s, SIGV4_MALFORMED, "X-Amz-Expires must be non-negative");
 	if (e < 0 || s->expires_s > SIGV4_PRESIGN_SECONDS_MAX)
-		return sigv4_refuse(r, s, SIGV4_MALFORMED,
-				    "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than "
-				    "604800 seconds");
+		return sigv4_refuse(
+			r, s, SIGV4_MALFORMED,
+			"X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than "
+			"604800 seconds");
 	if (s->expires_s < 1)
 		return sigv4_refuse(r, s, SIGV4_MALFORMED, "X-Amz-Expires must be at least 1 second");
 	return SIGV4_OK;
@@ -311,9 +345,10 @@ static enum sigv4_fault read_expires(struct http_request *r, bool is_s3, struct 
 static enum sigv4_fault refuse_params(struct http_request *r, bool is_s3, struct sigv4 *s, const struct params *q)
 {
 	if (is_s3)
-		return sigv4_refuse(r, s, SIGV4_MALFORMED,
-				    "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, "
-				    "X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.");
+		return sigv4_refuse(
+			r, s, SIGV4_MALFORMED,
+			"Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, "
+			"X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.");
 	return sigv4_refuse(r, s, SIGV4_MALFORMED, "%s%s%s%s%sRe-examine the query-string parameters.",
 			    q->v[P_ALGORITHM].n ? "" : "AWS query-string parameters must include 'X-Amz-Algorithm'. ",
 			    q->v[P_CREDENTIAL].n ? "" : "AWS query-string parameters must include 'X-Amz-Credential'. ",
@@ -322,7 +357,7 @@ static enum sigv4_fault refuse_params(struct http_request *r, bool is_s3, struct
 			    q->v[P_DATE].n ? "" : "AWS query-string parameters must include 'X-Amz-Date'. ");
 }
 
-static enum sigv4_fault read_params(struct http_request *r, bool is_s3, const struct params *q, struct sigv4 *s)
+static enum sigv4_fault read_params(struct http_request *r, bool is_s3, const struct params *q, const struct heads *heads, struct sigv4 *s)
 {
 	enum sigv4_fault f;
 	struct str quoted;
@@ -330,18 +365,19 @@ static enum sigv4_fault read_params(struct http_request *r, bool is_s3, const st
 	s->presigned = true;
 	if (q->twice || q->bad_escape)
 		return sigv4_refuse(r, s, SIGV4_MALFORMED, "%s",
-				    q->twice ? "A query-string authentication parameter is there more than once." :
-					       "A query-string authentication parameter is not URL-encoded.");
+				    q->twice ? "A query-string authentication parameter is there more than once."
+					     : "A query-string authentication parameter is not URL-encoded.");
 	if (q->v[P_ALGORITHM].n && !str_is(q->v[P_ALGORITHM], ALGORITHM)) {
 		if (is_s3)
 			return sigv4_refuse(r, s, SIGV4_MALFORMED, "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\"");
 		quoted = sigv4_quote(&r->arena, q->v[P_ALGORITHM]);
-		return sigv4_refuse(r, s, SIGV4_MALFORMED, "Unsupported AWS 'algorithm': '%.*s'. Please use AWS4-HMAC-SHA256.", STR(quoted));
+		return sigv4_refuse(r, s, SIGV4_MALFORMED, "Unsupported AWS 'algorithm': '%.*s'. Please use AWS4-HMAC-SHA256.",
+				    STR(quoted));
 	}
 	if (!q->v[P_ALGORITHM].n || !q->v[P_CREDENTIAL].n || !q->v[P_SIGNATURE].n || !q->v[P_DATE].n || !q->v[P_SIGNED_HEADERS].n ||
 	    (is_s3 && !q->v[P_EXPIRES].p))
 		return refuse_params(r, is_s3, s, q);
-	f = read_date(r, is_s3, q->v[P_DATE], s);
+	f = read_date(r, is_s3, q->v[P_DATE], heads, s);
 	if (f == SIGV4_OK)
 		f = read_expires(r, is_s3, q->v[P_EXPIRES], s);
 	if (f != SIGV4_OK)
@@ -353,7 +389,7 @@ static enum sigv4_fault read_params(struct http_request *r, bool is_s3, const st
 
 /* Which text stands for the body in the canonical request; for services other than S3 it may be left to sigv4_check,
  * which has the body. */
-static enum sigv4_fault read_payload(struct http_request *r, bool is_s3, const struct params *q, struct sigv4 *s)
+static enum sigv4_fault read_payload(struct http_request *r, bool is_s3, const struct params *q, const struct heads *heads, struct sigv4 *s)
 {
 	static const struct {
 		const char *text;
@@ -364,7 +400,7 @@ static enum sigv4_fault read_payload(struct http_request *r, bool is_s3, const s
 		{ "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER", SIGV4_PAYLOAD_CHUNKED_TRAILER },
 		{ "STREAMING-UNSIGNED-PAYLOAD-TRAILER", SIGV4_PAYLOAD_UNSIGNED_TRAILER },
 	};
-	struct str h = http_header(r, "x-amz-content-sha256");
+	struct str h = heads->v[H_SHA256];
 	size_t i;
 
 	if (!h.p && s->presigned)
@@ -391,11 +427,11 @@ static enum sigv4_fault read_payload(struct http_request *r, bool is_s3, const s
 			    "STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, or a valid sha256 value.");
 }
 
-static enum sigv4_fault read_streaming(struct http_request *r, struct sigv4 *s)
+static enum sigv4_fault read_streaming(struct http_request *r, const struct heads *heads, struct sigv4 *s)
 {
-	struct str length = http_header(r, "x-amz-decoded-content-length");
+	struct str length = heads->v[H_DECODED_LENGTH];
 
-	s->trailer = http_header(r, "x-amz-trailer");
+	s->trailer = heads->v[H_TRAILER];
 	if (length.p && (length.n == 0 || !all_of(length, "0123456789") || str_to_i64(length, &s->decoded_length) < 0))
 		return sigv4_refuse(r, s, SIGV4_MALFORMED, "x-amz-decoded-content-length must be a number.");
 	if (s->payload != SIGV4_PAYLOAD_HASH && s->payload != SIGV4_PAYLOAD_UNSIGNED && !length.p)
@@ -403,9 +439,9 @@ static enum sigv4_fault read_streaming(struct http_request *r, struct sigv4 *s)
 	return SIGV4_OK;
 }
 
-static enum sigv4_fault read_token(struct http_request *r, const struct params *q, struct sigv4 *s)
+static enum sigv4_fault read_token(struct http_request *r, const struct params *q, const struct heads *heads, struct sigv4 *s)
 {
-	struct str header = http_header(r, "x-amz-security-token");
+	struct str header = heads->v[H_TOKEN];
 
 	s->token = header;
 	if (s->presigned && q->v[P_TOKEN].p) {
@@ -420,38 +456,39 @@ static enum sigv4_fault read_token(struct http_request *r, const struct params *
 
 enum sigv4_fault sigv4_read(struct http_request *r, bool is_s3, struct sigv4 *ret)
 {
-	static const char *const once[] = { "x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-decoded-content-length",
-					    "x-amz-trailer", "host" };
-	size_t n_auth = http_header_count(r, "authorization"), i;
+	struct heads heads;
 	struct params q;
 	enum sigv4_fault f;
 	bool in_query;
+	size_t i;
 
 	*ret = (struct sigv4){ .decoded_length = -1 };
+	heads_take(r, &heads);
 	params_take(r, &q);
 	in_query = q.v[P_ALGORITHM].p || q.v[P_CREDENTIAL].p || q.v[P_SIGNATURE].p;
-	if (n_auth + in_query > 1)
-		return sigv4_refuse(r, ret, SIGV4_MALFORMED,
-				    "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter "
-				    "or the Authorization header should be specified");
-	if (n_auth + in_query == 0) {
+	if (heads.n[H_AUTHORIZATION] + in_query > 1)
+		return sigv4_refuse(
+			r, ret, SIGV4_MALFORMED,
+			"Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter "
+			"or the Authorization header should be specified");
+	if (heads.n[H_AUTHORIZATION] + in_query == 0) {
 		if (q.v2)
 			return sigv4_refuse(r, ret, SIGV4_MALFORMED,
 					    "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.");
 		return SIGV4_MISSING;
 	}
-	for (i = 0; i < ELEMENTS(once); i++)
-		if (http_header_count(r, once[i]) > 1)
-			return sigv4_refuse(r, ret, SIGV4_MALFORMED, "The header %s is there more than once.", once[i]);
-	f = in_query ? read_params(r, is_s3, &q, ret) : read_header(r, is_s3, http_header(r, "authorization"), ret);
+	for (i = 0; i < H_N; i++)
+		if (heads.n[i] > 1)
+			return sigv4_refuse(r, ret, SIGV4_MALFORMED, "The header %s is there more than once.", head_names[i]);
+	f = in_query ? read_params(r, is_s3, &q, &heads, ret) : read_header(r, is_s3, &heads, ret);
 	if (f == SIGV4_OK)
 		f = read_signed_headers(r, ret);
 	if (f == SIGV4_OK)
-		f = read_token(r, &q, ret);
+		f = read_token(r, &q, &heads, ret);
 	if (f == SIGV4_OK)
-		f = read_payload(r, is_s3, &q, ret);
+		f = read_payload(r, is_s3, &q, &heads, ret);
 	if (f == SIGV4_OK)
-		f = read_streaming(r, ret);
+		f = read_streaming(r, &heads, ret);
 	return f;
 }
 
@@ -479,8 +516,14 @@ struct str sigv4_sign(struct arena *a, struct str key_id, struct str secret, str
 		      struct str path, struct str query, const struct http_header *headers, size_t n_headers, struct str payload_hash,
 		      struct str amz_date)
 {
-	struct canon_input in = { .method = method, .path = path, .query = query, .headers = headers, .n_headers = n_headers,
-				  .signed_headers = names_join(a, headers, n_headers), .payload_hash = payload_hash, .s3 = str_is(service, "s3") };
+	struct canon_input in = { .method = method,
+				  .path = path,
+				  .query = query,
+				  .headers = headers,
+				  .n_headers = n_headers,
+				  .signed_headers = names_join(a, headers, n_headers),
+				  .payload_hash = payload_hash,
+				  .s3 = str_is(service, "s3") };
 	struct canon_result canon;
 	struct str date, scope, text;
 	uint8_t key[32], mac[32];
