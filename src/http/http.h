@@ -5,7 +5,7 @@
  * the first byte. Everything ambiguous is refused and the connection closed (RFC 9112; request smuggling): conflicting
  * or malformed lengths, obs-fold, bare CR or LF, control characters, missing or repeated Host.
  *
- * Threads: a request belongs to its loop. http_reply and http_post may be called from any thread; all other calls only
+ * Threads: a request belongs to its loop. http_reply, http_resume and http_post may be called from any thread; all other calls only
  * on the loop's own thread (inside callbacks or posted functions). */
 #pragma once
 #include "base/arena.h"
@@ -27,7 +27,9 @@ struct http_header {
 	struct str name, value; /* name as sent; value trimmed */
 };
 enum http_body_mode {
-	HTTP_BODY_REFUSE, /* headers callback has replied, or will; the body is not wanted (connection closes if one comes) */
+	/* headers() has replied, or the reply comes later by itself: neither body() nor done() is called. If a body comes
+	 * the connection closes after the answer. */
+	HTTP_BODY_REFUSE,
 	HTTP_BODY_MEMORY, /* collect into req->body up to body_max */
 	HTTP_BODY_STREAM, /* call body() with each piece */
 };
@@ -44,7 +46,7 @@ struct http_request {
 	struct str body; /* HTTP_BODY_MEMORY: complete in done() */
 	bool tls;
 	struct sockaddr_storage peer;
-	struct arena arena; /* for whoever handles the request; freed after the answer was sent */
+	struct arena arena; /* for whoever handles the request; kept until the answer was sent */
 	void *user; /* the handler's */
 	/* set by the headers callback: */
 	enum http_body_mode body_mode;
@@ -57,16 +59,20 @@ size_t http_header_count(const struct http_request *r, const char *name);
 
 struct http_handler {
 	void *arg;
-	/* Head complete: choose body_mode (default HTTP_BODY_MEMORY with body_max 1 MiB). May reply at once. */
+	/* Head complete: choose body_mode (default HTTP_BODY_MEMORY with body_max 1 MiB). May reply at once; then neither
+	 * body() nor done() is called. From here on the request must be replied to exactly once, gone() or not. */
 	void (*headers)(void *arg, struct http_request *r);
-	/* A piece of a streamed body. Negative: stop reading, the handler has replied or replies now. Return 1 to pause
-	 * reading until http_resume. */
+	/* A piece of a streamed body; borrowed for the call. Negative: stop reading, the handler has replied or will (done()
+	 * isn't called). Return 1 to pause reading until http_resume. */
 	int (*body)(void *arg, struct http_request *r, struct str piece);
 	/* Request complete. Reply now or later, exactly once. */
 	void (*done)(void *arg, struct http_request *r);
-	/* The client went away, or the stall timeout hit, before the reply was complete. Called at most once, on the loop.
-	 * After it the request may still be replied to (the reply is dropped); it is freed by that reply. Without reply
-	 * pending (handler already replied) it is only told. */
+	/* The client went away, the stall timeout hit, or the front refused the body (too large, malformed), before the
+	 * reply was complete. Called at most once, on the loop. A half-close while the request waits counts as gone.
+	 * Not replied yet: the request must still be replied to, now or later (the reply is dropped); that frees it, so
+	 * whoever replies inside gone() must not touch r after it. Also when done() was never called, since the body never
+	 * became complete. Already replied: only told; r is freed when gone() returns. May be NULL only for a handler that
+	 * replies to every request inside headers(). */
 	void (*gone)(void *arg, struct http_request *r);
 };
 struct http_source { /* a streamed answer body */
@@ -84,10 +90,11 @@ struct http_reply {
 	bool head; /* answer to HEAD: lengths are sent, no body */
 	bool close; /* close the connection after it */
 };
-/* http_reply sends the answer, from any thread, once per request. After it r may be freed at any time. */
+/* http_reply sends the answer, from any thread, once per request. After it r may be freed at any time. The head is
+ * copied (control characters in field values become blanks); the body is not. */
 void http_reply(struct http_request *r, const struct http_reply *reply);
-void http_resume(struct http_request *r); /* any thread: read on after body() returned 1 */
-/* http_post runs fn(arg) on the loop's thread soon. Any thread. */
+void http_resume(struct http_request *r); /* any thread, before the reply: read on after body() returned 1 */
+/* http_post runs fn(arg) on the loop's thread soon. Any thread. After http_stop it is dropped. */
 void http_post(struct http_loop *l, void (*fn)(void *arg), void *arg);
 /* http_timer calls fn(arg) once on the loop's thread after delay; returns a handle for http_timer_cancel. Loop only. */
 void *http_timer(struct http_loop *l, int64_t delay_ms, void (*fn)(void *arg), void *arg);
@@ -104,7 +111,8 @@ struct http_opts {
 };
 int http_start(const struct http_opts *o, struct http_server **ret); /* -EADDRINUSE, -EACCES, -EINVAL (address, certificate) */
 int http_port(const struct http_server *s);
-/* http_stop: stops accepting, lets requests in flight finish for grace_ms, closes the rest, joins the threads. */
+/* http_stop: stops accepting, lets requests in flight finish for grace_ms, closes the rest (gone() is called), joins the
+ * threads. Not from a loop's thread. Requests that other threads still have may be replied to after it. */
 void http_stop(struct http_server *s, int grace_ms);
 
 /* --- certificates (src/http/ca.c) --- */
