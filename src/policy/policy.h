@@ -25,18 +25,19 @@ struct policy_key { /* one condition key with its values; names compare without 
 	struct str name; /* "aws:SourceIp", "s3:prefix", "aws:RequestTag/team" */
 	struct str *values;
 	size_t n;
-	bool multi; /* multivalued key (ForAllValues/ForAnyValue) */
+	bool multi; /* multivalued key: only ForAllValues and ForAnyValue look at it; n == 0 means absent */
 };
 enum principal_type {
 	PRINCIPAL_ANONYMOUS, PRINCIPAL_ROOT, PRINCIPAL_USER, PRINCIPAL_ROLE_SESSION, PRINCIPAL_FEDERATED, PRINCIPAL_SERVICE,
 };
 struct policy_principal {
 	enum principal_type type;
-	struct str account; /* 12 digits; absent for anonymous and service */
-	struct str arn; /* user arn, assumed-role session arn, root arn */
-	struct str role_arn; /* PRINCIPAL_ROLE_SESSION: the role behind the session */
+	struct str account; /* 12 digits; absent for anonymous, service, and callers who only hold an identity provider's token */
+	struct str arn; /* user arn, assumed-role session arn, root arn, federated-user arn; for a token: the provider (ARN or name) */
+	struct str role_arn; /* PRINCIPAL_ROLE_SESSION: the role behind the session; PRINCIPAL_FEDERATED: the user, or absent */
 	struct str service; /* PRINCIPAL_SERVICE: "ec2.amazonaws.com" */
 	struct str unique_id; /* AIDA..., AROA...:session */
+	struct str canonical_id; /* of the caller's account, for {"CanonicalUser": ...} in bucket policies; may be absent */
 };
 struct policy_named { /* a policy and the name that explanations give it */
 	const struct policy *policy;
@@ -62,7 +63,7 @@ struct policy_request {
 	struct policy_set session; /* n > 0: session policies apply */
 	const struct policy_set *organization; /* one set a level, root to account; every level must allow */
 	size_t n_organization;
-	struct policy_set resource_control;
+	struct policy_set resource_control; /* only their denials count: RCPFullAWSAccess can't be detached */
 	struct policy_named resource_policy; /* policy NULL: the resource has none */
 	enum resource_policy_rule rule;
 };
@@ -78,11 +79,12 @@ struct policy_result {
 /* policy_evaluate decides. Variables (${aws:username}) and tags are resolved from the request's keys. scratch is only
  * used when the request needs memory; the result borrows from the request and the policies. */
 struct policy_result policy_evaluate(const struct policy_request *r, struct arena *scratch);
-/* policy_explain: AWS's sentence, e.g. "User: ARN is not authorized to perform: ACTION on resource: ARN because no
+/* policy_explain (memory of a): AWS's sentence, e.g. "User: ARN is not authorized to perform: ACTION on resource: ARN because no
  * identity-based policy allows the ACTION action" or "... with an explicit deny in a resource-based policy". */
 struct str policy_explain(struct arena *a, const struct policy_request *r, const struct policy_result *d);
 
 /* policy_is_public: does this resource policy grant access to anyone, by Amazon S3's meaning of "public"? */
 bool policy_is_public(const struct policy *p);
-/* policy_principals calls fn for each AWS principal ARN or account id the document names (existence checks, S3). */
+/* policy_each_principal calls fn for each AWS principal (ARN, account id, unique id; never "*") the document names, in order
+ * (existence checks). Stops when fn returns other than 0, and returns that. */
 int policy_each_principal(const struct policy *p, int (*fn)(struct str principal, void *arg), void *arg);
