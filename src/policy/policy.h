@@ -15,6 +15,7 @@ enum policy_kind { /* what the document is attached to decides which elements it
 	POLICY_TRUST, /* a role's trust policy: Principal, no Resource */
 	POLICY_ORGANIZATION, /* service control policy */
 	POLICY_RESOURCE_CONTROL,
+	POLICY_RESOURCE_SELF, /* a resource policy that must not name resources: it means its own (ECR repositories) */
 };
 /* policy_parse: 0; or -EINVAL with *ret_error set to AWS's sentence for MalformedPolicyDocument (memory of a). The
  * parsed policy is in a and borrows nothing from text. */

@@ -35,25 +35,19 @@ static bool has_variable(struct str s)
 	return str_find(s, S("${")) >= 0;
 }
 
-/* A range is narrow when it is private, or long enough that it can't be the internet in two halves. */
+/* A range is narrow when it can't be the internet in a few pieces. */
 static bool range_is_narrow(const struct condition_value *v)
 {
-	const uint8_t *a = v->cidr.addr;
-
-	if (!v->valid)
-		return false;
-	if (v->cidr.family == 6)
-		return v->cidr.bits >= PUBLIC_V6_BITS_MIN;
-	if (v->cidr.bits >= PUBLIC_V4_BITS_MIN)
-		return true;
-	return false;
+	return v->valid && v->cidr.bits >= (v->cidr.family == 6 ? PUBLIC_V6_BITS_MIN : PUBLIC_V4_BITS_MIN);
 }
 
 static bool arn_is_fixed(const struct condition_value *v)
 {
 	struct str seg[ARN_SEGMENTS];
 
-	return arn_split(v->raw, false, seg) == ARN_SEGMENTS && seg[4].n && !has_wildcard(seg[4]);
+	if (arn_split(v->raw, false, seg) != ARN_SEGMENTS)
+		return false;
+	return !has_wildcard(v->raw) || (seg[4].n && !has_wildcard(seg[4]));
 }
 
 /* "AROAEXAMPLE:*" is one role; "*" and "A*" are anyone. */
