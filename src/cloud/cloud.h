@@ -17,7 +17,9 @@ struct region {
 	char *dir; /* DIR/regions/NAME */
 	struct store *store; /* NULL while stopped */
 	struct trail *trail;
-	bool up; /* read under cloud's region lock */
+	bool up; /* read under the cloud lock */
+	bool global; /* the pseudo-region of global services */
+	int users; /* calls in flight */
 };
 struct cloud_opts {
 	const char *data_dir;

@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cloud.c - opening and closing a cloud: its directory, account, master key, and the regions that run. */
+#include "cloud/cloud_int.h"
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const default_regions[] = { "us-east-1", "us-west-2", "eu-west-1", NULL };
+
+/* --- small files --- */
+static int read_file(struct arena *a, const char *path, struct str *ret)
+{
+	char *p = arena_alloc(a, 65536);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, p, 65536);
+	(void)close(fd);
+	if (n < 0)
+		return -errno;
+	*ret = str_of(p, (size_t)n);
+	return 0;
+}
+
+/* Written aside, synced and renamed: a crash leaves the old file or the new one. */
+static int write_file(struct arena *a, const char *path, struct str text)
+{
+	const char *tmp = str_printf(a, "%s.new", path).p;
+	int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), r = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text.p, text.n) != (ssize_t)text.n || fsync(fd) < 0)
+		r = errno ? -errno : -EIO;
+	(void)close(fd);
+	if (r == 0 && rename(tmp, path) < 0)
+		r = -errno;
+	return r;
+}
+
+static const char *in_dir(struct arena *a, const struct cloud *cl, const char *name)
+{
+	return str_printf(a, "%s/%s", cl->dir, name).p;
+}
+
+static int make_dir(const char *path)
+{
+	return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* --- the master key and the account --- */
+static int load_master(struct cloud *cl, const char *path)
+{
+	struct arena a = { 0 };
+	const char *file = path ? path : in_dir(&a, cl, "master.key");
+	struct str s;
+	int r = read_file(&a, file, &s);
+
+	if (r == -ENOENT) {
+		random_bytes(cl->master, sizeof cl->master);
+		r = write_file(&a, file, str_of((char *)cl->master, sizeof cl->master));
+	} else if (r == 0 && s.n != sizeof cl->master) {
+		log_line(LOG_ERROR, "%s is not a master key: it must hold exactly 32 bytes", file);
+		r = -EINVAL;
+	} else if (r == 0) {
+		memcpy(cl->master, s.p, sizeof cl->master);
+		mem_wipe((char *)(uintptr_t)s.p, s.n);
+	}
+	arena_done(&a);
+	return r;
+}
+
+/* A proof that this master key belongs to these data: a wrong file must not be used to seal anything. */
+static struct str master_check(const struct cloud *cl, struct arena *a)
+{
+	uint8_t k[32];
+
+	cloud_master_key(cl, "check", k);
+	return hex_encode(a, k, sizeof k);
+}
+
+static int save_root(struct cloud *cl, struct arena *a)
+{
+	struct json *j = json_new(a, JSON_OBJECT);
+
+	json_set_str(a, j, "account", cl->account);
+	json_set_str(a, j, "access_key_id", cl->root_id);
+	json_set_str(a, j, "secret_access_key", cl->root_secret);
+	json_set_str(a, j, "master_key_check", master_check(cl, a));
+	return write_file(a, in_dir(a, cl, "root.json"), json_text(a, j));
+}
+
+static void set_root(struct cloud *cl, struct str id, struct str secret)
+{
+	cl->root_id = str_dup(&cl->arena, id);
+	cl->root_secret = str_dup(&cl->arena, secret);
+}
+
+/* KEYID:SECRET; 16 to 128 characters of [A-Za-z0-9_], and at least 16 of secret. */
+static int parse_root_key(struct cloud *cl, const char *given)
+{
+	struct str id, secret;
+
+	if (!str_cut(str_c(given), ':', &id, &secret) || id.n < 16 || id.n > 128 || secret.n < 16)
+		return -EINVAL;
+	for (size_t i = 0; i < id.n; i++)
+		if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_", id.p[i]))
+			return -EINVAL;
+	set_root(cl, id, secret);
+	return 0;
+}
+
+static int load_root(struct cloud *cl, const char *given)
+{
+	struct arena a = { 0 };
+	struct str text;
+	struct json *j;
+	int r = read_file(&a, in_dir(&a, cl, "root.json"), &text);
+
+	if (r == -ENOENT) {
+		cl->account = str_dup(&cl->arena, str_printf(&a, "%.*s%.*s", STR(random_from(&a, S("123456789"), 1)), STR(random_from(&a, S("0123456789"), 11))));
+		set_root(cl, str_printf(&a, "AKIA%.*s", STR(random_from(&a, S("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"), 16))),
+			 random_from(&a, S("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"), 40));
+		r = given ? parse_root_key(cl, given) : 0;
+		if (r == 0)
+			r = save_root(cl, &a);
+	} else if (r == 0 && json_parse(&a, text, &j, NULL) == 0 && json_get_str(j, "account").n == 12) {
+		cl->account = str_dup(&cl->arena, json_get_str(j, "account"));
+		set_root(cl, json_get_str(j, "access_key_id"), json_get_str(j, "secret_access_key"));
+		if (!str_eq(json_get_str(j, "master_key_check"), master_check(cl, &a))) {
+			log_line(LOG_ERROR, "the master key does not belong to the data in %s", cl->dir);
+			r = -EKEYREJECTED;
+		} else if (given) {
+			r = parse_root_key(cl, given);
+			if (r == 0)
+				r = save_root(cl, &a);
+		}
+	} else if (r == 0) {
+		log_line(LOG_ERROR, "%s/root.json is damaged", cl->dir);
+		r = -EBADMSG;
+	}
+	arena_done(&a);
+	return r;
+}
+
+void cloud_master_key(const struct cloud *cl, const char *purpose, uint8_t out[32])
+{
+	/* HKDF (RFC 5869) with an empty salt, and one block of output. */
+	static const uint8_t salt[32];
+	uint8_t prk[32], info[80];
+	size_t n = strlen(purpose);
+
+	assert(n < sizeof info - 1);
+	hmac_sha256(salt, sizeof salt, cl->master, sizeof cl->master, prk);
+	memcpy(info, purpose, n);
+	info[n] = 1;
+	hmac_sha256(prk, sizeof prk, info, n + 1, out);
+	mem_wipe(prk, sizeof prk);
+}
+
+/* --- regions --- */
+/* Source: "AWS Regions and Availability Zones": PARTITION-GEOGRAPHY-NUMBER, e.g. ap-southeast-4, us-gov-west-1. */
+bool region_name_valid(struct str s)
+{
+	static const char *const areas[] = { "us", "eu", "ap", "sa", "ca", "me", "af", "il", "mx", "cn", "us-gov", NULL };
+	static const char *const places[] = { "east", "west", "north", "south", "central", "northeast", "northwest", "southeast", "southwest", NULL };
+	ptrdiff_t last = str_rfind_char(s, '-'), mid;
+	struct str head, place, number;
+	bool ok = false;
+
+	if (last < 0 || s.n > 24)
+		return false;
+	head = str_of(s.p, (size_t)last);
+	number = str_skip(s, (size_t)last + 1);
+	mid = str_rfind_char(head, '-');
+	if (mid < 0 || number.n != 1 || number.p[0] < '1' || number.p[0] > '9')
+		return false;
+	place = str_skip(head, (size_t)mid + 1);
+	head.n = (size_t)mid;
+	for (int i = 0; places[i]; i++)
+		ok |= str_is(place, places[i]);
+	if (!ok)
+		return false;
+	for (int i = 0; areas[i]; i++)
+		if (str_is(head, areas[i]))
+			return true;
+	return false;
+}
+
+bool region_use(struct region *r)
+{
+	bool up;
+
+	pthread_mutex_lock(&r->cloud->lock);
+	up = r->up;
+	if (up)
+		r->users++;
+	pthread_mutex_unlock(&r->cloud->lock);
+	return up;
+}
+
+void region_unuse(struct region *r)
+{
+	pthread_mutex_lock(&r->cloud->lock);
+	r->users--;
+	pthread_mutex_unlock(&r->cloud->lock);
+}
+
+static struct region *find_region(struct cloud *cl, struct str name)
+{
+	for (size_t i = 0; i < cl->n_regions; i++)
+		if (str_eq(cl->regions[i]->name, name))
+			return cl->regions[i];
+	return NULL;
+}
+
+struct region *cloud_region(struct cloud *cl, struct str name)
+{
+	struct region *r;
+
+	pthread_mutex_lock(&cl->lock);
+	r = find_region(cl, name);
+	if (r && !r->up)
+		r = NULL;
+	pthread_mutex_unlock(&cl->lock);
+	return r;
+}
+
+struct open_arg {
+	struct cloud *cl;
+	struct region *r;
+};
+
+static int open_services(struct store_txn *t, void *arg)
+{
+	struct open_arg *o = arg;
+	struct arena a = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; i < o->cl->n_services && r == 0; i++) {
+		const struct service *s = o->cl->services[i];
+
+		if (s->open && s->model->global == o->r->global)
+			r = s->open(o->cl, o->r->global ? NULL : o->r, t, &a);
+		if (r < 0)
+			log_line(LOG_ERROR, "%.*s: %s does not start: %s", STR(o->r->name), s->model->name, strerror(-r));
+	}
+	arena_done(&a);
+	return r;
+}
+
+/* Opens store and trail of a region (or of the global part) and lets the services prepare it. */
+static int region_open(struct cloud *cl, struct region *r)
+{
+	struct store_opts so = { .no_sync = cl->no_sync };
+	struct arena a = { 0 };
+	int e = make_dir(r->dir);
+
+	if (e == 0)
+		e = store_open(str_printf(&a, "%s/store", r->dir).p, &so, &r->store);
+	if (e == 0)
+		e = trail_open(str_printf(&a, "%s/trail", r->dir).p, &r->trail);
+	if (e == 0)
+		e = store_write(r->store, open_services, &(struct open_arg){ cl, r });
+	arena_done(&a);
+	if (e < 0) {
+		trail_close(r->trail);
+		store_close(r->store);
+		r->trail = NULL;
+		r->store = NULL;
+		return e;
+	}
+	pthread_mutex_lock(&cl->lock);
+	r->up = true;
+	pthread_mutex_unlock(&cl->lock);
+	return 0;
+}
+
+static void region_close(struct region *r)
+{
+	struct timespec tick = { 0, 2000000 };
+
+	pthread_mutex_lock(&r->cloud->lock);
+	r->up = false;
+	while (r->users > 0) {
+		pthread_mutex_unlock(&r->cloud->lock);
+		(void)nanosleep(&tick, NULL);
+		pthread_mutex_lock(&r->cloud->lock);
+	}
+	pthread_mutex_unlock(&r->cloud->lock);
+	store_close(r->store);
+	trail_close(r->trail);
+	r->store = NULL;
+	r->trail = NULL;
+}
+
+/* Remembers which regions run, for the next start. */
+static int save_regions(struct cloud *cl)
+{
+	struct arena a = { 0 };
+	struct json *j = json_new(&a, JSON_ARRAY);
+	int r;
+
+	for (size_t i = 0; i < cl->n_regions; i++)
+		if (cl->regions[i]->up)
+			json_push(&a, j, json_new_str(&a, cl->regions[i]->name));
+	r = write_file(&a, in_dir(&a, cl, "regions.json"), json_text(&a, j));
+	arena_done(&a);
+	return r;
+}
+
+static struct region *add_region(struct cloud *cl, struct str name)
+{
+	struct region *r = xzalloc(sizeof *r);
+	struct arena a = { 0 };
+
+	r->cloud = cl;
+	pthread_mutex_lock(&cl->lock);
+	r->name = str_dup(&cl->arena, name);
+	r->dir = xstrdup(str_printf(&a, "%s/regions/%.*s", cl->dir, STR(name)).p);
+	arena_done(&a);
+	cl->regions[cl->n_regions++] = r;
+	pthread_mutex_unlock(&cl->lock);
+	return r;
+}
+
+int cloud_region_start(struct cloud *cl, struct str name)
+{
+	struct region *r;
+	int e;
+
+	if (!region_name_valid(name))
+		return -EINVAL;
+	pthread_mutex_lock(&cl->lock);
+	r = find_region(cl, name);
+	e = !r && cl->n_regions == CLOUD_REGIONS_MAX ? -ENOSPC : 0;
+	pthread_mutex_unlock(&cl->lock);
+	if (e < 0)
+		return e;
+	if (!r)
+		r = add_region(cl, name);
+	else if (r->up)
+		return 0;
+	e = region_open(cl, r);
+	if (e == 0) {
+		e = save_regions(cl);
+		cloud_jobs_wake(cl);
+	}
+	return e;
+}
+
+int cloud_region_stop(struct cloud *cl, struct str name)
+{
+	struct region *r = cloud_region(cl, name);
+
+	if (!r)
+		return -ENOENT;
+	region_close(r);
+	return save_regions(cl);
+}
+
+size_t cloud_regions(struct cloud *cl, struct region **ret, size_t max)
+{
+	size_t n;
+
+	pthread_mutex_lock(&cl->lock);
+	n = cl->n_regions < max ? cl->n_regions : max;
+	memcpy(ret, cl->regions, n * sizeof *ret);
+	pthread_mutex_unlock(&cl->lock);
+	return n;
+}
+
+/* The regions of the command line, or those that ran last, or the default three. */
+static int start_regions(struct cloud *cl, const char *const *names)
+{
+	struct arena a = { 0 };
+	struct str text;
+	struct json *j = NULL;
+	int r = 0;
+
+	if (!names && read_file(&a, in_dir(&a, cl, "regions.json"), &text) == 0 && json_parse(&a, text, &j, NULL) == 0 && json_is(j, JSON_ARRAY)) {
+		for (size_t i = 0; i < j->n && r == 0; i++)
+			r = cloud_region_start(cl, json_str(&j->items[i]));
+		arena_done(&a);
+		return r;
+	}
+	for (const char *const *n = names ? names : default_regions; *n && r == 0; n++) {
+		r = cloud_region_start(cl, str_c(*n));
+		if (r == -EINVAL)
+			log_line(LOG_ERROR, "%s is not the name of a region", *n);
+	}
+	arena_done(&a);
+	return r;
+}
+
+/* --- the cloud --- */
+int cloud_open(const struct cloud_opts *o, const struct service *const *services, struct cloud **ret)
+{
+	struct cloud *cl = xzalloc(sizeof *cl);
+	struct arena a = { 0 };
+	int r;
+
+	pthread_mutex_init(&cl->lock, NULL);
+	cl->dir = xstrdup(o->data_dir);
+	cl->services = services;
+	cl->host_suffixes = o->host_suffixes;
+	cl->no_sync = o->no_sync;
+	while (services[cl->n_services]) {
+		assert(cl->n_services < CLOUD_SERVICES_MAX);
+		cl->models[cl->n_services] = services[cl->n_services]->model;
+		cl->n_services++;
+	}
+	r = make_dir(cl->dir);
+	if (r == 0)
+		r = make_dir(in_dir(&a, cl, "regions"));
+	if (r == 0)
+		r = load_master(cl, o->master_key_file);
+	if (r == 0)
+		r = load_root(cl, o->root_key);
+	if (r == 0) {
+		cl->global = (struct region){ .name = S("us-east-1"), .cloud = cl, .global = true, .dir = xstrdup(in_dir(&a, cl, "global")) };
+		r = region_open(cl, &cl->global);
+	}
+	arena_done(&a);
+	if (r == 0)
+		r = start_regions(cl, o->regions);
+	if (r == 0)
+		r = runner_start(cl);
+	if (r < 0) {
+		cloud_close(cl);
+		return r;
+	}
+	*ret = cl;
+	return 0;
+}
+
+void cloud_close(struct cloud *cl)
+{
+	runner_stop(cl);
+	for (size_t i = 0; i < cl->n_regions; i++) {
+		if (cl->regions[i]->up)
+			region_close(cl->regions[i]);
+		free(cl->regions[i]->dir);
+		free(cl->regions[i]);
+	}
+	if (cl->global.up)
+		region_close(&cl->global);
+	free(cl->global.dir);
+	mem_wipe((char *)(uintptr_t)cl->root_secret.p, cl->root_secret.n);
+	mem_wipe(cl->master, sizeof cl->master);
+	arena_done(&cl->arena);
+	pthread_mutex_destroy(&cl->lock);
+	free(cl->dir);
+	free(cl);
+}
+
+struct str cloud_account(const struct cloud *cl)
+{
+	return cl->account;
+}
+
+const char *cloud_dir(const struct cloud *cl)
+{
+	return cl->dir;
+}
+
+struct store *cloud_global(struct cloud *cl)
+{
+	return cl->global.store;
+}
+
+const struct service *cloud_service(const struct cloud *cl, const char *name)
+{
+	for (size_t i = 0; i < cl->n_services; i++)
+		if (strcmp(cl->services[i]->model->name, name) == 0)
+			return cl->services[i];
+	return NULL;
+}
+
+void cloud_each_service(struct cloud *cl, void (*fn)(const struct service *s, void *arg), void *arg)
+{
+	for (size_t i = 0; i < cl->n_services; i++)
+		fn(cl->services[i], arg);
+}
+
+void cloud_set_identity(struct cloud *cl, const struct identity *id)
+{
+	cl->identity = id;
+}
+
+const struct identity *cloud_identity(const struct cloud *cl)
+{
+	return cl->identity;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cloud_int.h - shared by the files of src/cloud only. */
+#pragma once
+#include "auth/sigv4.h"
+#include "cloud/cloud.h"
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+
+#define CLOUD_REGIONS_MAX 64
+#define CLOUD_SERVICES_MAX 64
+#define CLOUD_BODY_BYTES_MAX (8u << 20) /* of a request that is collected in memory */
+#define CALL_NESTING_MAX 4
+
+struct cloud {
+	char *dir;
+	struct str account;
+	struct str root_id, root_secret; /* secret: malloc'd, wiped at close */
+	uint8_t master[32];
+	const struct service *const *services;
+	const struct service_model *models[CLOUD_SERVICES_MAX];
+	size_t n_services;
+	const char *const *host_suffixes;
+	bool no_sync;
+	const struct identity *identity;
+
+	struct region global; /* the global store; its name is us-east-1, where AWS keeps IAM's endpoint */
+	struct region *regions[CLOUD_REGIONS_MAX];
+	size_t n_regions;
+	pthread_mutex_t lock; /* regions and their state */
+	struct arena arena; /* names and strings that live as long as the cloud */
+
+	pthread_t runner;
+	bool runner_on;
+	pthread_mutex_t run_lock;
+	pthread_cond_t run_cond;
+	bool run_wake, run_stop;
+	atomic_int in_flight;
+};
+
+/* region_use pins a region that is up, so that it does not close below a call; false when it is not up. */
+bool region_use(struct region *r);
+void region_unuse(struct region *r);
+bool region_name_valid(struct str name);
+
+/* --- dispatch.c: one call through the door, whatever it came from --- */
+struct call_hook {
+	struct call_hook *next;
+	void (*fn)(struct cloud *cloud, struct region *r, void *arg);
+	void *arg;
+};
+/* call_prepare starts a call: facts copied, time taken, regional or global store chosen by the model. */
+void call_prepare(struct call *c, struct cloud *cl, struct region *r, const struct service *svc, const struct op *op, struct arena *a,
+		  const struct principal *who, const struct call_facts *facts);
+/* call_execute authorizes and runs the handler; c->txn and c->global are open. May be run again after a rollback. */
+int call_execute(struct call *c);
+/* call_settle turns a negative result without an error into a 500, logged once. */
+void call_settle(struct call *c, int r);
+void call_run_hooks(struct call *c);
+const struct service *service_of(const struct cloud *cl, const struct service_model *m);
+
+/* --- authorize.c --- */
+int authorize_call(struct call *c); /* the overlay's checks; 0, or -ECANCELED with the refusal set */
+int authorize_denied(struct call *c, const char *action, struct str resource, struct str sentence);
+
+/* --- call.c --- */
+void policy_cache_trim(void); /* between calls of this thread */
+
+/* --- trail.c --- */
+int trail_open(const char *dir, struct trail **ret);
+void trail_close(struct trail *t);
+void trail_flush(struct trail *t);
+void trail_call(struct call *c, int result); /* appends the CloudTrail record of a finished call */
+
+/* --- runner.c --- */
+int runner_start(struct cloud *cl);
+void runner_stop(struct cloud *cl);

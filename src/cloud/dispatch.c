@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dispatch.c - the one door. Every call, from a client over HTTP, from another service or from the stack engine, is
+ * authorized and run here, in one transaction, and leaves its record in the trail. */
+#include "cloud/cloud_int.h"
+#include <assert.h>
+#include <errno.h>
+
+const struct service *service_of(const struct cloud *cl, const struct service_model *m)
+{
+	for (size_t i = 0; i < cl->n_services; i++)
+		if (cl->services[i]->model == m)
+			return cl->services[i];
+	return NULL;
+}
+
+void call_prepare(struct call *c, struct cloud *cl, struct region *r, const struct service *svc, const struct op *op, struct arena *a,
+		  const struct principal *who, const struct call_facts *facts)
+{
+	*c = (struct call){ .cloud = cl, .region = svc->model->global ? &cl->global : r, .svc = svc, .op = op, .arena = a, .who = who };
+	c->facts = *facts;
+	c->now_ms = clock_now_ms();
+	c->account = who->p.account.p ? who->p.account : cl->account;
+}
+
+int call_execute(struct call *c)
+{
+	int r;
+
+	/* A rolled-back call may run again: nothing of the first run may stay. */
+	c->err = NULL;
+	c->message = STR_NONE;
+	c->n_extra = c->n_headers = 0;
+	c->status = 0;
+	c->hooks = NULL;
+	c->trail_resources = NULL;
+	c->decision = (struct policy_result){ .statement = -1 };
+	memset(c->out, 0, c->svc->model->shapes[c->op->out].size);
+	r = authorize_call(c);
+	if (r == 0)
+		r = c->op->run(c, c->in, c->out);
+	assert(!(r == 0 && c->err)); /* success never carries an error */
+	return r;
+}
+
+void call_settle(struct call *c, int r)
+{
+	if (r == 0 || c->err)
+		return;
+	if (r == -ENOSPC) {
+		c->err = &aws_err_service_unavailable;
+		c->message = S("There is no space left on the device that holds this region's data.");
+	} else {
+		c->err = &aws_err_internal_failure;
+		c->message = S("We encountered an internal error. Please try again.");
+	}
+	log_line(LOG_ERROR, "%s.%s: request %.*s: %s", c->svc->model->name, c->op->name, STR(c->facts.request_id), strerror(-r));
+}
+
+/* --- nested calls --- */
+static int nested(struct call *c, const struct principal *who, const struct service_model *m, const char *op_name, const void *in, void *out,
+		  const char *via, struct call_error *ret_err)
+{
+	const struct service *svc = service_of(c->cloud, m);
+	const struct op *op = wire_op(m, str_c(op_name));
+	struct call_facts facts = c->facts;
+	struct call n;
+	int depth = 0, r;
+
+	for (struct call *p = c; p; p = p->parent)
+		depth++;
+	assert(svc && op);
+	if (depth > CALL_NESTING_MAX)
+		return -ELOOP;
+	facts.invoked_by = via ? str_c(via) : c->facts.invoked_by;
+	call_prepare(&n, c->cloud, c->region, svc, op, c->arena, who, &facts);
+	n.parent = c;
+	n.now_ms = c->now_ms;
+	n.in = in;
+	n.out = out;
+	n.global = c->global;
+	n.txn = m->global ? c->global : c->txn;
+	if ((!m->global && c->region->global) || (op->txn == OP_WRITE && !store_txn_writable(n.txn)))
+		return -EROFS;
+	r = call_execute(&n);
+	trail_call(&n, r);
+	if (r < 0) {
+		call_settle(&n, r);
+		if (ret_err)
+			*ret_err = (struct call_error){ n.err, n.message };
+		return r == -ECANCELED ? -EACCES : r;
+	}
+	return 0;
+}
+
+int call_invoke(struct call *c, const struct service_model *m, const char *op, const void *in, void *out, const char *via, struct call_error *ret_err)
+{
+	return nested(c, c->who, m, op, in, out, via, ret_err);
+}
+
+int call_invoke_as(struct call *c, const char *service_principal, const struct service_model *m, const char *op, const void *in, void *out,
+		   struct call_error *ret_err)
+{
+	struct principal *p = arena_new(c->arena, struct principal);
+
+	p->p.type = PRINCIPAL_SERVICE;
+	p->p.service = str_c(service_principal);
+	p->name = p->p.service;
+	return nested(c, p, m, op, in, out, service_principal, ret_err);
+}
+
+/* --- calls from jobs and the stack engine --- */
+struct inner {
+	struct store_job job;
+	struct call call;
+	sem_t done;
+	int result;
+};
+
+static int inner_run(struct store_job *j, struct store_txn *t)
+{
+	struct inner *x = (struct inner *)j;
+	struct store_txn *g = NULL;
+	int r;
+
+	x->call.txn = x->call.global = t;
+	if (!x->call.region->global) {
+		r = store_begin_read(x->call.cloud->global.store, &g);
+		if (r < 0)
+			return r;
+		x->call.global = g;
+	}
+	r = call_execute(&x->call);
+	store_end(g);
+	x->call.txn = x->call.global = NULL;
+	return r;
+}
+
+static void inner_done(struct store_job *j, int result)
+{
+	struct inner *x = (struct inner *)j;
+
+	x->result = result;
+	(void)sem_post(&x->done);
+}
+
+static int run_read(struct call *c)
+{
+	struct store_txn *t = NULL, *g = NULL;
+	int r = store_begin_read(c->region->store, &t);
+
+	if (r == 0 && !c->region->global)
+		r = store_begin_read(c->cloud->global.store, &g);
+	if (r == 0) {
+		c->txn = t;
+		c->global = g ? g : t;
+		r = call_execute(c);
+	}
+	store_end(g);
+	store_end(t);
+	c->txn = c->global = NULL;
+	return r;
+}
+
+int cloud_invoke(struct cloud *cl, struct region *r, const struct principal *who, const struct call_facts *facts, const struct service_model *m,
+		 const struct op *op, const void *in, void *out, struct arena *a, struct call_error *ret_err)
+{
+	struct inner x = { .job = { .run = inner_run, .done = inner_done } };
+	int e;
+
+	policy_cache_trim();
+	call_prepare(&x.call, cl, r, service_of(cl, m), op, a, who, facts);
+	x.call.in = in;
+	x.call.out = out;
+	if (!region_use(x.call.region)) {
+		if (ret_err)
+			*ret_err = (struct call_error){ &aws_err_service_unavailable, S("The region is stopped.") };
+		return -EACCES;
+	}
+	if (op->txn == OP_WRITE) {
+		(void)sem_init(&x.done, 0, 0);
+		store_submit(x.call.region->store, &x.job);
+		while (sem_wait(&x.done) < 0 && errno == EINTR)
+			continue;
+		(void)sem_destroy(&x.done);
+		e = x.result;
+	} else
+		e = run_read(&x.call);
+	call_settle(&x.call, e);
+	trail_call(&x.call, e);
+	if (e == 0)
+		call_run_hooks(&x.call);
+	region_unuse(x.call.region);
+	if (e < 0) {
+		if (ret_err)
+			*ret_err = (struct call_error){ x.call.err, x.call.message };
+		return e == -ECANCELED ? -EACCES : e;
+	}
+	return 0;
+}
+
+int cloud_invoke_json(struct cloud *cl, struct region *r, const struct principal *who, const struct call_facts *facts, const char *service,
+		      const char *op_name, const struct json *params, struct arena *a, struct json **ret_out, struct call_error *ret_err)
+{
+	const struct service *svc = cloud_service(cl, service);
+	const struct op *op = svc ? wire_op(svc->model, str_c(op_name)) : NULL;
+	struct wire_fault fault = { 0 };
+	void *in, *out;
+	int e;
+
+	if (!op) {
+		if (ret_err)
+			*ret_err = (struct call_error){ &aws_err_not_implemented,
+							str_printf(a, "The operation %s of %s is not implemented by this cloud.", op_name, service) };
+		return -ENOSYS;
+	}
+	in = arena_zalloc(a, svc->model->shapes[op->in].size);
+	out = arena_zalloc(a, svc->model->shapes[op->out].size);
+	e = wire_from_json(svc->model, op->in, params, a, in, &fault);
+	if (e == 0)
+		e = wire_validate(svc->model, svc->model->protocols[0], op->in, in, a, &fault);
+	if (e < 0) {
+		struct desc_error *d = arena_new(a, struct desc_error);
+
+		*d = (struct desc_error){ fault.code, fault.code, (uint16_t)fault.status, true };
+		if (ret_err)
+			*ret_err = (struct call_error){ d, fault.message };
+		return e;
+	}
+	e = cloud_invoke(cl, r, who, facts, svc->model, op, in, out, a, ret_err);
+	if (e == 0 && ret_out)
+		*ret_out = wire_to_json(svc->model, op->out, out, a, false);
+	return e;
+}
+
+int cloud_internal_read(struct cloud *cl, struct region *r, struct arena *a, struct call *ret)
+{
+	int e;
+
+	*ret = (struct call){ .cloud = cl, .region = r, .arena = a, .account = cl->account };
+	ret->now_ms = clock_now_ms();
+	if (!region_use(r))
+		return -EHOSTDOWN;
+	e = store_begin_read(r->store, &ret->txn);
+	if (e == 0 && !r->global)
+		e = store_begin_read(cl->global.store, &ret->global);
+	else
+		ret->global = ret->txn;
+	if (e < 0) {
+		store_end(ret->txn);
+		region_unuse(r);
+	}
+	return e;
+}
+
+void cloud_internal_end(struct call *c)
+{
+	if (c->global != c->txn)
+		store_end(c->global);
+	store_end(c->txn);
+	region_unuse(c->region);
+	c->txn = c->global = NULL;
+}

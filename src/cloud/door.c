@@ -1,0 +1,586 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* door.c - from an HTTP request to a call and back: find, authenticate, decode, validate, run, encode.
+ *
+ * An exchange lives in its request's arena. Reading calls run on the event loop that took the request; writing calls are
+ * queued to the writer thread of their store and answered when they are durable. */
+#include "cloud/cloud_int.h"
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+
+struct exchange {
+	struct store_job job; /* first: the writer thread hands it back */
+	struct cloud *cloud;
+	struct http_request *http;
+	struct wire_route route;
+	struct sigv4 sig;
+	enum sigv4_fault sig_read; /* of sigv4_read */
+	struct principal who;
+	struct call_facts facts;
+	struct region *region; /* pinned */
+	struct call call;
+	bool streaming, failed;
+	struct body *sink; /* the service's */
+	struct chunked *chunked; /* between the connection and the sink */
+	struct hash *hash; /* of a streamed plain body */
+};
+
+/* --- answers --- */
+static ssize_t source_read(void *arg, char *buf, size_t n)
+{
+	struct body *b = arg;
+
+	return b->read(b, buf, n);
+}
+
+static void source_close(void *arg)
+{
+	struct body *b = arg;
+
+	b->free(b);
+}
+
+static void release(struct exchange *x)
+{
+	if (x->sink && x->sink->free)
+		x->sink->free(x->sink);
+	x->sink = NULL;
+	x->chunked = chunked_free(x->chunked);
+	x->hash = hash_free(x->hash);
+	if (x->region)
+		region_unuse(x->region);
+	x->region = NULL;
+	sigv4_wipe(&x->sig);
+}
+
+static void send_reply(struct exchange *x, struct wire_reply *w)
+{
+	struct http_request *r = x->http;
+	struct http_reply reply = { .status = w->status, .headers = w->headers, .body = w->body, .head = str_is(r->method, "HEAD") };
+	struct http_source src = { w->stream, source_read, source_close };
+
+	for (size_t i = 0; i < x->call.n_headers && w->n_headers < ELEMENTS(w->headers); i++)
+		w->headers[w->n_headers++] = x->call.headers[i];
+	reply.n_headers = w->n_headers;
+	if (w->stream) {
+		reply.source = &src;
+		reply.source_bytes = w->stream->length;
+	}
+	/* A refused upload may still be on its way: the connection is not worth reading to its end. */
+	reply.close = x->failed && x->streaming;
+	release(x);
+	http_reply(r, &reply);
+}
+
+static void send_error(struct exchange *x, const char *code, int status, bool sender, struct str message, const struct str_pair *extra, size_t n_extra)
+{
+	struct wire_reply w = { 0 };
+
+	x->failed = true;
+	wire_encode_error(&x->route, code, status, sender, message, x->facts.request_id, extra, n_extra, &x->http->arena, &w);
+	send_reply(x, &w);
+}
+
+static void refuse(struct exchange *x, const char *code, int status, const char *fmt, ...) _printf_(4, 5);
+static void refuse(struct exchange *x, const char *code, int status, const char *fmt, ...)
+{
+	struct str m;
+	va_list ap;
+
+	va_start(ap, fmt);
+	m = str_vprintf(&x->http->arena, fmt, ap);
+	va_end(ap);
+	send_error(x, code, status, status < 500, m, NULL, 0);
+}
+
+/* --- authentication --- */
+enum speech { SPEAK_QUERY, SPEAK_EC2, SPEAK_JSON, SPEAK_S3 }; /* whose error codes */
+
+static enum speech speech_of(const struct exchange *x)
+{
+	if (!x->route.model)
+		return SPEAK_S3;
+	switch (x->route.protocol) {
+	case WIRE_EC2:
+		return SPEAK_EC2;
+	case WIRE_JSON:
+	case WIRE_REST_JSON:
+		return SPEAK_JSON;
+	case WIRE_REST_XML:
+		return SPEAK_S3;
+	default:
+		return SPEAK_QUERY;
+	}
+}
+
+/* Error codes by service family. Sources: "Common errors" of the STS, EC2 and KMS API references, "Error responses" of
+ * the S3 API reference; where EC2's page and its clients differ, what its clients check for was followed. */
+static void refuse_signature(struct exchange *x, enum sigv4_fault f)
+{
+	static const struct {
+		const char *code;
+		int status;
+	} t[][4] = {
+		[SIGV4_MISSING] = { { "MissingAuthenticationToken", 403 }, { "MissingAuthenticationToken", 403 }, { "MissingAuthenticationTokenException", 400 }, { "AccessDenied", 403 } },
+		[SIGV4_MALFORMED] = { { "IncompleteSignature", 400 }, { "IncompleteSignature", 400 }, { "IncompleteSignatureException", 400 }, { "AuthorizationHeaderMalformed", 400 } },
+		[SIGV4_BAD_SCOPE] = { { "SignatureDoesNotMatch", 403 }, { "AuthFailure", 401 }, { "InvalidSignatureException", 400 }, { "AuthorizationHeaderMalformed", 400 } },
+		[SIGV4_EXPIRED] = { { "SignatureDoesNotMatch", 403 }, { "RequestExpired", 400 }, { "InvalidSignatureException", 400 }, { "AccessDenied", 403 } },
+		[SIGV4_NOT_YET] = { { "SignatureDoesNotMatch", 403 }, { "RequestExpired", 400 }, { "InvalidSignatureException", 400 }, { "AccessDenied", 403 } },
+		[SIGV4_SKEWED] = { { "SignatureDoesNotMatch", 403 }, { "RequestExpired", 400 }, { "InvalidSignatureException", 400 }, { "RequestTimeTooSkewed", 403 } },
+		[SIGV4_UNSIGNED_HEADER] = { { "SignatureDoesNotMatch", 403 }, { "AuthFailure", 401 }, { "InvalidSignatureException", 400 }, { "AccessDenied", 403 } },
+		[SIGV4_MISMATCH] = { { "SignatureDoesNotMatch", 403 }, { "AuthFailure", 401 }, { "InvalidSignatureException", 400 }, { "SignatureDoesNotMatch", 403 } },
+		[SIGV4_BAD_DIGEST] = { { "SignatureDoesNotMatch", 403 }, { "AuthFailure", 401 }, { "InvalidSignatureException", 400 }, { "XAmzContentSHA256Mismatch", 400 } },
+	};
+	enum speech sp = speech_of(x);
+	const char *code = t[f][sp].code;
+	struct str m = x->sig.fault_detail;
+
+	if (sp == SPEAK_S3 && f == SIGV4_MALFORMED && x->sig.presigned)
+		code = "AuthorizationQueryParametersError";
+	if (sp == SPEAK_EC2 && str_is(str_c(code), "AuthFailure"))
+		m = S("AWS was not able to validate the provided access credentials");
+	if (!m.p)
+		m = f == SIGV4_MISSING ? S("Request is missing Authentication Token") : S("The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.");
+	send_error(x, code, t[f][sp].status, true, m, NULL, 0);
+}
+
+static void refuse_key(struct exchange *x, int why)
+{
+	enum speech sp = speech_of(x);
+
+	if (why == -ESTALE)
+		refuse(x, sp == SPEAK_JSON ? "ExpiredTokenException" : sp == SPEAK_EC2 ? "RequestExpired" : "ExpiredToken",
+		       sp == SPEAK_QUERY ? 403 : 400, sp == SPEAK_S3 ? "The provided token has expired." : "The security token included in the request is expired");
+	else if (sp == SPEAK_S3 && why == -EBADMSG)
+		refuse(x, "InvalidToken", 400, "The provided token is malformed or otherwise invalid.");
+	else if (sp == SPEAK_S3)
+		refuse(x, "InvalidAccessKeyId", 403, "The AWS Access Key Id you provided does not exist in our records.");
+	else if (sp == SPEAK_EC2)
+		refuse(x, "AuthFailure", 401, "AWS was not able to validate the provided access credentials");
+	else
+		refuse(x, sp == SPEAK_JSON ? "UnrecognizedClientException" : "InvalidClientTokenId", sp == SPEAK_JSON ? 400 : 403,
+		       "The security token included in the request is invalid.");
+}
+
+static void root_principal(struct exchange *x)
+{
+	struct cloud *cl = x->cloud;
+
+	x->who.p = (struct policy_principal){ .type = PRINCIPAL_ROOT, .account = cl->account, .unique_id = cl->account };
+	x->who.p.arn = str_printf(&x->http->arena, "arn:aws:iam::%.*s:root", STR(cl->account));
+	x->who.name = S("root");
+	x->who.key_id = cl->root_id;
+}
+
+/* Finds the key and checks the signature. Answers the client and returns negative on refusal. body: as sigv4_check. */
+static int authenticate(struct exchange *x, struct str body)
+{
+	struct cloud *cl = x->cloud;
+	struct http_request *r = x->http;
+	struct key_info key = { 0 };
+	struct store_txn *g = NULL;
+	bool s3 = x->route.model && str_is(str_c(x->route.model->name), "s3");
+	enum sigv4_fault f = x->sig_read;
+	int e = -ENOENT;
+
+	if (f == SIGV4_MISSING && x->route.op && (x->route.op->flags & OP_ANONYMOUS)) {
+		x->who.p.type = PRINCIPAL_ANONYMOUS;
+		x->who.name = S("anonymous");
+		return 0;
+	}
+	if (f != SIGV4_OK) {
+		refuse_signature(x, f);
+		return -EACCES;
+	}
+	if (str_eq(x->sig.key_id, cl->root_id)) {
+		root_principal(x);
+		key.secret = cl->root_secret;
+		e = x->sig.token.p ? -EBADMSG : 0;
+	} else if (cl->identity && store_begin_read(cl->global.store, &g) == 0) {
+		e = cl->identity->find_key(cl, g, x->sig.key_id, x->sig.token, clock_now_ms(), &r->arena, &key);
+		store_end(g);
+		x->who = key.who;
+	}
+	if (e < 0) {
+		refuse_key(x, e);
+		return e;
+	}
+	x->who.key_id = x->sig.key_id;
+	f = sigv4_check(r, &x->sig, s3, key.secret, x->region->name, x->route.model->signing, body, clock_now_ms());
+	if (key.secret.p != cl->root_secret.p)
+		mem_wipe((char *)(uintptr_t)key.secret.p, key.secret.n);
+	if (f != SIGV4_OK) {
+		refuse_signature(x, f);
+		return -EACCES;
+	}
+	x->facts.signature_version = S("AWS4-HMAC-SHA256");
+	x->facts.auth_type = x->sig.presigned ? S("REST-QUERY-STRING") : S("REST-HEADER");
+	x->facts.signature_age_ms = clock_now_ms() - x->sig.signed_ms;
+	x->facts.content_sha256 = x->sig.payload_hash;
+	return 0;
+}
+
+/* --- finding the region --- */
+/* The credential scope names it; anonymous requests reach the region that their Host names, or the first that is up.
+ * Answers the client and returns negative when there is no such region. */
+static int find_region(struct exchange *x)
+{
+	struct cloud *cl = x->cloud;
+	struct str name = x->sig.region;
+	struct region *r = NULL, *all[CLOUD_REGIONS_MAX];
+	size_t n = cloud_regions(cl, all, ELEMENTS(all));
+
+	if (x->route.model->global) {
+		r = &cl->global;
+		name = r->name;
+	} else if (name.p) {
+		for (size_t i = 0; i < n; i++)
+			if (str_eq(all[i]->name, name))
+				r = all[i];
+	} else {
+		for (size_t i = 0; i < n && !r; i++)
+			if (all[i]->up && str_find(x->http->host, all[i]->name) >= 0)
+				r = all[i];
+		for (size_t i = 0; i < n && !r; i++)
+			if (all[i]->up)
+				r = all[i];
+	}
+	if (r && region_use(r)) {
+		x->region = r;
+		return 0;
+	}
+	if (r)
+		refuse(x, "ServiceUnavailable", 503, "The region %.*s is stopped.", STR(name));
+	else if (name.p && region_name_valid(name))
+		refuse(x, "OptInRequired", 403, "The region %.*s has not been started in this cloud (cloudkeep region start %.*s).", STR(name), STR(name));
+	else
+		refuse(x, speech_of(x) == SPEAK_S3 ? "AuthorizationHeaderMalformed" : "SignatureDoesNotMatch", speech_of(x) == SPEAK_S3 ? 400 : 403,
+		       "Credential should be scoped to a valid region.");
+	return -EHOSTDOWN;
+}
+
+/* --- running --- */
+static void finish(struct exchange *x, int r)
+{
+	struct call *c = &x->call;
+	struct wire_reply w = { 0 };
+
+	call_settle(c, r);
+	trail_call(c, r);
+	if (r < 0) {
+		send_error(x, c->err->code, c->err->status, c->err->sender, c->message, c->extra, c->n_extra);
+		return;
+	}
+	call_run_hooks(c);
+	r = wire_encode(&x->route, c->out, x->facts.request_id, c->arena, &w);
+	if (r < 0) {
+		log_line(LOG_ERROR, "%s.%s: the answer cannot be encoded: %s", c->svc->model->name, c->op->name, strerror(-r));
+		refuse(x, "InternalFailure", 500, "We encountered an internal error. Please try again.");
+		return;
+	}
+	if (c->status)
+		w.status = c->status;
+	send_reply(x, &w);
+}
+
+static int job_run(struct store_job *j, struct store_txn *t)
+{
+	struct exchange *x = (struct exchange *)j;
+	struct call *c = &x->call;
+	struct store_txn *g = NULL;
+	int r;
+
+	policy_cache_trim();
+	c->txn = c->global = t;
+	if (!c->region->global) {
+		r = store_begin_read(x->cloud->global.store, &g);
+		if (r < 0)
+			return r;
+		c->global = g;
+	}
+	r = call_execute(c);
+	store_end(g);
+	c->txn = c->global = NULL;
+	return r;
+}
+
+static void job_done(struct store_job *j, int result)
+{
+	struct exchange *x = (struct exchange *)j;
+
+	finish(x, result);
+}
+
+static int run_now(struct call *c)
+{
+	struct store_txn *t = NULL, *g = NULL;
+	int r = store_begin_read(c->region->store, &t);
+
+	if (r == 0 && !c->region->global)
+		r = store_begin_read(c->cloud->global.store, &g);
+	c->txn = t;
+	c->global = g ? g : t;
+	if (r == 0)
+		r = call_execute(c);
+	store_end(g);
+	store_end(t);
+	c->txn = c->global = NULL;
+	return r;
+}
+
+static void prepare(struct exchange *x)
+{
+	struct http_request *r = x->http;
+
+	call_prepare(&x->call, x->cloud, x->region, service_of(x->cloud, x->route.model), x->route.op, &r->arena, &x->who, &x->facts);
+	x->call.http = r;
+}
+
+/* The route is complete and the caller known: decode, validate and run. */
+static void run(struct exchange *x)
+{
+	struct http_request *r = x->http;
+	const struct service_model *m = x->route.model;
+	const struct op *op = x->route.op;
+	struct wire_fault fault = { 0 };
+	void *in = arena_zalloc(&r->arena, m->shapes[op->in].size);
+
+	x->call.in = in;
+	x->call.out = arena_zalloc(&r->arena, m->shapes[op->out].size);
+	if (wire_decode(&x->route, r, &r->arena, in, &fault) < 0 || wire_validate(m, x->route.protocol, op->in, in, &r->arena, &fault) < 0) {
+		struct desc_error *e = arena_new(&r->arena, struct desc_error);
+
+		*e = (struct desc_error){ fault.code, fault.code, (uint16_t)fault.status, true };
+		x->call.err = e;
+		x->call.message = fault.message;
+		finish(x, -ECANCELED);
+		return;
+	}
+	x->call.body = x->sink;
+	if (op->txn == OP_WRITE) {
+		x->job.run = job_run;
+		x->job.done = job_done;
+		store_submit(x->call.region->store, &x->job);
+		return;
+	}
+	policy_cache_trim();
+	finish(x, run_now(&x->call));
+}
+
+/* An operation that the model knows and we did not build, or that nobody knows. Never a quiet success. */
+static void refuse_operation(struct exchange *x)
+{
+	if (x->route.known)
+		refuse(x, "NotImplemented", 501, "The operation %.*s of %s is not implemented by this cloud.", STR(x->route.name), x->route.model->id);
+	else if (speech_of(x) == SPEAK_JSON)
+		refuse(x, "UnknownOperationException", 400, "The requested operation is not recognized: %.*s", STR(x->route.name));
+	else if (speech_of(x) == SPEAK_S3)
+		refuse(x, "MethodNotAllowed", 405, "The specified method is not allowed against this resource.");
+	else
+		refuse(x, "InvalidAction", 400, "The action %.*s is not valid for this web service.", STR(x->route.name));
+}
+
+/* --- streamed bodies --- */
+static int sink_piece(void *arg, struct str piece)
+{
+	struct exchange *x = arg;
+
+	return x->sink->write(x->sink, piece);
+}
+
+/* Before the first byte of a streamed body: who is it, may they, and where do the bytes go. */
+static int begin_stream(struct exchange *x)
+{
+	struct call *c = &x->call;
+	const struct op *op = x->route.op;
+	struct wire_fault fault = { 0 };
+	struct store_txn *t = NULL, *g = NULL;
+	void *in;
+	int r;
+
+	r = authenticate(x, STR_NONE);
+	if (r < 0)
+		return r;
+	prepare(x);
+	in = arena_zalloc(c->arena, x->route.model->shapes[op->in].size);
+	c->in = in;
+	c->out = arena_zalloc(c->arena, x->route.model->shapes[op->out].size);
+	if (wire_decode(&x->route, x->http, c->arena, in, &fault) < 0 ||
+	    wire_validate(x->route.model, x->route.protocol, op->in, in, c->arena, &fault) < 0) {
+		refuse(x, fault.code, fault.status, "%.*s", STR(fault.message));
+		return -EINVAL;
+	}
+	r = store_begin_read(c->region->store, &t);
+	if (r == 0 && !c->region->global)
+		r = store_begin_read(x->cloud->global.store, &g);
+	c->txn = t;
+	c->global = g ? g : t;
+	policy_cache_trim();
+	if (r == 0)
+		r = authorize_call(c);
+	if (r == 0)
+		r = c->svc->body_begin(c, &x->route, &x->sink);
+	store_end(g);
+	store_end(t);
+	c->txn = c->global = NULL;
+	if (r < 0) {
+		x->failed = true;
+		finish(x, r);
+		return r;
+	}
+	if (x->sig_read == SIGV4_OK && x->sig.payload >= SIGV4_PAYLOAD_CHUNKED)
+		x->chunked = chunked_new(&x->sig, sink_piece, x);
+	else if (x->sig_read == SIGV4_OK && x->sig.payload == SIGV4_PAYLOAD_HASH)
+		x->hash = hash_new(HASH_SHA256);
+	return 0;
+}
+
+static int door_body(void *arg, struct http_request *r, struct str piece)
+{
+	struct exchange *x = r->user;
+	int e;
+
+	if (x->failed)
+		return -ECANCELED;
+	if (x->chunked)
+		e = chunked_feed(x->chunked, piece);
+	else {
+		if (x->hash)
+			hash_add(x->hash, piece.p, piece.n);
+		e = sink_piece(x, piece);
+	}
+	if (e >= 0)
+		return 0;
+	x->failed = true;
+	if (e == -EACCES)
+		refuse_signature(x, SIGV4_MISMATCH);
+	else if (e == -EBADMSG)
+		refuse(x, "IncompleteBody", 400, "The request body terminated unexpectedly");
+	else if (e == -ENOSPC)
+		refuse(x, "ServiceUnavailable", 503, "There is no space left on the device that holds this region's data.");
+	else if (e == -EFBIG)
+		refuse(x, "EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size");
+	else
+		refuse(x, "InternalError", 500, "We encountered an internal error. Please try again.");
+	return e;
+}
+
+/* The body is complete: is it what was signed? */
+static int end_stream(struct exchange *x)
+{
+	const struct http_header *trailers = x->http->trailers;
+	size_t n = x->http->n_trailers;
+	uint8_t digest[32];
+	int r = 0;
+
+	if (x->chunked)
+		r = chunked_end(x->chunked, &trailers, &n);
+	else if (x->hash) {
+		(void)hash_end(x->hash, digest);
+		if (!str_eq(hex_encode(&x->http->arena, digest, sizeof digest), x->sig.payload_hash)) {
+			x->sig.fault_detail = S("The provided 'x-amz-content-sha256' header does not match what was computed.");
+			refuse_signature(x, SIGV4_BAD_DIGEST);
+			return -EACCES;
+		}
+	}
+	if (r == -EACCES)
+		refuse_signature(x, SIGV4_MISMATCH);
+	else if (r < 0)
+		refuse(x, "IncompleteBody", 400, "The request body terminated unexpectedly");
+	if (r < 0)
+		return r;
+	r = x->sink->end(x->sink, trailers, n);
+	if (r == -EBADMSG)
+		refuse(x, "BadDigest", 400, "The Content-MD5 or checksum value that you specified did not match what the server received.");
+	else if (r == -ENOSPC)
+		refuse(x, "ServiceUnavailable", 503, "There is no space left on the device that holds this region's data.");
+	else if (r < 0)
+		refuse(x, "InternalError", 500, "We encountered an internal error. Please try again.");
+	return r;
+}
+
+/* --- the front's callbacks --- */
+static struct str peer_address(struct http_request *r)
+{
+	char text[INET6_ADDRSTRLEN] = "";
+	const void *a;
+
+	if (r->peer.ss_family == AF_INET) {
+		a = &((const struct sockaddr_in *)&r->peer)->sin_addr;
+		(void)inet_ntop(AF_INET, a, text, sizeof text);
+	} else if (r->peer.ss_family == AF_INET6) {
+		a = &((const struct sockaddr_in6 *)&r->peer)->sin6_addr;
+		(void)inet_ntop(AF_INET6, a, text, sizeof text);
+	}
+	return str_dup(&r->arena, str_c(text));
+}
+
+static void door_headers(void *arg, struct http_request *r)
+{
+	struct cloud *cl = arg;
+	struct exchange *x = arena_new(&r->arena, struct exchange);
+	int e;
+
+	r->user = x;
+	x->cloud = cl;
+	x->http = r;
+	x->facts.request_id = random_uuid(&r->arena);
+	x->facts.source_ip = peer_address(r);
+	x->facts.user_agent = http_header(r, "user-agent");
+	x->facts.host = r->host;
+	x->facts.secure_transport = r->tls;
+	x->sig_read = sigv4_read(r, false, &x->sig);
+	if (str_is(x->sig.service, "s3"))
+		x->sig_read = sigv4_read(r, true, &x->sig);
+	r->body_mode = HTTP_BODY_MEMORY;
+	r->body_max = CLOUD_BODY_BYTES_MAX;
+	e = wire_find(cl->models, cl->n_services, r, STR_NONE, x->sig.service, cl->host_suffixes, &x->route);
+	if (e < 0 || !x->route.op || !(x->route.op->flags & OP_STREAM_IN) || !service_of(cl, x->route.model)->body_begin)
+		return;
+	x->streaming = true;
+	r->body_mode = HTTP_BODY_STREAM;
+	r->body_max = UINT64_MAX;
+	if (find_region(x) < 0 || begin_stream(x) < 0)
+		r->body_mode = HTTP_BODY_REFUSE;
+}
+
+static void door_done(void *arg, struct http_request *r)
+{
+	struct exchange *x = r->user;
+	int e;
+
+	if (x->streaming) {
+		if (x->failed || end_stream(x) < 0)
+			return;
+		run(x);
+		return;
+	}
+	e = wire_find(x->cloud->models, x->cloud->n_services, r, r->body, x->sig.service, x->cloud->host_suffixes, &x->route);
+	if (e < 0 || !x->route.model) {
+		refuse(x, "UnknownService", 404, "No service of this cloud was named by the request.");
+		return;
+	}
+	if (find_region(x) < 0 || authenticate(x, r->body.p ? r->body : S("")) < 0)
+		return;
+	if (!x->route.op) {
+		refuse_operation(x);
+		return;
+	}
+	prepare(x);
+	run(x);
+}
+
+/* The client left. A call that is being written goes on: it was accepted, and its answer is dropped by the front. A body
+ * that was still coming in has no call yet: the refusal frees what it left. */
+static void door_gone(void *arg, struct http_request *r)
+{
+	struct exchange *x = r->user;
+
+	if (x && x->streaming && !x->failed && !x->job.run) {
+		x->failed = true;
+		refuse(x, "RequestTimeout", 400, "Your socket connection to the server was not read from or written to within the timeout period.");
+	}
+}
+
+const struct http_handler cloud_http = { .headers = door_headers, .body = door_body, .done = door_done, .gone = door_gone };
