@@ -65,7 +65,7 @@ static int escape_at(struct str s, size_t i)
 
 static void put_encoded_c(struct out *o, unsigned char c)
 {
-	static const char digits[16] __attribute__((nonstring)) = "0123456789ABCDEF";
+	static const char digits[] = "0123456789ABCDEF";
 
 	if (unreserved(c)) {
 		put_c(o, (char)c);
@@ -256,7 +256,7 @@ void canon_request(struct arena *a, const struct canon_input *in, struct canon_r
 
 void canon_hex(const uint8_t hash[32], char out[64])
 {
-	static const char digits[16] __attribute__((nonstring)) = "0123456789abcdef";
+	static const char digits[] = "0123456789abcdef";
 	size_t i;
 
 	for (i = 0; i < 32; i++) {

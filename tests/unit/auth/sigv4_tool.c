@@ -8,7 +8,7 @@
 #include "base/util.h"
 #include "raw_request.h"
 
-static const char *const names[] = { "OK",	"MISSING", "MALFORMED",	      "BAD_SCOPE", "EXPIRED",
+static const char *const names[] = { "OK",      "MISSING", "MALFORMED",       "BAD_SCOPE", "EXPIRED",
 				     "NOT_YET", "SKEWED",  "UNSIGNED_HEADER", "MISMATCH",  "BAD_DIGEST" };
 
 static int collect(void *arg, struct str piece)
@@ -83,7 +83,8 @@ int main(void)
 
 		while (i < ELEMENTS(f) && str_next(&rest, ' ', &f[i]))
 			i++;
-		if (i != ELEMENTS(f) || str_to_i64(f[1], &now_ms) < 0 || str_to_u64(f[5], &piece) < 0 || str_to_u64(f[6], &length) < 0 || !piece)
+		if (i != ELEMENTS(f) || str_to_i64(f[1], &now_ms) < 0 || str_to_u64(f[5], &piece) < 0 || str_to_u64(f[6], &length) < 0 ||
+		    !piece)
 			return 2;
 		data = xmalloc(length + 1);
 		if (fread(data, 1, length, stdin) != length)

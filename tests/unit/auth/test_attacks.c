@@ -53,30 +53,36 @@ static void expect(const char *text, bool is_s3, int64_t now_ms, enum sigv4_faul
 static void test_header_parsing(void **state)
 {
 	expect(WITH_AUTH(GOOD_AUTH), false, NOW, SIGV4_OK, "");
-	expect(WITH_AUTH("AWS4-HMAC-SHA256 Signature=" SIG64 ",Credential=" CREDENTIAL ",SignedHeaders=host;x-amz-date"), false, NOW, SIGV4_OK, "");
+	expect(WITH_AUTH("AWS4-HMAC-SHA256 Signature=" SIG64 ",Credential=" CREDENTIAL ",SignedHeaders=host;x-amz-date"), false, NOW,
+	       SIGV4_OK, "");
 	expect("GET / HTTP/1.1\r\n" HOST "\r\n", false, NOW, SIGV4_MISSING, "");
 	expect("GET /?a=b HTTP/1.1\r\n" HOST DATE "\r\n", true, NOW, SIGV4_MISSING, "");
 	expect("GET / HTTP/1.1\r\n" HOST "Authorization: Bearer abc\r\n\r\n", false, NOW, SIGV4_MALFORMED,
-	       "Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' parameter. Authorization header "
+	       "Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' parameter. Authorization "
+	       "header "
 	       "requires 'SignedHeaders' parameter. Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ");
 	expect(WITH_AUTH(""), false, NOW, SIGV4_MALFORMED, "Authorization header requires 'Credential' parameter. ");
 	expect(WITH_AUTH("AWS4-HMAC-SHA256"), false, NOW, SIGV4_MALFORMED, "Authorization header requires 'Credential' parameter. ");
 	expect(WITH_AUTH("AWS4-HMAC-SHA256 Credential=" CREDENTIAL ", SignedHeaders=host;x-amz-date"), false, NOW, SIGV4_MALFORMED,
 	       "Authorization header requires 'Signature' parameter. (Hashed");
 	expect(WITH_AUTH("AWS4-HMAC-SHA256 Credential=" CREDENTIAL ", SignedHeaders=host;x-amz-date"), true, NOW, SIGV4_MALFORMED,
-	       "The authorization header is malformed; the authorization header requires three components: Credential, SignedHeaders, and Signature.");
+	       "The authorization header is malformed; the authorization header requires three components: Credential, SignedHeaders, and "
+	       "Signature.");
 	expect(WITH_AUTH("AWS4-HMAC-SHA256 Credential= A/B, x, Signature=1"), false, NOW, SIGV4_MALFORMED,
 	       "Invalid key=value pair (missing equal-sign) in Authorization header");
-	expect(WITH_AUTH(GOOD_AUTH ", Signature=" SIG64), false, NOW, SIGV4_MALFORMED, "Authorization header has 'Signature' more than once");
+	expect(WITH_AUTH(GOOD_AUTH ", Signature=" SIG64), false, NOW, SIGV4_MALFORMED,
+	       "Authorization header has 'Signature' more than once");
 	expect(WITH_AUTH(GOOD_AUTH ", Else=1"), false, NOW, SIGV4_MALFORMED, "Authorization header has 'Else'");
 	expect("GET / HTTP/1.1\r\n" HOST "Authorization: " GOOD_AUTH "\r\n\r\n", false, NOW, SIGV4_MALFORMED,
 	       "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ");
 	expect("GET / HTTP/1.1\r\n" HOST "Authorization: " GOOD_AUTH "\r\n\r\n", true, NOW, SIGV4_MALFORMED,
 	       "AWS authentication requires a valid Date or x-amz-date header");
-	expect("GET / HTTP/1.1\r\n" HOST "X-Amz-Date: 2015-08-30T12:36:00Z\r\nAuthorization: " GOOD_AUTH "\r\n\r\n", false, NOW, SIGV4_MALFORMED,
-	       "Date must be in ISO-8601 'basic format'. Got '2015-08-30T12:36:00Z'.");
-	expect("GET / HTTP/1.1\r\n" HOST "Date: 99999999999999\r\nAuthorization: " GOOD_AUTH "\r\n\r\n", false, NOW, SIGV4_MALFORMED, "Date must");
-	expect("GET / HTTP/1.1\r\n" HOST "Date: yesterday\r\nAuthorization: " GOOD_AUTH "\r\n\r\n", false, NOW, SIGV4_MALFORMED, "Date must");
+	expect("GET / HTTP/1.1\r\n" HOST "X-Amz-Date: 2015-08-30T12:36:00Z\r\nAuthorization: " GOOD_AUTH "\r\n\r\n", false, NOW,
+	       SIGV4_MALFORMED, "Date must be in ISO-8601 'basic format'. Got '2015-08-30T12:36:00Z'.");
+	expect("GET / HTTP/1.1\r\n" HOST "Date: 99999999999999\r\nAuthorization: " GOOD_AUTH "\r\n\r\n", false, NOW, SIGV4_MALFORMED,
+	       "Date must");
+	expect("GET / HTTP/1.1\r\n" HOST "Date: yesterday\r\nAuthorization: " GOOD_AUTH "\r\n\r\n", false, NOW, SIGV4_MALFORMED,
+	       "Date must");
 }
 
 static void test_other_versions(void **state)
@@ -95,11 +101,12 @@ static void test_two_signatures(void **state)
 {
 	static const char only_one[] = "Only one auth mechanism allowed;";
 
-	expect("GET / HTTP/1.1\r\n" HOST DATE "Authorization: " GOOD_AUTH "\r\nAuthorization: " GOOD_AUTH "\r\n\r\n", false, NOW, SIGV4_MALFORMED,
+	expect("GET / HTTP/1.1\r\n" HOST DATE "Authorization: " GOOD_AUTH "\r\nAuthorization: " GOOD_AUTH "\r\n\r\n", false, NOW,
+	       SIGV4_MALFORMED, only_one);
+	expect("GET /?X-Amz-Signature=" SIG64 " HTTP/1.1\r\n" HOST DATE "Authorization: " GOOD_AUTH "\r\n\r\n", false, NOW, SIGV4_MALFORMED,
 	       only_one);
-	expect("GET /?X-Amz-Signature=" SIG64 " HTTP/1.1\r\n" HOST DATE "Authorization: " GOOD_AUTH "\r\n\r\n", false, NOW, SIGV4_MALFORMED, only_one);
-	expect("GET /?X-Amz%2DSignature=" SIG64 " HTTP/1.1\r\n" HOST DATE "Authorization: " GOOD_AUTH "\r\n\r\n", false, NOW, SIGV4_MALFORMED,
-	       only_one);
+	expect("GET /?X-Amz%2DSignature=" SIG64 " HTTP/1.1\r\n" HOST DATE "Authorization: " GOOD_AUTH "\r\n\r\n", false, NOW,
+	       SIGV4_MALFORMED, only_one);
 	expect("GET / HTTP/1.1\r\n" HOST DATE DATE "Authorization: " GOOD_AUTH "\r\n\r\n", false, NOW, SIGV4_MALFORMED,
 	       "The header x-amz-date is there more than once.");
 	expect("GET / HTTP/1.1\r\n" HOST HOST DATE "Authorization: " GOOD_AUTH "\r\n\r\n", false, NOW, SIGV4_MALFORMED,
@@ -116,21 +123,27 @@ static void test_scope(void **state)
 	expect(CRED("A/B/20150830/us-east-1/service/aws4_request"), false, NOW, SIGV4_MALFORMED, "Credential must have exactly 5");
 	expect(CRED("/20150830/us-east-1/service/aws4_request"), false, NOW, SIGV4_MALFORMED, "Credential must have exactly 5");
 	expect(CRED("A/20150830/us-east-1/aws4_request"), true, NOW, SIGV4_MALFORMED,
-	       "The authorization header is malformed; the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".");
+	       "The authorization header is malformed; the Credential is mal-formed; expecting "
+	       "\"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".");
 	expect(CRED("A/2015083/us-east-1/s3/aws4_request"), true, NOW, SIGV4_MALFORMED,
 	       "The authorization header is malformed; incorrect date format \"2015083\".");
 	expect(CRED("A/20150830/us-east-1/service/aws5_request"), false, NOW, SIGV4_BAD_SCOPE,
 	       "Credential should be scoped with a valid terminator: 'aws4_request', not 'aws5_request'.");
-	expect(CRED("A/20150830/eu-west-1/service/aws4_request"), false, NOW, SIGV4_BAD_SCOPE, "Credential should be scoped to a valid region.");
+	expect(CRED("A/20150830/eu-west-1/service/aws4_request"), false, NOW, SIGV4_BAD_SCOPE,
+	       "Credential should be scoped to a valid region.");
 	expect("GET / HTTP/1.1\r\n" HOST DATE "x-amz-content-sha256: " EMPTY
-	       "\r\nAuthorization: AWS4-HMAC-SHA256 Credential=A/20150830/eu-west-1/s3/aws4_request, SignedHeaders=host, Signature=" SIG64 "\r\n\r\n",
+	       "\r\nAuthorization: AWS4-HMAC-SHA256 Credential=A/20150830/eu-west-1/s3/aws4_request, SignedHeaders=host, Signature=" SIG64
+	       "\r\n\r\n",
 	       true, NOW, SIGV4_BAD_SCOPE, "The authorization header is malformed; the region 'eu-west-1' is wrong; expecting 'us-east-1'");
-	expect(CRED("A/20150830/us-east-1/other/aws4_request"), false, NOW, SIGV4_BAD_SCOPE, "Credential should be scoped to correct service");
+	expect(CRED("A/20150830/us-east-1/other/aws4_request"), false, NOW, SIGV4_BAD_SCOPE,
+	       "Credential should be scoped to correct service");
 	expect(CRED("A/20150829/us-east-1/service/aws4_request"), false, NOW, SIGV4_BAD_SCOPE,
 	       "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '20150829' != '20150830', from "
 	       "'20150830T123600Z'.");
-	expect(CRED("A/20150830/us east/service/aws4_request"), false, NOW, SIGV4_BAD_SCOPE, "Credential should be scoped to a valid region.");
-	expect(CRED("A/20150830/us-east-1/SERVICE\xff/aws4_request"), false, NOW, SIGV4_BAD_SCOPE, "Credential should be scoped to correct service");
+	expect(CRED("A/20150830/us east/service/aws4_request"), false, NOW, SIGV4_BAD_SCOPE,
+	       "Credential should be scoped to a valid region.");
+	expect(CRED("A/20150830/us-east-1/SERVICE\xff/aws4_request"), false, NOW, SIGV4_BAD_SCOPE,
+	       "Credential should be scoped to correct service");
 }
 
 static void test_time(void **state)
@@ -143,10 +156,10 @@ static void test_time(void **state)
 	       "Signature expired: 20150830T123600Z is now earlier than 20150830T123601Z (20150830T125101Z - 15 min.)");
 	expect(WITH_AUTH(GOOD_AUTH), false, NOW - edge - 1000, SIGV4_NOT_YET,
 	       "Signature not yet current: 20150830T123600Z is still later than 20150830T123559Z (20150830T122059Z + 15 min.)");
-	expect("GET / HTTP/1.1\r\n" HOST DATE "x-amz-content-sha256: " EMPTY "\r\nAuthorization: " GOOD_AUTH "\r\n\r\n", true, NOW + edge + 1000,
-	       SIGV4_SKEWED, "The difference between the request time and the current time is too large.");
-	expect("GET / HTTP/1.1\r\n" HOST DATE "x-amz-content-sha256: " EMPTY "\r\nAuthorization: " GOOD_AUTH "\r\n\r\n", true, NOW - edge - 1000,
-	       SIGV4_SKEWED, "The difference between the request time and the current time is too large.");
+	expect("GET / HTTP/1.1\r\n" HOST DATE "x-amz-content-sha256: " EMPTY "\r\nAuthorization: " GOOD_AUTH "\r\n\r\n", true,
+	       NOW + edge + 1000, SIGV4_SKEWED, "The difference between the request time and the current time is too large.");
+	expect("GET / HTTP/1.1\r\n" HOST DATE "x-amz-content-sha256: " EMPTY "\r\nAuthorization: " GOOD_AUTH "\r\n\r\n", true,
+	       NOW - edge - 1000, SIGV4_SKEWED, "The difference between the request time and the current time is too large.");
 }
 
 static void test_unsigned_headers(void **state)
@@ -178,11 +191,13 @@ static void test_mismatch(void **state)
 	expect("GET /a HTTP/1.1\r\n" HOST DATE "Authorization: " GOOD_AUTH "\r\n\r\n", false, NOW, SIGV4_MISMATCH, sentence);
 	expect("GET /%2e HTTP/1.1\r\n" HOST DATE "Authorization: " GOOD_AUTH "\r\n\r\n", false, NOW, SIGV4_MISMATCH, sentence);
 	expect("GET /?a HTTP/1.1\r\n" HOST DATE "Authorization: " GOOD_AUTH "\r\n\r\n", false, NOW, SIGV4_MISMATCH, sentence);
-	expect("GET / HTTP/1.1\r\nHost: evil.example\r\n" DATE "Authorization: " GOOD_AUTH "\r\n\r\n", false, NOW, SIGV4_MISMATCH, sentence);
-	expect("GET / HTTP/1.1\r\n" HOST DATE "Authorization: " GOOD_AUTH "\r\n\r\nbody", false, NOW, SIGV4_MISMATCH, sentence);
-	expect("GET / HTTP/1.1\r\n" HOST "X-Amz-Date: 20150830T123601Z\r\nAuthorization: " GOOD_AUTH "\r\n\r\n", false, NOW, SIGV4_MISMATCH, sentence);
-	expect(WITH_AUTH("AWS4-HMAC-SHA256 Credential=" CREDENTIAL ", SignedHeaders=host;x-amz-date, Signature=abc"), false, NOW, SIGV4_MISMATCH,
+	expect("GET / HTTP/1.1\r\nHost: evil.example\r\n" DATE "Authorization: " GOOD_AUTH "\r\n\r\n", false, NOW, SIGV4_MISMATCH,
 	       sentence);
+	expect("GET / HTTP/1.1\r\n" HOST DATE "Authorization: " GOOD_AUTH "\r\n\r\nbody", false, NOW, SIGV4_MISMATCH, sentence);
+	expect("GET / HTTP/1.1\r\n" HOST "X-Amz-Date: 20150830T123601Z\r\nAuthorization: " GOOD_AUTH "\r\n\r\n", false, NOW, SIGV4_MISMATCH,
+	       sentence);
+	expect(WITH_AUTH("AWS4-HMAC-SHA256 Credential=" CREDENTIAL ", SignedHeaders=host;x-amz-date, Signature=abc"), false, NOW,
+	       SIGV4_MISMATCH, sentence);
 	expect(WITH_AUTH("AWS4-HMAC-SHA256 Credential=" CREDENTIAL
 			 ", SignedHeaders=host;x-amz-date, Signature=5FA00FA31553B73EBF1942676E86291E8372FF2A2260956D9B8AAE1D763FBF31"),
 	       false, NOW, SIGV4_MISMATCH, sentence);
@@ -225,7 +240,8 @@ static void test_body(void **state)
 {
 	struct arena a = { 0 };
 	struct str hash = S("2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"); /* "hello" */
-	const char *claims = "POST / HTTP/1.1\r\n" HOST DATE "x-amz-content-sha256: 2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824\r\n";
+	const char *claims = "POST / HTTP/1.1\r\n" HOST DATE
+			     "x-amz-content-sha256: 2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824\r\n";
 	const char *unsigned_body = "POST / HTTP/1.1\r\n" HOST DATE "x-amz-content-sha256: UNSIGNED-PAYLOAD\r\n";
 
 	expect(sign(&a, "s3", claims, hash, "hello").p, true, NOW, SIGV4_OK, "");
@@ -238,11 +254,12 @@ static void test_body(void **state)
 	expect(sign(&a, "service", "POST / HTTP/1.1\r\n" HOST DATE, hash, "hello!").p, false, NOW, SIGV4_MISMATCH, "The request signature");
 	/* only S3 takes bodies that nobody vouches for */
 	expect(sign(&a, "s3", unsigned_body, S("UNSIGNED-PAYLOAD"), "anything").p, true, NOW, SIGV4_OK, "");
-	expect(sign(&a, "service", unsigned_body, S("UNSIGNED-PAYLOAD"), "anything").p, false, NOW, SIGV4_MISMATCH, "The request signature");
+	expect(sign(&a, "service", unsigned_body, S("UNSIGNED-PAYLOAD"), "anything").p, false, NOW, SIGV4_MISMATCH,
+	       "The request signature");
 	expect(sign(&a, "s3", "POST / HTTP/1.1\r\n" HOST DATE, hash, "hello").p, true, NOW, SIGV4_MALFORMED,
 	       "Missing required header for this request: x-amz-content-sha256");
-	expect(sign(&a, "s3", "POST / HTTP/1.1\r\n" HOST DATE "x-amz-content-sha256: 2CF2\r\n", hash, "hello").p, true, NOW, SIGV4_MALFORMED,
-	       "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER,");
+	expect(sign(&a, "s3", "POST / HTTP/1.1\r\n" HOST DATE "x-amz-content-sha256: 2CF2\r\n", hash, "hello").p, true, NOW,
+	       SIGV4_MALFORMED, "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER,");
 	expect(sign(&a, "s3", "POST / HTTP/1.1\r\n" HOST DATE "x-amz-content-sha256: STREAMING-AWS4-HMAC-SHA256-PAYLOAD\r\n",
 		    S("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"), "")
 		       .p,
@@ -280,8 +297,8 @@ static void test_path(void **state)
 }
 
 #define PRESIGNED(algorithm, credential, date, expires, headers, signature)                                                                \
-	"GET /test.txt?X-Amz-Algorithm=" algorithm "&X-Amz-Credential=" credential "&X-Amz-Date=" date expires "&X-Amz-SignedHeaders=" headers \
-	"&X-Amz-Signature=" signature " HTTP/1.1\r\n" HOST "\r\n"
+	"GET /test.txt?X-Amz-Algorithm=" algorithm "&X-Amz-Credential=" credential "&X-Amz-Date=" date expires                             \
+	"&X-Amz-SignedHeaders=" headers "&X-Amz-Signature=" signature " HTTP/1.1\r\n" HOST "\r\n"
 #define P_CRED "AKID%2F20150830%2Fus-east-1%2Fs3%2Faws4_request"
 #define P_EXPIRES(e) PRESIGNED("AWS4-HMAC-SHA256", P_CRED, "20150830T123600Z", e, "host", SIG64)
 
@@ -314,25 +331,29 @@ static void test_presigned(void **state)
 	       "AWS query-string parameters must include 'X-Amz-Algorithm'. AWS query-string parameters must include 'X-Amz-Credential'. ");
 	expect(PRESIGNED("AWS4-HMAC-SHA256", P_CRED, "2015-08-30", "&X-Amz-Expires=60", "host", SIG64), true, NOW, SIGV4_MALFORMED,
 	       "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"");
-	expect(PRESIGNED("AWS4-HMAC-SHA256", "AKID%2F20150830%2Feu-west-1%2Fs3%2Faws4_request", "20150830T123600Z", "&X-Amz-Expires=60", "host", SIG64),
-	       true, NOW, SIGV4_BAD_SCOPE, "Error parsing the X-Amz-Credential parameter; the region 'eu-west-1' is wrong; expecting 'us-east-1'");
+	expect(PRESIGNED("AWS4-HMAC-SHA256", "AKID%2F20150830%2Feu-west-1%2Fs3%2Faws4_request", "20150830T123600Z", "&X-Amz-Expires=60",
+			 "host", SIG64),
+	       true, NOW, SIGV4_BAD_SCOPE,
+	       "Error parsing the X-Amz-Credential parameter; the region 'eu-west-1' is wrong; expecting 'us-east-1'");
 	expect(PRESIGNED("AWS4-HMAC-SHA256", P_CRED, "20150830T123600Z", "&X-Amz-Expires=60", "x-amz-date", SIG64), true, NOW,
 	       SIGV4_UNSIGNED_HEADER, "There were headers present in the request which were not signed");
 	/* STS keeps 15 minutes whatever the URL says */
-	expect(PRESIGNED("AWS4-HMAC-SHA256", "AKID%2F20150830%2Fus-east-1%2Fsts%2Faws4_request", "20150830T123600Z", "&X-Amz-Expires=60", "host", SIG64),
+	expect(PRESIGNED("AWS4-HMAC-SHA256", "AKID%2F20150830%2Fus-east-1%2Fsts%2Faws4_request", "20150830T123600Z", "&X-Amz-Expires=60",
+			 "host", SIG64),
 	       false, NOW + 899000, SIGV4_MISMATCH, "");
-	expect(PRESIGNED("AWS4-HMAC-SHA256", "AKID%2F20150830%2Fus-east-1%2Fsts%2Faws4_request", "20150830T123600Z", "&X-Amz-Expires=604800", "host",
-			 SIG64),
-	       false, NOW + 901000, SIGV4_EXPIRED, "Signature expired: 20150830T123600Z is now earlier than 20150830T123601Z (20150830T125101Z - 15 min.)");
+	expect(PRESIGNED("AWS4-HMAC-SHA256", "AKID%2F20150830%2Fus-east-1%2Fsts%2Faws4_request", "20150830T123600Z",
+			 "&X-Amz-Expires=604800", "host", SIG64),
+	       false, NOW + 901000, SIGV4_EXPIRED,
+	       "Signature expired: 20150830T123600Z is now earlier than 20150830T123601Z (20150830T125101Z - 15 min.)");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_header_parsing),	 cmocka_unit_test(test_other_versions), cmocka_unit_test(test_two_signatures),
-		cmocka_unit_test(test_scope),		 cmocka_unit_test(test_time),		cmocka_unit_test(test_unsigned_headers),
-		cmocka_unit_test(test_mismatch),	 cmocka_unit_test(test_secrets),	cmocka_unit_test(test_body),
-		cmocka_unit_test(test_path),		 cmocka_unit_test(test_presigned),
+		cmocka_unit_test(test_header_parsing), cmocka_unit_test(test_other_versions), cmocka_unit_test(test_two_signatures),
+		cmocka_unit_test(test_scope),          cmocka_unit_test(test_time),           cmocka_unit_test(test_unsigned_headers),
+		cmocka_unit_test(test_mismatch),       cmocka_unit_test(test_secrets),        cmocka_unit_test(test_body),
+		cmocka_unit_test(test_path),           cmocka_unit_test(test_presigned),
 	};
 
 	return cmocka_run_group_tests_name("attacks", tests, NULL, NULL);

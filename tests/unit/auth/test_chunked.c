@@ -15,12 +15,12 @@
 #define SECRET "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 #define NOW 1369353600000 /* 2013-05-24T00:00:00Z */
 #define AUTH(headers, signature)                                                                                                           \
-	"Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,SignedHeaders=" headers          \
+	"Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,SignedHeaders=" headers        \
 	",Signature=" signature "\r\n\r\n"
 #define SEED "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9"
 #define SEED_TRAILER "106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e"
 #define HEAD                                                                                                                               \
-	"PUT /examplebucket/chunkObject.txt HTTP/1.1\r\nHost: s3.amazonaws.com\r\nx-amz-date: 20130524T000000Z\r\n"                          \
+	"PUT /examplebucket/chunkObject.txt HTTP/1.1\r\nHost: s3.amazonaws.com\r\nx-amz-date: 20130524T000000Z\r\n"                        \
 	"x-amz-storage-class: REDUCED_REDUNDANCY\r\nContent-Encoding: aws-chunked\r\nx-amz-decoded-content-length: 66560\r\n"
 static const char plain_head[] = HEAD "x-amz-content-sha256: STREAMING-AWS4-HMAC-SHA256-PAYLOAD\r\nContent-Length: 66824\r\n" AUTH(
 	"content-encoding;content-length;host;x-amz-content-sha256;x-amz-date;x-amz-decoded-content-length;x-amz-storage-class", SEED);
@@ -58,8 +58,8 @@ static struct str body_make(struct arena *a, const char *s1, const char *s2, con
 	char *big = arena_alloc(a, 65536);
 
 	memset(big, 'a', 65536);
-	return str_printf(a, "10000;chunk-signature=%s\r\n%.65536s\r\n400;chunk-signature=%s\r\n%.1024s\r\n0;chunk-signature=%s\r\n%s", s1, big, s2,
-			  big, s3_, end);
+	return str_printf(a, "10000;chunk-signature=%s\r\n%.65536s\r\n400;chunk-signature=%s\r\n%.1024s\r\n0;chunk-signature=%s\r\n%s", s1,
+			  big, s2, big, s3_, end);
 }
 
 static struct str plain_body(struct arena *a)
@@ -160,8 +160,8 @@ static void test_trailer_attacks(void **state)
 		int error;
 	} cases[] = {
 		{ "x-amz-checksum-crc32c:sOO8/R==\r\n" TRAILER_SIGNATURE, -EACCES }, /* another checksum */
-		{ "x-amz-checksum-crc32c:sOO8/Q==\r\n\r\n", -EBADMSG }, /* signature left out */
-		{ TRAILER_SIGNATURE, -EACCES }, /* trailer left out */
+		{ "x-amz-checksum-crc32c:sOO8/Q==\r\n\r\n", -EBADMSG },              /* signature left out */
+		{ TRAILER_SIGNATURE, -EACCES },                                      /* trailer left out */
 		{ "\r\n", -EBADMSG },
 		{ "x-amz-checksum-crc32:sOO8/Q==\r\n" TRAILER_SIGNATURE, -EBADMSG }, /* not announced */
 		{ "x-amz-checksum-crc32c:sOO8/Q==\r\nx-amz-checksum-crc32c:sOO8/Q==\r\n" TRAILER_SIGNATURE, -EBADMSG },
@@ -234,12 +234,12 @@ static void test_structure_attacks(void **state)
 	REFUSED(-EBADMSG, "ffffffffffffffff;chunk-signature=%s\r\n", sig);
 	REFUSED(-EBADMSG, "fffffffffffffff;chunk-signature=%s\r\n", sig);
 	REFUSED(-EBADMSG, "10401;chunk-signature=%s\r\n", sig); /* one byte more than declared */
-	REFUSED(-EBADMSG, "10000;chunk-signature=%s\n", sig); /* bare LF */
+	REFUSED(-EBADMSG, "10000;chunk-signature=%s\n", sig);   /* bare LF */
 	REFUSED(-EBADMSG, "10000;a=b;chunk-signature=%s;chunk-signature=%s;chunk-signature=%s\r\n", sig, sig, sig); /* long line */
 	REFUSED(-EBADMSG, "%0200d", 0);
 	REFUSED(-EACCES, "1;chunk-signature=%s\r\na\r\n", sig);
 	REFUSED(-EBADMSG, "0;chunk-signature=%s\r\n\r\n", sig); /* less than declared */
-	REFUSED(-EBADMSG, "%.*sx", STR(body)); /* more after the end */
+	REFUSED(-EBADMSG, "%.*sx", STR(body));                  /* more after the end */
 	REFUSED(-EBADMSG, "%.*s%.*s", STR(body), STR(body));
 #undef REFUSED
 	/* the chunks of another upload by the same signer: right signatures, but not after this request's */

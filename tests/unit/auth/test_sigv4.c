@@ -59,8 +59,8 @@ static const struct published suite[] = {
 	  "host;my-header1;x-amz-date", "08c7e5a9acfcfeb3ab6b2185e75ce8b1deb5e634ec47601a50643f830c755c01", "" },
 	{ "get-header-value-trim", "GET / HTTP/1.1\n" H "My-Header1: value1\nMy-Header2: \"a   b   c\"\n" D,
 	  "host;my-header1;my-header2;x-amz-date", "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736", "" },
-	{ "post-vanilla", "POST / HTTP/1.1\n" H D, "host;x-amz-date",
-	  "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b", "" },
+	{ "post-vanilla", "POST / HTTP/1.1\n" H D, "host;x-amz-date", "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b",
+	  "" },
 	{ "post-vanilla-query", "POST /?Param1=value1 HTTP/1.1\n" H D, "host;x-amz-date",
 	  "28038455d6de14eafc1f9222cf5aa6f1a96197d7deb8263271d420d138af7f11", "" },
 	{ "post-header-key-case", "POST / HTTP/1.1\nHOST:example.amazonaws.com\n" D, "host;x-amz-date",
@@ -69,12 +69,13 @@ static const struct published suite[] = {
 	  "c5410059b04c1ee005303aed430f6e6645f61f4dc9e1461ec8f8916fdf18852c", "" },
 	{ "post-header-value-case", "POST / HTTP/1.1\n" H "My-Header1:VALUE1\n" D, "host;my-header1;x-amz-date",
 	  "cdbc9802e29d2942e5e10b5bccfdd67c5f22c7c4e8ae67b53629efa58b974b7d", "" },
-	{ "post-x-www-form-urlencoded", "POST / HTTP/1.1\nContent-Type:application/x-www-form-urlencoded\n" H D, "content-type;host;x-amz-date",
-	  "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a", "Param1=value1" },
+	{ "post-x-www-form-urlencoded", "POST / HTTP/1.1\nContent-Type:application/x-www-form-urlencoded\n" H D,
+	  "content-type;host;x-amz-date", "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a", "Param1=value1" },
 	{ "post-sts-header-before",
-	  "POST / HTTP/1.1\n" H D
-	  "X-Amz-Security-Token:AQoDYXdzEPT//////////wEXAMPLEtc764bNrC9SAPBSM22wDOk4x4HIZ8j4FZTwdQWLWsKWHGBuFqwAeMicRXmxfpSPfIeoIYRqTflfKD8YUuwthAx7"
-	  "mSEI/qkPpKPi/kMcGdQrmGdeehM4IC1NtBmUpp2wUE8phUZampKsburEDy0KPkyQDYwT7WZ0wq5VSXDvp75YU9HFvlRd8Tx6q6fE8YQcHNVXAkiY9q6d+xo0rKwT38xVqr7ZD0u0"
+	  "POST / HTTP/1.1\n" H D "X-Amz-Security-Token:AQoDYXdzEPT//////////"
+				  "wEXAMPLEtc764bNrC9SAPBSM22wDOk4x4HIZ8j4FZTwdQWLWsKWHGBuFqwAeMicRXmxfpSPfIeoIYRqTflfKD8YUuwthAx7"
+	  "mSEI/qkPpKPi/"
+	  "kMcGdQrmGdeehM4IC1NtBmUpp2wUE8phUZampKsburEDy0KPkyQDYwT7WZ0wq5VSXDvp75YU9HFvlRd8Tx6q6fE8YQcHNVXAkiY9q6d+xo0rKwT38xVqr7ZD0u0"
 	  "iPPkUL64lIZbqBAz+scqKmlzm8FDrypNC9Yjc8fPOLn9FX9KSYvKTr4rvx3iSIlTJabIQwj2ICCR/oLxBA==\n",
 	  "host;x-amz-date;x-amz-security-token", "85d96828115b5dc0cfc3bd16ad9e210dd772bbebba041836c64533a82be05ead", "" },
 };
@@ -91,8 +92,11 @@ static void test_suite(void **state)
 		struct str text, made;
 		enum sigv4_fault f;
 
-		text = str_printf(&a, "%sAuthorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=%s, "
-				      "Signature=%s\n\n%s", p->head, p->signed_headers, p->signature, p->body);
+		text = str_printf(&a,
+				  "%sAuthorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, "
+				  "SignedHeaders=%s, "
+				  "Signature=%s\n\n%s",
+				  p->head, p->signed_headers, p->signature, p->body);
 		assert_true(raw_request(&r, text));
 		assert_int_equal(sigv4_read(&r, false, &s), SIGV4_OK);
 		f = sigv4_check(&r, &s, false, S(SECRET), S("us-east-1"), services, r.body, NOW);
@@ -112,7 +116,7 @@ static void test_suite(void **state)
 #define S3_HEAD "Host: examplebucket.s3.amazonaws.com\n"
 #define S3_EMPTY "x-amz-content-sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n"
 #define S3_AUTH(headers, signature)                                                                                                        \
-	"Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,SignedHeaders=" headers          \
+	"Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,SignedHeaders=" headers        \
 	",Signature=" signature "\n\n"
 
 static void test_s3_examples(void **state)
@@ -121,14 +125,17 @@ static void test_s3_examples(void **state)
 		"GET /test.txt HTTP/1.1\n" S3_HEAD "Range: bytes=0-9\n" S3_EMPTY "x-amz-date: 20130524T000000Z\n" S3_AUTH(
 			"host;range;x-amz-content-sha256;x-amz-date", "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"),
 		"PUT /test%24file.text HTTP/1.1\n" S3_HEAD "Date: Fri, 24 May 2013 00:00:00 GMT\nx-amz-date: 20130524T000000Z\n"
-		"x-amz-storage-class: REDUCED_REDUNDANCY\nx-amz-content-sha256: 44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072\n" S3_AUTH(
+		"x-amz-storage-class: REDUCED_REDUNDANCY\nx-amz-content-sha256: "
+		"44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072\n" S3_AUTH(
 			"date;host;x-amz-content-sha256;x-amz-date;x-amz-storage-class",
 			"98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd") "Welcome to Amazon S3.",
 		"GET /?lifecycle HTTP/1.1\n" S3_HEAD "x-amz-date: 20130524T000000Z\n" S3_EMPTY S3_AUTH(
 			"host;x-amz-content-sha256;x-amz-date", "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"),
 		"GET /?max-keys=2&prefix=J HTTP/1.1\n" S3_HEAD "x-amz-date: 20130524T000000Z\n" S3_EMPTY S3_AUTH(
 			"host;x-amz-content-sha256;x-amz-date", "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"),
-		"GET /test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request"
+		"GET "
+		"/test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_"
+		"request"
 		"&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host"
 		"&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404 HTTP/1.1\n" S3_HEAD "\n",
 	};
