@@ -20,7 +20,7 @@ void *arena_dup(struct arena *a, const void *p, size_t n);
 /* arena_grow returns a block of new_n bytes that begins with the old_n bytes at p; in place where p was last. */
 void *arena_grow(struct arena *a, void *p, size_t old_n, size_t new_n);
 void arena_reset(struct arena *a); /* forgets everything, keeps a first block for the next call */
-void arena_done(struct arena *a); /* frees everything; the arena may be used again */
+void arena_done(struct arena *a);  /* frees everything; the arena may be used again */
 #define arena_new(a, T) ((T *)arena_zalloc((a), sizeof(T)))
 #define arena_array(a, T, n) ((T *)arena_zalloc((a), arena_mul(sizeof(T), (n))))
 size_t arena_mul(size_t a, size_t b); /* aborts on overflow */
@@ -33,8 +33,8 @@ char *xstrdup(const char *s);
 
 /* vec_push: appends to a growing (pointer, count, capacity) triple whose memory is in the arena, and is the new element:
  * vec_push(a, list, n, cap) = x. Not zeroed. The arguments are evaluated more than once; x must not change n. */
-#define vec_push(a, v, n, cap)                                                                                    \
-	(*((n) == (cap) ? (void)((cap) = (cap) ? (cap) * 2 : 8,                                                   \
-				 (v) = arena_grow((a), (v), (n) * sizeof *(v), arena_mul((cap), sizeof *(v))))    \
-			: (void)0,                                                                                \
+#define vec_push(a, v, n, cap)                                                                                                             \
+	(*((n) == (cap)                                                                                                                    \
+		   ? (void)((cap) = (cap) ? (cap)*2 : 8, (v) = arena_grow((a), (v), (n) * sizeof *(v), arena_mul((cap), sizeof *(v))))     \
+		   : (void)0,                                                                                                              \
 	   &(v)[(n)++]))

@@ -13,7 +13,7 @@ struct buf {
 };
 
 void buf_init(struct buf *b, size_t max);
-void buf_done(struct buf *b); /* accepts a zeroed buf */
+void buf_done(struct buf *b);  /* accepts a zeroed buf */
 void buf_clear(struct buf *b); /* keeps the memory */
 void buf_put(struct buf *b, const void *p, size_t n);
 void buf_printf(struct buf *b, const char *fmt, ...) _printf_(2, 3);
@@ -24,7 +24,10 @@ static inline void buf_str(struct buf *b, struct str s)
 }
 static inline void buf_c(struct buf *b, char c)
 {
-	buf_put(b, &c, 1);
+	if (b->n < b->cap && !b->overflow)
+		b->p[b->n++] = c;
+	else
+		buf_put(b, &c, 1);
 }
 static inline bool buf_ok(const struct buf *b)
 {

@@ -28,11 +28,23 @@ static struct {
 } algorithms;
 
 /* What each thread keeps; freed by the key's destructor when the thread ends. */
+#define POOL_BYTES 512 /* OpenSSL's generator costs as much for 16 bytes as for this */
+#define POOL_TAKE_MAX 64
 struct thread_contexts {
 	EVP_MD_CTX *digest;
 	EVP_MAC_CTX *hmac_sha256;
 	EVP_CIPHER_CTX *seal, *open;
+	uint8_t pool[POOL_BYTES]; /* random bytes not given out yet are the first pool_n */
+	size_t pool_n;
+	unsigned pool_forks; /* forks seen when it was filled: a child must not give out its parent's bytes */
 };
+
+static _Atomic unsigned forks;
+
+static void count_fork(void)
+{
+	forks++;
+}
 
 static _Noreturn void crypto_fail(const char *what)
 {
@@ -54,6 +66,7 @@ static void free_contexts(void *p)
 	EVP_MAC_CTX_free(t->hmac_sha256);
 	EVP_CIPHER_CTX_free(t->seal);
 	EVP_CIPHER_CTX_free(t->open);
+	OPENSSL_cleanse(t->pool, sizeof t->pool);
 	free(t);
 }
 
@@ -65,6 +78,7 @@ static void fetch_algorithms(void)
 	algorithms.hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	algorithms.gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
 	must(algorithms.sha256 && algorithms.sha1 && algorithms.md5 && algorithms.hmac && algorithms.gcm, "fetching algorithms");
+	must(pthread_atfork(NULL, NULL, count_fork) == 0, "fork handler");
 	must(pthread_key_create(&algorithms.thread_key, free_contexts) == 0, "thread key");
 }
 
@@ -91,17 +105,34 @@ static struct thread_contexts *contexts(void)
 
 /* --- randomness --- */
 
-void random_bytes(void *p, size_t n)
+static void generate(uint8_t *p, size_t n)
 {
-	uint8_t *w = p;
-
 	while (n) {
 		size_t k = n < CHUNK_BYTES ? n : CHUNK_BYTES;
 
-		must(RAND_priv_bytes(w, (int)k) == 1, "random bytes");
-		w += k;
+		must(RAND_priv_bytes(p, (int)k) == 1, "random bytes");
+		p += k;
 		n -= k;
 	}
+}
+
+void random_bytes(void *p, size_t n)
+{
+	struct thread_contexts *t;
+
+	if (n > POOL_TAKE_MAX) {
+		generate(p, n);
+		return;
+	}
+	t = contexts();
+	if (t->pool_n < n || t->pool_forks != forks) {
+		t->pool_forks = forks;
+		generate(t->pool, sizeof t->pool);
+		t->pool_n = sizeof t->pool;
+	}
+	t->pool_n -= n;
+	memcpy(p, t->pool + t->pool_n, n);
+	OPENSSL_cleanse(t->pool + t->pool_n, n); /* what was given out is nowhere else */
 }
 
 struct str random_uuid(struct arena *a)
@@ -186,7 +217,8 @@ void hmac_sha256(const void *key, size_t key_n, const void *p, size_t n, uint8_t
 	size_t out_n = 0;
 
 	/* A NULL key would mean "the same key again". */
-	must(EVP_MAC_init(c, key_n ? key : no_key, key_n, NULL) && EVP_MAC_update(c, p, n) && EVP_MAC_final(c, out, &out_n, 32) && out_n == 32,
+	must(EVP_MAC_init(c, key_n ? key : no_key, key_n, NULL) && EVP_MAC_update(c, p, n) && EVP_MAC_final(c, out, &out_n, 32) &&
+		     out_n == 32,
 	     "HMAC");
 }
 

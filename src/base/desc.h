@@ -21,14 +21,25 @@
 #include "base/str.h"
 
 enum desc_kind {
-	DK_STRING, DK_BLOB, DK_BOOL, DK_INT, DK_LONG, DK_FLOAT, DK_DOUBLE, DK_TIME,
-	DK_STRUCT, DK_LIST, DK_MAP, DK_BODY, DK_DOCUMENT,
+	DK_STRING,
+	DK_BLOB,
+	DK_BOOL,
+	DK_INT,
+	DK_LONG,
+	DK_FLOAT,
+	DK_DOUBLE,
+	DK_TIME,
+	DK_STRUCT,
+	DK_LIST,
+	DK_MAP,
+	DK_BODY,
+	DK_DOCUMENT,
 };
 enum desc_location { DL_BODY, DL_HEADER, DL_HEADERS, DL_QUERY, DL_URI, DL_STATUS };
 enum desc_time { DT_DEFAULT, DT_EPOCH, DT_ISO, DT_HTTP }; /* DT_DEFAULT: the protocol's rule for that place */
 
 enum desc_member_flags {
-	DM_REQUIRED = 1, /* in requests */
+	DM_REQUIRED = 1,    /* in requests */
 	DM_IDEMPOTENCY = 2, /* idempotencyToken */
 	DM_XML_ATTRIBUTE = 4,
 	DM_FLATTENED = 8, /* member-level "flattened" */
@@ -37,38 +48,48 @@ enum desc_member_flags {
 	DM_HOST_LABEL = 64,
 };
 struct desc_member {
-	const char *name; /* member name in the model; for records the field's name */
-	const char *wire; /* locationName (JSON key, XML element, header, query parameter, URI label) or name */
-	const char *ec2; /* ec2Query request name (queryName, or locationName/name capitalized); NULL outside ec2 */
+	const char *name;  /* member name in the model; for records the field's name */
+	const char *wire;  /* locationName (JSON key, XML element, header, query parameter, URI label) or name */
+	const char *ec2;   /* ec2Query request name (queryName, or locationName/name capitalized); NULL outside ec2 */
 	const char *xmlns; /* xmlNamespace uri of the member, or NULL */
-	uint16_t shape; /* index into desc_model.shapes */
+	uint16_t shape;    /* index into desc_model.shapes */
 	uint16_t offset;
-	uint16_t id; /* records: the field's number, never reused; else 0 */
+	uint16_t id;      /* records: the field's number, never reused; else 0 */
 	uint8_t location; /* enum desc_location */
 	uint8_t flags;
 	uint8_t time; /* enum desc_time */
 };
-enum desc_shape_flags { DS_FLATTENED = 1, DS_SENSITIVE = 2, DS_UNION = 4, DS_WRAPPER = 8, DS_HAS_MIN = 16, DS_HAS_MAX = 32, DS_EVENTSTREAM = 64, DS_JSONVALUE = 128 };
+enum desc_shape_flags {
+	DS_FLATTENED = 1,
+	DS_SENSITIVE = 2,
+	DS_UNION = 4,
+	DS_WRAPPER = 8,
+	DS_HAS_MIN = 16,
+	DS_HAS_MAX = 32,
+	DS_EVENTSTREAM = 64,
+	DS_JSONVALUE = 128
+};
 struct desc_shape {
 	const char *name; /* shape name in the model */
-	const char *xml_name; /* DK_STRUCT: own locationName; DK_LIST: the element's name ("member" by default); DK_MAP: key's name ("key") */
-	const char *xml_value; /* DK_MAP: value's name ("value"); DK_STRUCT: own xmlNamespace uri */
-	const char *pattern; /* regular expression or NULL */
+	const char
+		*xml_name; /* DK_STRUCT: own locationName; DK_LIST: the element's name ("member" by default); DK_MAP: key's name ("key") */
+	const char *xml_value;    /* DK_MAP: value's name ("value"); DK_STRUCT: own xmlNamespace uri */
+	const char *pattern;      /* regular expression or NULL */
 	const char *const *enums; /* NULL-terminated, sorted; or NULL */
 	const struct desc_member *members;
 	double min, max; /* see DS_HAS_MIN, DS_HAS_MAX; lengths, counts or values by kind */
-	uint32_t size; /* sizeof the C representation of a value inside a list (struct size for DK_STRUCT) */
+	uint32_t size;   /* sizeof the C representation of a value inside a list (struct size for DK_STRUCT) */
 	uint16_t n_members;
 	uint16_t element; /* DK_LIST, DK_MAP: the element's or value's shape */
-	uint16_t key; /* DK_MAP */
-	int16_t payload; /* DK_STRUCT: index of the payload member, or -1 */
+	uint16_t key;     /* DK_MAP */
+	int16_t payload;  /* DK_STRUCT: index of the payload member, or -1 */
 	uint8_t kind;
 	uint8_t flags;
 	uint8_t time;
 };
-struct desc_error { /* an error shape of a service, or one added by the overlay */
+struct desc_error {        /* an error shape of a service, or one added by the overlay */
 	const char *shape; /* model name, e.g. "NotFoundException" */
-	const char *code; /* on the wire, e.g. query error code */
+	const char *code;  /* on the wire, e.g. query error code */
 	uint16_t status;
 	bool sender; /* fault: the client's */
 };

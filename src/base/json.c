@@ -342,7 +342,13 @@ int json_parse(struct arena *a, struct str text, struct json **ret, size_t *ret_
 	struct json_member first[STACK_FIRST];
 	struct json *j = arena_new(a, struct json);
 	struct reader r = {
-		.arena = a, .begin = text.p, .p = text.p, .end = text.n ? text.p + text.n : text.p, .stack = first, .cap = STACK_FIRST, .line = 1,
+		.arena = a,
+		.begin = text.p,
+		.p = text.p,
+		.end = text.n ? text.p + text.n : text.p,
+		.stack = first,
+		.cap = STACK_FIRST,
+		.line = 1,
 	};
 	int e;
 
@@ -660,22 +666,26 @@ static void write_escape(struct buf *b, unsigned char c)
 		buf_put(b, unicode, sizeof unicode);
 }
 
+/* Bytes of a string that are written as they are. */
+static inline bool writes_plain(unsigned char c)
+{
+	return c >= 0x20 && c != '"' && c != '\\';
+}
+
 void json_write_str(struct buf *b, struct str s)
 {
-	size_t from = 0;
+	const char *p = s.p, *end = s.n ? s.p + s.n : s.p;
 
 	buf_c(b, '"');
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
+	while (p < end) {
+		const char *from = p;
 
-		if (c >= 0x20 && c != '"' && c != '\\')
-			continue;
-		buf_put(b, s.p + from, i - from);
-		write_escape(b, c);
-		from = i + 1;
+		while (p < end && writes_plain((unsigned char)*p))
+			p++;
+		buf_put(b, from, (size_t)(p - from));
+		if (p < end)
+			write_escape(b, (unsigned char)*p++);
 	}
-	if (s.n)
-		buf_put(b, s.p + from, s.n - from);
 	buf_c(b, '"');
 }
 

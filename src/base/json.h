@@ -17,13 +17,13 @@ struct json {
 	bool b;
 	struct str s; /* JSON_STRING: the text; JSON_NUMBER: as written */
 	union {
-		struct json *items; /* JSON_ARRAY */
+		struct json *items;          /* JSON_ARRAY */
 		struct json_member *members; /* JSON_OBJECT */
 	};
-	size_t n; /* items or members */
-	size_t cap; /* of what is built by json_add and json_push */
+	size_t n;        /* items or members */
+	size_t cap;      /* of what is built by json_add and json_push */
 	const char *tag; /* YAML short form that made this value (reader of templates), else NULL */
-	uint32_t line; /* 1-based line in the source text, 0 when built */
+	uint32_t line;   /* 1-based line in the source text, 0 when built */
 };
 struct json_member {
 	struct str key;
@@ -36,13 +36,13 @@ int json_parse(struct arena *a, struct str text, struct json **ret, size_t *ret_
 /* Reading. All accept j == NULL and answer NULL or "absent" then. */
 struct json *json_get(const struct json *j, struct str key); /* member of an object, else NULL */
 struct json *json_getz(const struct json *j, const char *key);
-struct str json_str(const struct json *j); /* text of a string; absent for anything else */
-struct str json_scalar(const struct json *j); /* text of string, number or bool ("true"); absent otherwise */
+struct str json_str(const struct json *j);                      /* text of a string; absent for anything else */
+struct str json_scalar(const struct json *j);                   /* text of string, number or bool ("true"); absent otherwise */
 struct str json_get_str(const struct json *j, const char *key); /* json_scalar of a member */
 bool json_is(const struct json *j, enum json_type t);
 bool json_equal(const struct json *a, const struct json *b); /* object members in any order */
-int json_to_i64(const struct json *j, int64_t *ret); /* number or numeric string; -EINVAL */
-bool json_to_bool(const struct json *j, bool dflt); /* bool or "true"/"false" */
+int json_to_i64(const struct json *j, int64_t *ret);         /* number or numeric string; -EINVAL */
+bool json_to_bool(const struct json *j, bool dflt);          /* bool or "true"/"false" */
 
 /* Building; everything is in the arena, strings are borrowed. Values are copied (shallow) into their container: finish a
  * child before adding it, or go on with the pointer json_set and json_push return, which is good until the next one is
@@ -51,7 +51,8 @@ struct json *json_new(struct arena *a, enum json_type t);
 struct json *json_new_str(struct arena *a, struct str s);
 struct json *json_new_int(struct arena *a, int64_t v);
 struct json *json_new_bool(struct arena *a, bool v);
-struct json *json_set(struct arena *a, struct json *obj, struct str key, const struct json *value); /* adds or replaces; returns the stored value */
+struct json *json_set(struct arena *a, struct json *obj, struct str key,
+		      const struct json *value); /* adds or replaces; returns the stored value */
 struct json *json_set_str(struct arena *a, struct json *obj, const char *key, struct str s); /* absent s: nothing is set */
 struct json *json_set_int(struct arena *a, struct json *obj, const char *key, int64_t v);
 struct json *json_set_bool(struct arena *a, struct json *obj, const char *key, bool v);

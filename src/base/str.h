@@ -91,7 +91,7 @@ static inline struct str str_skip(struct str s, size_t k) /* k <= s.n */
 	return (struct str){ s.p + k, s.n - k };
 }
 
-int str_cmp(struct str a, struct str b); /* byte order; shorter first */
+int str_cmp(struct str a, struct str b);    /* byte order; shorter first */
 bool str_eq_ci(struct str a, struct str b); /* ASCII case folded */
 bool str_starts(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);

@@ -11,7 +11,7 @@
 #include "base/util.h"
 
 #define DAY_S 86400
-#define ERA_DAYS 146097 /* 400 years */
+#define ERA_DAYS 146097          /* 400 years */
 #define EPOCH_TO_ERA_DAYS 719468 /* 0000-03-01 to 1970-01-01 */
 
 static _Atomic int64_t clock_offset;
@@ -88,33 +88,98 @@ static int64_t days_of(int64_t year, int month, int day)
 	return era * ERA_DAYS + yoe * 365 + yoe / 4 - yoe / 100 + doy - EPOCH_TO_ERA_DAYS;
 }
 
+#define TIME_TEXT_MAX 48 /* a year of 64-bit milliseconds has nine digits */
+
+/* At least n digits of v. */
+static char *put_digits(char *w, int64_t v, int n)
+{
+	char digits[24];
+	int k = 0;
+
+	if (v < 0)
+		*w++ = '-';
+	for (uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v; u || k < n; u /= 10)
+		digits[k++] = (char)('0' + u % 10);
+	while (k)
+		*w++ = digits[--k];
+	return w;
+}
+
+/* Year, month and day with between between them. */
+static char *put_date(char *w, const struct civil *c, struct str between)
+{
+	w = put_digits(w, c->year, 4);
+	w = mempcpy(w, between.p, between.n);
+	w = put_digits(w, c->month, 2);
+	w = mempcpy(w, between.p, between.n);
+	return put_digits(w, c->day, 2);
+}
+
+static char *put_clock(char *w, const struct civil *c, struct str between)
+{
+	w = put_digits(w, c->hour, 2);
+	w = mempcpy(w, between.p, between.n);
+	w = put_digits(w, c->minute, 2);
+	w = mempcpy(w, between.p, between.n);
+	return put_digits(w, c->second, 2);
+}
+
+static struct str end_text(char *p, char *w)
+{
+	*w = 0;
+	return str_of(p, (size_t)(w - p));
+}
+
 struct str time_iso(struct arena *a, int64_t ms)
 {
 	struct civil c = civil_of(ms);
+	char *p = arena_alloc(a, TIME_TEXT_MAX), *w = put_date(p, &c, S("-"));
 
-	return str_printf(a, "%04lld-%02d-%02dT%02d:%02d:%02dZ", (long long)c.year, c.month, c.day, c.hour, c.minute, c.second);
+	*w++ = 'T';
+	w = put_clock(w, &c, S(":"));
+	*w++ = 'Z';
+	return end_text(p, w);
 }
 
 struct str time_iso_ms(struct arena *a, int64_t ms)
 {
 	struct civil c = civil_of(ms);
+	char *p = arena_alloc(a, TIME_TEXT_MAX), *w = put_date(p, &c, S("-"));
 
-	return str_printf(a, "%04lld-%02d-%02dT%02d:%02d:%02d.%03dZ", (long long)c.year, c.month, c.day, c.hour, c.minute, c.second, c.ms);
+	*w++ = 'T';
+	w = put_clock(w, &c, S(":"));
+	*w++ = '.';
+	w = put_digits(w, c.ms, 3);
+	*w++ = 'Z';
+	return end_text(p, w);
 }
 
 struct str time_basic(struct arena *a, int64_t ms)
 {
 	struct civil c = civil_of(ms);
+	char *p = arena_alloc(a, TIME_TEXT_MAX), *w = put_date(p, &c, S(""));
 
-	return str_printf(a, "%04lld%02d%02dT%02d%02d%02dZ", (long long)c.year, c.month, c.day, c.hour, c.minute, c.second);
+	*w++ = 'T';
+	w = put_clock(w, &c, S(""));
+	*w++ = 'Z';
+	return end_text(p, w);
 }
 
 struct str time_http(struct arena *a, int64_t ms)
 {
 	struct civil c = civil_of(ms);
+	char *p = arena_alloc(a, TIME_TEXT_MAX), *w = mempcpy(p, day_names + 3 * c.weekday, 3);
 
-	return str_printf(a, "%.3s, %02d %.3s %04lld %02d:%02d:%02d GMT", day_names + 3 * c.weekday, c.day, month_names + 3 * (c.month - 1),
-			  (long long)c.year, c.hour, c.minute, c.second);
+	w = mempcpy(w, ", ", 2);
+	w = put_digits(w, c.day, 2);
+	*w++ = ' ';
+	w = mempcpy(w, month_names + 3 * (c.month - 1), 3);
+	*w++ = ' ';
+	w = put_digits(w, c.year, 4);
+	*w++ = ' ';
+	w = put_clock(w, &c, S(":"));
+	w = mempcpy(w, " GMT", 4);
+	return end_text(p, w);
 }
 
 /* --- reading: each take_ function passes what it reads off *s and says whether it was there --- */
@@ -215,7 +280,8 @@ static int ms_of(const struct civil *c, int zone_minutes, int64_t *ret_ms)
 		return -EINVAL;
 	if (c->hour > 23 || c->minute > 59 || c->second > 59)
 		return -EINVAL;
-	*ret_ms = ((days_of(c->year, c->month, c->day) * DAY_S + c->hour * 3600 + (c->minute - zone_minutes) * 60 + c->second) * 1000) + c->ms;
+	*ret_ms = ((days_of(c->year, c->month, c->day) * DAY_S + c->hour * 3600 + (c->minute - zone_minutes) * 60 + c->second) * 1000) +
+		  c->ms;
 	return 0;
 }
 
@@ -307,7 +373,8 @@ static int parse_epoch(struct str s, int64_t *ret_ms)
 	int ms = 0;
 	double d;
 
-	if ((!str_cut(s, '.', &whole, &fraction) || (take_fraction(&fraction, &ms) && fraction.n == 0)) && str_to_i64(whole, &seconds) == 0) {
+	if ((!str_cut(s, '.', &whole, &fraction) || (take_fraction(&fraction, &ms) && fraction.n == 0)) &&
+	    str_to_i64(whole, &seconds) == 0) {
 		if (seconds < -limit_s || seconds > limit_s)
 			return -EINVAL;
 		*ret_ms = seconds * 1000 + (*whole.p == '-' ? -ms : ms);

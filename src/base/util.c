@@ -6,6 +6,7 @@
 #include "base/util.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -86,50 +87,52 @@ struct str base64_encode(struct arena *a, struct str s)
 	return str_of(out, n);
 }
 
-static int base64_value(char c)
+#define BASE64_BAD 0x80
+static uint8_t base64_values[256]; /* BASE64_BAD: no digit */
+
+static void make_base64_values(void)
 {
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
+	memset(base64_values, BASE64_BAD, sizeof base64_values);
+	for (uint8_t i = 0; i < 64; i++)
+		base64_values[(uint8_t)base64_digits[i]] = i;
 }
 
 int base64_decode(struct arena *a, struct str s, struct str *ret)
 {
-	size_t pad = 0, digits;
-	uint32_t v = 0;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	const uint8_t *t = base64_values, *p = (const uint8_t *)s.p;
+	size_t pad = 0, whole;
+	unsigned bad = 0;
 	char *out, *w;
 
 	if (s.n % 4)
 		return -EINVAL;
+	pthread_once(&once, make_base64_values);
 	if (s.n)
-		pad = (s.p[s.n - 1] == '=') + (s.p[s.n - 1] == '=' && s.p[s.n - 2] == '=');
-	digits = s.n - pad;
+		pad = (p[s.n - 1] == '=') + (p[s.n - 1] == '=' && p[s.n - 2] == '=');
+	whole = s.n - (pad ? 4 : 0);
 	w = out = arena_alloc(a, s.n / 4 * 3 + 1);
-	for (size_t i = 0; i < digits; i++) {
-		int d = base64_value(s.p[i]);
+	for (const uint8_t *end = p + whole; p < end; p += 4) {
+		unsigned v = (unsigned)t[p[0]] << 18 | (unsigned)t[p[1]] << 12 | (unsigned)t[p[2]] << 6 | t[p[3]];
 
-		if (d < 0)
-			return -EINVAL;
-		v = v << 6 | (uint32_t)d;
-		if (i % 4 == 3) {
-			*w++ = (char)(v >> 16);
-			*w++ = (char)(v >> 8);
-			*w++ = (char)v;
-			v = 0;
-		}
+		bad |= t[p[0]] | t[p[1]] | t[p[2]] | t[p[3]];
+		*w++ = (char)(v >> 16);
+		*w++ = (char)(v >> 8);
+		*w++ = (char)v;
 	}
-	if ((pad == 1 && v & 3) || (pad == 2 && v & 15))
-		return -EINVAL; /* bits that belong to no byte */
-	if (pad == 1)
+	if (pad) {
+		unsigned third = pad == 1 ? t[p[2]] : 0;
+		unsigned v = (unsigned)t[p[0]] << 12 | (unsigned)t[p[1]] << 6 | third;
+
+		bad |= t[p[0]] | t[p[1]] | third;
+		if (v & (pad == 1 ? 3 : 0x3ff)) /* bits that belong to no byte */
+			return -EINVAL;
 		*w++ = (char)(v >> 10);
-	if (pad == 1)
-		*w++ = (char)(v >> 2);
-	if (pad == 2)
-		*w++ = (char)(v >> 4);
+		if (pad == 1)
+			*w++ = (char)(v >> 2);
+	}
+	if (bad & BASE64_BAD)
+		return -EINVAL;
 	*w = 0;
 	*ret = str_of(out, (size_t)(w - out));
 	return 0;

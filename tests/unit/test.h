@@ -11,10 +11,10 @@
 #include "base/str.h"
 
 #define assert_str(got, want) test_assert_str((got), (want), __FILE__, __LINE__)
-#define TEST_MAIN(tests)                                           \
-	int main(void)                                             \
-	{                                                          \
-		return cmocka_run_group_tests(tests, NULL, NULL);  \
+#define TEST_MAIN(tests)                                                                                                                   \
+	int main(void)                                                                                                                     \
+	{                                                                                                                                  \
+		return cmocka_run_group_tests(tests, NULL, NULL);                                                                          \
 	}
 
 /* want NULL: the string has to be absent. */

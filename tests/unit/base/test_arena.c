@@ -132,6 +132,6 @@ static void test_buf_limits(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_alloc), cmocka_unit_test(test_grow), cmocka_unit_test(test_vec),
-	cmocka_unit_test(test_mul), cmocka_unit_test(test_buf), cmocka_unit_test(test_buf_limits),
+	cmocka_unit_test(test_mul),   cmocka_unit_test(test_buf),  cmocka_unit_test(test_buf_limits),
 };
 TEST_MAIN(tests)

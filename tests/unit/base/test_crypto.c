@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/util.h"
@@ -198,6 +200,44 @@ static void test_random(void **state)
 	arena_done(&a);
 }
 
+static void test_random_after_fork(void **state)
+{
+	uint8_t mine[16], theirs[16];
+	int fds[2], status;
+	pid_t child;
+
+	random_bytes(mine, sizeof mine); /* so that something is in stock */
+	assert_int_equal(pipe(fds), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		random_bytes(theirs, sizeof theirs);
+		_exit(write(fds[1], theirs, sizeof theirs) != sizeof theirs);
+	}
+	random_bytes(mine, sizeof mine);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(read(fds[0], theirs, sizeof theirs), sizeof theirs);
+	assert_memory_not_equal(mine, theirs, sizeof mine);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void test_random_no_repeats(void **state)
+{
+	uint64_t *seen = xmalloc(4096 * sizeof *seen);
+
+	for (size_t i = 0; i < 4096; i++) {
+		uint8_t bytes[64] = { 0 };
+
+		random_bytes(bytes, 8 + i % 57);
+		memcpy(&seen[i], bytes, 8);
+		for (size_t k = 0; k < i; k++)
+			assert_true(seen[k] != seen[i]);
+	}
+	free(seen);
+}
+
 static void test_memory(void **state)
 {
 	char secret[] = "secret";
@@ -211,7 +251,15 @@ static void test_memory(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(test_digests), cmocka_unit_test(test_hmac),	cmocka_unit_test(test_crcs),   cmocka_unit_test(test_streams),
-	cmocka_unit_test(test_seal),	cmocka_unit_test(test_threads), cmocka_unit_test(test_random), cmocka_unit_test(test_memory),
+	cmocka_unit_test(test_digests),
+	cmocka_unit_test(test_hmac),
+	cmocka_unit_test(test_crcs),
+	cmocka_unit_test(test_streams),
+	cmocka_unit_test(test_seal),
+	cmocka_unit_test(test_threads),
+	cmocka_unit_test(test_random),
+	cmocka_unit_test(test_memory),
+	cmocka_unit_test(test_random_after_fork),
+	cmocka_unit_test(test_random_no_repeats),
 };
 TEST_MAIN(tests)

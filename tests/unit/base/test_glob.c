@@ -21,11 +21,28 @@ static void test_cases(void **state)
 		const char *pattern, *text;
 		bool want;
 	} cases[] = {
-		{ "", "", true }, { "", "a", false }, { "*", "", true }, { "**", "abc", true }, { "?", "", false }, { "?", "ab", false }, { "a*", "a", true },
-		{ "s3:Get*", "s3:GetObject", true }, { "s3:Get*", "s3:PutObject", false }, { "arn:aws:s3:::b/*", "arn:aws:s3:::b/", true },
-		{ "arn:aws:s3:::b/*", "arn:aws:s3:::b", false }, { "*a*b", "xaybzb", true }, { "*a*b", "xaybz", false }, { "a?c*e", "abcde", true },
-		{ "*??", "a", false }, { "*??", "ab", true }, { "*ab?d", "ababcd", true }, { "*.txt", "a.txt.txt", true }, { "a*b*c", "abbbbc", true },
-		{ "abc", "ABC", false }, { "[a]", "a", false }, { "\\*", "*", false },
+		{ "", "", true },
+		{ "", "a", false },
+		{ "*", "", true },
+		{ "**", "abc", true },
+		{ "?", "", false },
+		{ "?", "ab", false },
+		{ "a*", "a", true },
+		{ "s3:Get*", "s3:GetObject", true },
+		{ "s3:Get*", "s3:PutObject", false },
+		{ "arn:aws:s3:::b/*", "arn:aws:s3:::b/", true },
+		{ "arn:aws:s3:::b/*", "arn:aws:s3:::b", false },
+		{ "*a*b", "xaybzb", true },
+		{ "*a*b", "xaybz", false },
+		{ "a?c*e", "abcde", true },
+		{ "*??", "a", false },
+		{ "*??", "ab", true },
+		{ "*ab?d", "ababcd", true },
+		{ "*.txt", "a.txt.txt", true },
+		{ "a*b*c", "abbbbc", true },
+		{ "abc", "ABC", false },
+		{ "[a]", "a", false },
+		{ "\\*", "*", false },
 	};
 
 	for (size_t i = 0; i < ELEMENTS(cases); i++)

@@ -18,13 +18,28 @@ static struct json *parse(struct arena *a, struct str s)
 static void test_round_trip(void **state)
 {
 	static const char *const same[] = {
-		"null", "true", "false", "0", "-0", "12.50e+3", "\"\"", "[]", "{}", "[1,[2,{\"a\":[]}]]",
-		"{\"b\":1,\"a\":2,\"b\":3}", "123456789012345678901234567890", "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80/\x7f\"",
-		"\"\\\"\\\\\\b\\f\\n\\r\\t\\u0000\\u001f\"", "{\"\":{\"\\n\":[true,false,null]}}",
+		"null",
+		"true",
+		"false",
+		"0",
+		"-0",
+		"12.50e+3",
+		"\"\"",
+		"[]",
+		"{}",
+		"[1,[2,{\"a\":[]}]]",
+		"{\"b\":1,\"a\":2,\"b\":3}",
+		"123456789012345678901234567890",
+		"\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80/\x7f\"",
+		"\"\\\"\\\\\\b\\f\\n\\r\\t\\u0000\\u001f\"",
+		"{\"\":{\"\\n\":[true,false,null]}}",
 	};
 	static const char *const changed[][2] = {
-		{ " [ 1 ,\t2\r\n] ", "[1,2]" }, { "{ \"a\" : { } }", "{\"a\":{}}" }, { "\"\\/\\u0041\\u00e9\\u20AC\"", "\"/A\xc3\xa9\xe2\x82\xac\"" },
-		{ "\"x\\ud83d\\ude00\xc3\xa9y\"", "\"x\xf0\x9f\x98\x80\xc3\xa9y\"" }, { "\"\\u0008\"", "\"\\b\"" },
+		{ " [ 1 ,\t2\r\n] ", "[1,2]" },
+		{ "{ \"a\" : { } }", "{\"a\":{}}" },
+		{ "\"\\/\\u0041\\u00e9\\u20AC\"", "\"/A\xc3\xa9\xe2\x82\xac\"" },
+		{ "\"x\\ud83d\\ude00\xc3\xa9y\"", "\"x\xf0\x9f\x98\x80\xc3\xa9y\"" },
+		{ "\"\\u0008\"", "\"\\b\"" },
 	};
 	struct arena a = { 0 };
 
@@ -41,13 +56,52 @@ static void test_refused(void **state)
 		struct str text;
 		size_t at;
 	} bad[] = {
-		{ S(""), 0 }, { S("  "), 2 }, { S("nul"), 0 }, { S("True"), 0 }, { S("01"), 1 }, { S("-"), 1 }, { S("1."), 2 }, { S(".5"), 0 },
-		{ S("1e"), 2 }, { S("1e+"), 3 }, { S("+1"), 0 }, { S("NaN"), 0 }, { S("0x1"), 1 }, { S("[1,]"), 3 }, { S("[1 2]"), 3 }, { S("[,1]"), 1 },
-		{ S("["), 1 }, { S("[1"), 2 }, { S("{\"a\":1,}"), 7 }, { S("{a:1}"), 1 }, { S("{\"a\"1}"), 4 }, { S("{\"a\":}"), 5 }, { S("{\"a\""), 4 },
-		{ S("{1:2}"), 1 }, { S("]"), 0 }, { S("[}"), 1 }, { S("1 1"), 2 }, { S("\"abc"), 4 }, { S("\"a\nb\""), 2 }, { S("\"\\x\""), 2 },
-		{ S("\"\\u12g4\""), 5 }, { S("\"\\u12"), 5 }, { S("\"\\ud800\""), 7 }, { S("\"\\ud800\\u0041\""), 13 }, { S("\"\\udc00\""), 7 },
-		{ S("\"\\"), 2 }, { S("\"\\\""), 3 }, { S("\"\xff\""), 1 }, { S("\"\\n\xc0\x80\""), 3 }, { S("\"\xed\xa0\x80\""), 1 },
-		{ S("\xef\xbb\xbf{}"), 0 }, { S("'a'"), 0 }, { S("/**/1"), 0 }, { S("1\0"), 1 }, { S("\"\xe2\x82"), 1 }, { S("\"\\n\x01\""), 3 },
+		{ S(""), 0 },
+		{ S("  "), 2 },
+		{ S("nul"), 0 },
+		{ S("True"), 0 },
+		{ S("01"), 1 },
+		{ S("-"), 1 },
+		{ S("1."), 2 },
+		{ S(".5"), 0 },
+		{ S("1e"), 2 },
+		{ S("1e+"), 3 },
+		{ S("+1"), 0 },
+		{ S("NaN"), 0 },
+		{ S("0x1"), 1 },
+		{ S("[1,]"), 3 },
+		{ S("[1 2]"), 3 },
+		{ S("[,1]"), 1 },
+		{ S("["), 1 },
+		{ S("[1"), 2 },
+		{ S("{\"a\":1,}"), 7 },
+		{ S("{a:1}"), 1 },
+		{ S("{\"a\"1}"), 4 },
+		{ S("{\"a\":}"), 5 },
+		{ S("{\"a\""), 4 },
+		{ S("{1:2}"), 1 },
+		{ S("]"), 0 },
+		{ S("[}"), 1 },
+		{ S("1 1"), 2 },
+		{ S("\"abc"), 4 },
+		{ S("\"a\nb\""), 2 },
+		{ S("\"\\x\""), 2 },
+		{ S("\"\\u12g4\""), 5 },
+		{ S("\"\\u12"), 5 },
+		{ S("\"\\ud800\""), 7 },
+		{ S("\"\\ud800\\u0041\""), 13 },
+		{ S("\"\\udc00\""), 7 },
+		{ S("\"\\"), 2 },
+		{ S("\"\\\""), 3 },
+		{ S("\"\xff\""), 1 },
+		{ S("\"\\n\xc0\x80\""), 3 },
+		{ S("\"\xed\xa0\x80\""), 1 },
+		{ S("\xef\xbb\xbf{}"), 0 },
+		{ S("'a'"), 0 },
+		{ S("/**/1"), 0 },
+		{ S("1\0"), 1 },
+		{ S("\"\xe2\x82"), 1 },
+		{ S("\"\\n\x01\""), 3 },
 	};
 	struct arena a = { 0 };
 
@@ -107,8 +161,9 @@ static void test_wide(void **state)
 static void test_reading(void **state)
 {
 	struct arena a = { 0 };
-	struct json *j = parse(&a, S("{\"s\":\"x\",\"n\":42,\"f\":5.0,\"e\":1e3,\"h\":5.5,\"b\":true,\"t\":\"true\",\"q\":\"-7\",\"z\":null,"
-				     "\"d\":1,\"d\":2,\"big\":9223372036854775808,\"huge\":1e400,\"o\":{\"i\":[1]}}"));
+	struct json *j = parse(&a,
+			       S("{\"s\":\"x\",\"n\":42,\"f\":5.0,\"e\":1e3,\"h\":5.5,\"b\":true,\"t\":\"true\",\"q\":\"-7\",\"z\":null,"
+				 "\"d\":1,\"d\":2,\"big\":9223372036854775808,\"huge\":1e400,\"o\":{\"i\":[1]}}"));
 	int64_t v = 0;
 
 	assert_str(json_get_str(j, "s"), "x");
@@ -188,10 +243,22 @@ static void test_equal(void **state)
 		const char *x, *y;
 		bool same;
 	} cases[] = {
-		{ "{\"a\":1,\"b\":[2]}", "{\"b\":[2],\"a\":1}", true }, { "{\"a\":1}", "{\"a\":1,\"b\":null}", false }, { "[1,2]", "[2,1]", false },
-		{ "1", "1.0", true }, { "1e2", "100", true }, { "9007199254740993", "9007199254740992", false }, { "1", "\"1\"", false },
-		{ "{\"a\":1,\"a\":2}", "{\"a\":2}", true }, { "{\"a\":2,\"a\":1}", "{\"a\":2}", false }, { "null", "false", false }, { "true", "false", false },
-		{ "[]", "{}", false }, { "{}", "{}", true }, { "1e400", "1e401", false }, { "[[],[]]", "[[]]", false }, { "{\"a\":1}", "{\"b\":1}", false },
+		{ "{\"a\":1,\"b\":[2]}", "{\"b\":[2],\"a\":1}", true },
+		{ "{\"a\":1}", "{\"a\":1,\"b\":null}", false },
+		{ "[1,2]", "[2,1]", false },
+		{ "1", "1.0", true },
+		{ "1e2", "100", true },
+		{ "9007199254740993", "9007199254740992", false },
+		{ "1", "\"1\"", false },
+		{ "{\"a\":1,\"a\":2}", "{\"a\":2}", true },
+		{ "{\"a\":2,\"a\":1}", "{\"a\":2}", false },
+		{ "null", "false", false },
+		{ "true", "false", false },
+		{ "[]", "{}", false },
+		{ "{}", "{}", true },
+		{ "1e400", "1e401", false },
+		{ "[[],[]]", "[[]]", false },
+		{ "{\"a\":1}", "{\"b\":1}", false },
 	};
 	struct arena a = { 0 };
 
@@ -208,6 +275,6 @@ static void test_equal(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_round_trip), cmocka_unit_test(test_refused),  cmocka_unit_test(test_depth), cmocka_unit_test(test_wide),
-	cmocka_unit_test(test_reading),	   cmocka_unit_test(test_building), cmocka_unit_test(test_equal),
+	cmocka_unit_test(test_reading),    cmocka_unit_test(test_building), cmocka_unit_test(test_equal),
 };
 TEST_MAIN(tests)

@@ -142,11 +142,26 @@ static void test_utf8(void **state)
 		struct str s;
 		bool valid;
 	} cases[] = {
-		{ S(""), true }, { S("plain ascii, long enough"), true }, { S("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"), true },
-		{ S("\xf4\x8f\xbf\xbf"), true }, { S("\xed\x9f\xbf"), true }, { S("\xee\x80\x80"), true }, { S("a\0b"), true },
-		{ S("\x80"), false }, { S("\xc0\x80"), false }, { S("\xc1\xbf"), false }, { S("\xe0\x9f\xbf"), false },
-		{ S("\xed\xa0\x80"), false }, { S("\xf0\x8f\xbf\xbf"), false }, { S("\xf4\x90\x80\x80"), false }, { S("\xf5\x80\x80\x80"), false },
-		{ S("\xc3"), false }, { S("\xe2\x82"), false }, { S("\xf0\x9f\x98"), false }, { S("12345678\xff"), false }, { S("\xc3("), false },
+		{ S(""), true },
+		{ S("plain ascii, long enough"), true },
+		{ S("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"), true },
+		{ S("\xf4\x8f\xbf\xbf"), true },
+		{ S("\xed\x9f\xbf"), true },
+		{ S("\xee\x80\x80"), true },
+		{ S("a\0b"), true },
+		{ S("\x80"), false },
+		{ S("\xc0\x80"), false },
+		{ S("\xc1\xbf"), false },
+		{ S("\xe0\x9f\xbf"), false },
+		{ S("\xed\xa0\x80"), false },
+		{ S("\xf0\x8f\xbf\xbf"), false },
+		{ S("\xf4\x90\x80\x80"), false },
+		{ S("\xf5\x80\x80\x80"), false },
+		{ S("\xc3"), false },
+		{ S("\xe2\x82"), false },
+		{ S("\xf0\x9f\x98"), false },
+		{ S("12345678\xff"), false },
+		{ S("\xc3("), false },
 	};
 
 	for (size_t i = 0; i < ELEMENTS(cases); i++)
@@ -168,7 +183,7 @@ static void test_lists(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(test_compare), cmocka_unit_test(test_cut), cmocka_unit_test(test_integers), cmocka_unit_test(test_double),
-	cmocka_unit_test(test_copies), cmocka_unit_test(test_utf8), cmocka_unit_test(test_lists),
+	cmocka_unit_test(test_compare), cmocka_unit_test(test_cut),  cmocka_unit_test(test_integers), cmocka_unit_test(test_double),
+	cmocka_unit_test(test_copies),  cmocka_unit_test(test_utf8), cmocka_unit_test(test_lists),
 };
 TEST_MAIN(tests)

@@ -25,10 +25,18 @@ static void test_hex(void **state)
 
 static void test_base64(void **state)
 {
-	static const char *const pairs[][2] = { /* RFC 4648, section 10 */
-		{ "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" }, { "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" }, { "foobar", "Zm9vYmFy" },
+	static const char *const pairs[][2] = {
+		/* RFC 4648, section 10 */
+		{ "", "" },
+		{ "f", "Zg==" },
+		{ "fo", "Zm8=" },
+		{ "foo", "Zm9v" },
+		{ "foob", "Zm9vYg==" },
+		{ "fooba", "Zm9vYmE=" },
+		{ "foobar", "Zm9vYmFy" },
 	};
-	static const char *const bad[] = { "Z", "Zg", "Zg=", "Zg===", "=", "====", "Z===", "Zg==Zg==", "Z=g=", "Zm9v\n", "Zm-v", "Zm_v", "Zh==", "Zm9=", "Zm9v    ", "Zg =" };
+	static const char *const bad[] = { "Z",    "Zg",     "Zg=",  "Zg===", "=",    "====", "Z===",     "Zg==Zg==",
+					   "Z=g=", "Zm9v\n", "Zm-v", "Zm_v",  "Zh==", "Zm9=", "Zm9v    ", "Zg =" };
 	struct arena a = { 0 };
 	uint8_t bytes[256];
 	struct str s;
@@ -124,6 +132,7 @@ static void test_log(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(test_hex), cmocka_unit_test(test_base64), cmocka_unit_test(test_uri), cmocka_unit_test(test_xml), cmocka_unit_test(test_log),
+	cmocka_unit_test(test_hex), cmocka_unit_test(test_base64), cmocka_unit_test(test_uri),
+	cmocka_unit_test(test_xml), cmocka_unit_test(test_log),
 };
 TEST_MAIN(tests)
