@@ -386,19 +386,21 @@ static void on_accept(struct http_loop *l)
 {
 	struct http_server *s = l->server;
 
+	/* That a client waits is only certain for the first one: no room is made for the others, they bring a new event. */
 	for (int i = 0; i < HTTP_ACCEPTS_MAX && l->listening; i++) {
 		struct sockaddr_storage peer;
 		socklen_t n = sizeof peer;
 		int fd;
 
-		if (atomic_load(&s->connections) >= s->connections_max && !make_room(l)) {
-			accept_pause(l);
+		if (atomic_load(&s->connections) >= s->connections_max && !(i == 0 && make_room(l))) {
+			if (i == 0)
+				accept_pause(l);
 			return;
 		}
 		fd = accept4(l->listener, (struct sockaddr *)&peer, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0) {
 			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-				if (!make_room(l))
+				if (i == 0 && !make_room(l))
 					accept_pause(l);
 				return;
 			}

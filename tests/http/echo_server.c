@@ -370,7 +370,7 @@ static int parse_args(int argc, char **argv, struct args *a)
 
 static int make_certificates(const char *ca_file, char **cert, char **key)
 {
-	static const char *const names[] = { "localhost", "*.localhost", "127.0.0.1", "::1", NULL };
+	static const char *const names[] = { "localhost", "*.s3.localhost", "127.0.0.1", "::1", NULL };
 	char *ca_cert, *ca_key;
 	FILE *f;
 	int r = ca_make(&ca_cert, &ca_key);
