@@ -77,6 +77,7 @@ struct call {
 	struct policy_result decision; /* of the last check */
 	struct json *trail_resources; /* ARNs touched, for the trail */
 	struct call_hook *hooks;
+	void *memo; /* the service's: what its resource hook has loaded, for the handler; reset before each run */
 };
 
 /* call_fail refuses: always returns -ECANCELED. Called at most once in a call. */

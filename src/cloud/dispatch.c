@@ -33,6 +33,7 @@ int call_execute(struct call *c)
 	c->status = 0;
 	c->hooks = NULL;
 	c->trail_resources = NULL;
+	c->memo = NULL;
 	c->decision = (struct policy_result){ .statement = -1 };
 	memset(c->out, 0, c->svc->model->shapes[c->op->out].size);
 	r = authorize_call(c);
