@@ -196,8 +196,12 @@ static void put_value(struct out *o, struct str value)
 	size_t i;
 
 	value = str_trim(value);
+	if (!value.n || !memmem(value.p, value.n, "  ", 2)) {
+		put_str(o, value);
+		return;
+	}
 	for (i = 0; i < value.n; i++)
-		if (value.p[i] != ' ' || value.p[i - 1] != ' ')
+		if (i == 0 || value.p[i] != ' ' || value.p[i - 1] != ' ')
 			put_c(o, value.p[i]);
 }
 

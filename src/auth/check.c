@@ -182,5 +182,7 @@ enum sigv4_fault sigv4_check(struct http_request *r, struct sigv4 *s, bool is_s3
 		sigv4_wipe(s);
 		f = sigv4_refuse(r, s, SIGV4_BAD_DIGEST, "The provided 'x-amz-content-sha256' header does not match what was computed.");
 	}
+	if (is_s3 && f != SIGV4_OK)
+		sigv4_s3_code(s, f);
 	return f;
 }

@@ -24,11 +24,12 @@ struct cache {
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t thread_end;
-static uint8_t salt[32]; /* makes tags worthless outside this process */
+static uint8_t salt[16]; /* makes tags worthless outside this process */
 static __thread struct cache *mine;
 
 static void cache_free(void *arg)
 {
+	mine = NULL;
 	mem_wipe(arg, sizeof(struct cache));
 	free(arg);
 }
@@ -52,7 +53,7 @@ static struct cache *cache_mine(void)
 
 static size_t put(uint8_t *to, size_t n, struct str s)
 {
-	uint32_t len = (uint32_t)s.n;
+	uint16_t len = (uint16_t)s.n;
 
 	memcpy(to + n, &len, sizeof len);
 	memcpy(to + n + sizeof len, s.p, s.n);
@@ -67,7 +68,7 @@ static void tag_make(const struct str *field, size_t n_fields, uint8_t tag[32])
 
 	memcpy(text, salt, sizeof salt);
 	for (i = 0; i < n_fields; i++) {
-		assert(n + sizeof(uint32_t) + field[i].n <= sizeof text);
+		assert(n + sizeof(uint16_t) + field[i].n <= sizeof text);
 		n = put(text, n, field[i]);
 	}
 	hash_sha256(text, n, tag);

@@ -44,6 +44,43 @@ enum sigv4_fault sigv4_refuse(struct http_request *r, struct sigv4 *s, enum sigv
 	return f;
 }
 
+void sigv4_s3_code(struct sigv4 *s, enum sigv4_fault f)
+{
+	static const char *const codes[] = {
+		[SIGV4_MALFORMED] = "AuthorizationHeaderMalformed",
+		[SIGV4_BAD_SCOPE] = "AuthorizationHeaderMalformed",
+		[SIGV4_EXPIRED] = "AccessDenied",
+		[SIGV4_NOT_YET] = "AccessDenied",
+		[SIGV4_SKEWED] = "RequestTimeTooSkewed",
+		[SIGV4_UNSIGNED_HEADER] = "AccessDenied",
+		[SIGV4_MISMATCH] = "SignatureDoesNotMatch",
+		[SIGV4_BAD_DIGEST] = "XAmzContentSHA256Mismatch",
+	};
+
+	if (s->s3_code)
+		return;
+	s->s3_code = s->presigned && (f == SIGV4_MALFORMED || f == SIGV4_BAD_SCOPE) ? "AuthorizationQueryParametersError" : codes[f];
+}
+
+/* For requests S3 answers with another code than that of a malformed authorization. */
+static enum sigv4_fault refuse_as(struct sigv4 *s, const char *s3_code, struct str sentence)
+{
+	s->s3_code = s3_code;
+	s->fault_detail = sentence;
+	return SIGV4_MALFORMED;
+}
+
+static enum sigv4_fault refuse_version(struct sigv4 *s)
+{
+	return refuse_as(s, "InvalidRequest",
+			 S("The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."));
+}
+
+static enum sigv4_fault refuse_s3_date(struct sigv4 *s)
+{
+	return refuse_as(s, "AccessDenied", S("AWS authentication requires a valid Date or x-amz-date header"));
+}
+
 struct str sigv4_quote(struct arena *a, struct str s)
 {
 	size_t n = s.n < SIGV4_DETAIL_QUOTE_MAX ? s.n : SIGV4_DETAIL_QUOTE_MAX, i;
@@ -215,17 +252,18 @@ static enum sigv4_fault read_date(struct http_request *r, bool is_s3, struct str
 		if (s->amz_date.n != 16) { /* no date, two, or one outside of the years 0 to 9999 */
 			s->amz_date = STR_NONE;
 			if (is_s3)
-				return sigv4_refuse(r, s, SIGV4_MALFORMED, "AWS authentication requires a valid Date or x-amz-date header");
+				return refuse_s3_date(s);
 			quoted = sigv4_quote(&r->arena, http_date);
 			return sigv4_refuse(r, s, SIGV4_MALFORMED, "Date must be in ISO-8601 'basic format'. Got '%.*s'.", STR(quoted));
 		}
 		return SIGV4_OK;
 	}
 	if (time_parse_basic(given, &s->signed_ms) < 0) {
+		if (is_s3 && !s->presigned)
+			return refuse_s3_date(s);
 		if (is_s3)
 			return sigv4_refuse(r, s, SIGV4_MALFORMED,
-					    s->presigned ? "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\""
-							 : "AWS authentication requires a valid Date or x-amz-date header");
+					    "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"");
 		quoted = sigv4_quote(&r->arena, given);
 		return sigv4_refuse(r, s, SIGV4_MALFORMED,
 				    "Date must be in ISO-8601 'basic format'. Got '%.*s'. See http://en.wikipedia.org/wiki/ISO_8601",
@@ -274,12 +312,13 @@ static enum sigv4_fault refuse_incomplete(struct http_request *r, bool is_s3, st
 {
 	struct str hash = quote_hashed(&r->arena, text);
 
+	if (is_s3 && !s->amz_date.p)
+		return refuse_s3_date(s);
 	if (is_s3)
-		return sigv4_refuse(r, s, SIGV4_MALFORMED,
-				    !s->amz_date.p
-					    ? "AWS authentication requires a valid Date or x-amz-date header"
-					    : "The authorization header is malformed; the authorization header requires three components: "
-					      "Credential, SignedHeaders, and Signature.");
+		return sigv4_refuse(
+			r, s, SIGV4_MALFORMED,
+			"The authorization header is malformed; the authorization header requires three components: Credential, "
+			"SignedHeaders, and Signature.");
 	return sigv4_refuse(r, s, SIGV4_MALFORMED, "%s%s%s%s(Hashed with SHA-256 and encoded with Base64) Authorization=%.*s",
 			    h->credential.n ? "" : "Authorization header requires 'Credential' parameter. ",
 			    h->signature.n ? "" : "Authorization header requires 'Signature' parameter. ",
@@ -297,8 +336,7 @@ static enum sigv4_fault read_header(struct http_request *r, bool is_s3, const st
 	if (!str_cut(text, ' ', &algorithm, &fields))
 		fields = S("");
 	if (str_is(algorithm, "AWS"))
-		return sigv4_refuse(r, s, SIGV4_MALFORMED,
-				    "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.");
+		return refuse_version(s);
 	if (str_starts(algorithm, S("AWS4-")) && !str_is(algorithm, ALGORITHM)) {
 		quoted = sigv4_quote(&r->arena, algorithm);
 		return sigv4_refuse(r, s, SIGV4_MALFORMED, "Unsupported AWS 'algorithm': '%.*s'. Please use AWS4-HMAC-SHA256.",
@@ -389,7 +427,7 @@ static enum sigv4_fault read_params(struct http_request *r, bool is_s3, const st
 
 /* Which text stands for the body in the canonical request; for services other than S3 it may be left to sigv4_check,
  * which has the body. */
-static enum sigv4_fault read_payload(struct http_request *r, bool is_s3, const struct params *q, const struct heads *heads, struct sigv4 *s)
+static enum sigv4_fault read_payload(bool is_s3, const struct params *q, const struct heads *heads, struct sigv4 *s)
 {
 	static const struct {
 		const char *text;
@@ -415,27 +453,27 @@ static enum sigv4_fault read_payload(struct http_request *r, bool is_s3, const s
 	if (!h.p && s->presigned)
 		h = S("UNSIGNED-PAYLOAD");
 	if (!h.p)
-		return sigv4_refuse(r, s, SIGV4_MALFORMED, "Missing required header for this request: x-amz-content-sha256");
+		return refuse_as(s, "InvalidRequest", S("Missing required header for this request: x-amz-content-sha256"));
 	for (i = 0; i < ELEMENTS(kinds); i++)
 		if (str_is(h, kinds[i].text)) {
 			s->payload = kinds[i].kind;
 			s->payload_hash = h;
 			return SIGV4_OK;
 		}
-	return sigv4_refuse(r, s, SIGV4_MALFORMED,
-			    "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
-			    "STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, or a valid sha256 value.");
+	return refuse_as(s, "InvalidArgument",
+			 S("x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
+			   "STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, or a valid sha256 value."));
 }
 
-static enum sigv4_fault read_streaming(struct http_request *r, const struct heads *heads, struct sigv4 *s)
+static enum sigv4_fault read_streaming(const struct heads *heads, struct sigv4 *s)
 {
 	struct str length = heads->v[H_DECODED_LENGTH];
 
 	s->trailer = heads->v[H_TRAILER];
 	if (length.p && (length.n == 0 || !all_of(length, "0123456789") || str_to_i64(length, &s->decoded_length) < 0))
-		return sigv4_refuse(r, s, SIGV4_MALFORMED, "x-amz-decoded-content-length must be a number.");
+		return refuse_as(s, "InvalidArgument", S("x-amz-decoded-content-length must be a number."));
 	if (s->payload != SIGV4_PAYLOAD_HASH && s->payload != SIGV4_PAYLOAD_UNSIGNED && !length.p)
-		return sigv4_refuse(r, s, SIGV4_MALFORMED, "You must provide the Content-Length HTTP header.");
+		return refuse_as(s, "MissingContentLength", S("You must provide the Content-Length HTTP header."));
 	return SIGV4_OK;
 }
 
@@ -454,7 +492,7 @@ static enum sigv4_fault read_token(struct http_request *r, const struct params *
 	return SIGV4_OK;
 }
 
-enum sigv4_fault sigv4_read(struct http_request *r, bool is_s3, struct sigv4 *ret)
+static enum sigv4_fault read_claims(struct http_request *r, bool is_s3, struct sigv4 *ret)
 {
 	struct heads heads;
 	struct params q;
@@ -467,16 +505,11 @@ enum sigv4_fault sigv4_read(struct http_request *r, bool is_s3, struct sigv4 *re
 	params_take(r, &q);
 	in_query = q.v[P_ALGORITHM].p || q.v[P_CREDENTIAL].p || q.v[P_SIGNATURE].p;
 	if (heads.n[H_AUTHORIZATION] + in_query > 1)
-		return sigv4_refuse(
-			r, ret, SIGV4_MALFORMED,
-			"Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter "
-			"or the Authorization header should be specified");
-	if (heads.n[H_AUTHORIZATION] + in_query == 0) {
-		if (q.v2)
-			return sigv4_refuse(r, ret, SIGV4_MALFORMED,
-					    "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.");
-		return SIGV4_MISSING;
-	}
+		return refuse_as(ret, "InvalidArgument",
+				 S("Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string "
+				   "parameter or the Authorization header should be specified"));
+	if (heads.n[H_AUTHORIZATION] + in_query == 0)
+		return q.v2 ? refuse_version(ret) : SIGV4_MISSING;
 	for (i = 0; i < H_N; i++)
 		if (heads.n[i] > 1)
 			return sigv4_refuse(r, ret, SIGV4_MALFORMED, "The header %s is there more than once.", head_names[i]);
@@ -486,9 +519,18 @@ enum sigv4_fault sigv4_read(struct http_request *r, bool is_s3, struct sigv4 *re
 	if (f == SIGV4_OK)
 		f = read_token(r, &q, &heads, ret);
 	if (f == SIGV4_OK)
-		f = read_payload(r, is_s3, &q, &heads, ret);
+		f = read_payload(is_s3, &q, &heads, ret);
 	if (f == SIGV4_OK)
-		f = read_streaming(r, &heads, ret);
+		f = read_streaming(&heads, ret);
+	return f;
+}
+
+enum sigv4_fault sigv4_read(struct http_request *r, bool is_s3, struct sigv4 *ret)
+{
+	enum sigv4_fault f = read_claims(r, is_s3, ret);
+
+	if (is_s3 && f != SIGV4_OK && f != SIGV4_MISSING)
+		sigv4_s3_code(ret, f);
 	return f;
 }
 

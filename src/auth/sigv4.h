@@ -43,6 +43,7 @@ struct sigv4 { /* what the request claims; filled by sigv4_read, views into the 
 			       * with S3). Whoever routes by path refuses such a request: its signature covers another text. */
 	struct str string_to_sign, canonical_request; /* for SignatureDoesNotMatch's details; set by sigv4_check */
 	struct str fault_detail; /* a sentence for the client; set when the result is not OK */
+	const char *s3_code; /* S3's error code for the fault; set when is_s3 and the result is neither OK nor MISSING */
 	uint8_t signing_key[32]; /* set by sigv4_check; wiped by sigv4_wipe */
 };
 /* sigv4_read finds and parses the signature without any secret. is_s3: S3's rules (path not normalized or encoded
@@ -65,7 +66,8 @@ void sigv4_wipe(struct sigv4 *s);
 #define CHUNKED_TRAILER_BYTES_MAX 8192
 #define CHUNKED_TRAILERS_MAX 16
 struct chunked;
-/* s: checked by sigv4_check; nothing of it is kept but copies. Its payload is one of the CHUNKED, CHUNKED_TRAILER, UNSIGNED_TRAILER payloads. sink receives decoded bytes; negative stops. */
+/* s: checked by sigv4_check, its payload one of CHUNKED, CHUNKED_TRAILER, UNSIGNED_TRAILER; only copies of it are kept.
+ * sink receives decoded bytes; negative stops. */
 struct chunked *chunked_new(const struct sigv4 *s, int (*sink)(void *arg, struct str piece), void *arg);
 /* chunked_feed: 0; -EBADMSG malformed or not the length declared; -EMSGSIZE a chunk before the last is under
  * CHUNKED_CHUNK_MIN bytes (S3's InvalidChunkSizeError); -EACCES a chunk's signature is wrong; or what sink returned. The

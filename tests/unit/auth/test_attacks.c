@@ -347,13 +347,46 @@ static void test_presigned(void **state)
 	       "Signature expired: 20150830T123600Z is now earlier than 20150830T123601Z (20150830T125101Z - 15 min.)");
 }
 
+/* S3 answers each with a code of its own. */
+static void test_s3_codes(void **state)
+{
+	static const struct {
+		const char *text, *code;
+	} cases[] = {
+		{ WITH_AUTH("AWS AKID:sig"), "InvalidRequest" },
+		{ WITH_AUTH("AWS4-HMAC-SHA256 x=1"), "AuthorizationHeaderMalformed" },
+		{ WITH_AUTH(GOOD_AUTH), "InvalidRequest" },                                           /* no x-amz-content-sha256 */
+		{ "GET / HTTP/1.1\r\n" HOST "Authorization: " GOOD_AUTH "\r\n\r\n", "AccessDenied" }, /* no date */
+		{ "GET / HTTP/1.1\r\n" HOST DATE "x-amz-content-sha256: x\r\nAuthorization: " GOOD_AUTH "\r\n\r\n", "InvalidArgument" },
+		{ "GET / HTTP/1.1\r\n" HOST DATE "x-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER\r\nAuthorization: " GOOD_AUTH
+		  "\r\n\r\n",
+		  "MissingContentLength" },
+		{ "GET /?X-Amz-Signature=1 HTTP/1.1\r\n" HOST DATE "Authorization: " GOOD_AUTH "\r\n\r\n", "InvalidArgument" },
+		{ "GET / HTTP/1.1\r\n" HOST DATE "x-amz-content-sha256: " EMPTY "\r\nAuthorization: " GOOD_AUTH "\r\n\r\n",
+		  "AccessDenied" },
+		{ "GET /?X-Amz-Signature=1 HTTP/1.1\r\n" HOST "\r\n", "AuthorizationQueryParametersError" },
+		{ P_EXPIRES("&X-Amz-Expires=60"), "SignatureDoesNotMatch" },
+	};
+	size_t i;
+
+	for (i = 0; i < ELEMENTS(cases); i++) {
+		struct http_request r;
+		struct sigv4 s;
+		enum sigv4_fault f = judge_at(&r, str_c(cases[i].text), true, "us-east-1", NOW, &s);
+
+		assert_int_not_equal(f, SIGV4_OK);
+		assert_string_equal(s.s3_code, cases[i].code);
+		arena_done(&r.arena);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_header_parsing), cmocka_unit_test(test_other_versions), cmocka_unit_test(test_two_signatures),
 		cmocka_unit_test(test_scope),          cmocka_unit_test(test_time),           cmocka_unit_test(test_unsigned_headers),
 		cmocka_unit_test(test_mismatch),       cmocka_unit_test(test_secrets),        cmocka_unit_test(test_body),
-		cmocka_unit_test(test_path),           cmocka_unit_test(test_presigned),
+		cmocka_unit_test(test_path),           cmocka_unit_test(test_presigned),      cmocka_unit_test(test_s3_codes),
 	};
 
 	return cmocka_run_group_tests_name("attacks", tests, NULL, NULL);

@@ -73,7 +73,7 @@ static const struct published suite[] = {
 	  "content-type;host;x-amz-date", "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a", "Param1=value1" },
 	{ "post-sts-header-before",
 	  "POST / HTTP/1.1\n" H D "X-Amz-Security-Token:AQoDYXdzEPT//////////"
-				  "wEXAMPLEtc764bNrC9SAPBSM22wDOk4x4HIZ8j4FZTwdQWLWsKWHGBuFqwAeMicRXmxfpSPfIeoIYRqTflfKD8YUuwthAx7"
+	  "wEXAMPLEtc764bNrC9SAPBSM22wDOk4x4HIZ8j4FZTwdQWLWsKWHGBuFqwAeMicRXmxfpSPfIeoIYRqTflfKD8YUuwthAx7"
 	  "mSEI/qkPpKPi/"
 	  "kMcGdQrmGdeehM4IC1NtBmUpp2wUE8phUZampKsburEDy0KPkyQDYwT7WZ0wq5VSXDvp75YU9HFvlRd8Tx6q6fE8YQcHNVXAkiY9q6d+xo0rKwT38xVqr7ZD0u0"
 	  "iPPkUL64lIZbqBAz+scqKmlzm8FDrypNC9Yjc8fPOLn9FX9KSYvKTr4rvx3iSIlTJabIQwj2ICCR/oLxBA==\n",
@@ -156,11 +156,63 @@ static void test_s3_examples(void **state)
 	}
 }
 
+/* Without x-amz-date the Date header counts, in any of its spellings. */
+static void test_date_header(void **state)
+{
+	static const char *const dates[] = { "Sun, 30 Aug 2015 12:36:00 GMT", "20150830T123600Z", "2015-08-30T12:36:00Z" };
+	size_t i;
+
+	for (i = 0; i < ELEMENTS(dates); i++) {
+		struct arena a = { 0 };
+		struct http_request r;
+		struct sigv4 s;
+		struct str auth;
+
+		assert_true(raw_request(&r, str_printf(&a, "GET /x?b=1&a=2 HTTP/1.1\n" H "Date: %s\nAuthorization: -\n\n", dates[i])));
+		auth = sigv4_sign(&a, S("AKIDEXAMPLE"), S(SECRET), S("us-east-1"), S("service"), r.method, r.path, r.query, r.headers, 2,
+				  S("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"), S("20150830T123600Z"));
+		r.headers[2].value = auth;
+		assert_int_equal(sigv4_read(&r, false, &s), SIGV4_OK);
+		assert_true(str_is(s.amz_date, "20150830T123600Z"));
+		assert_int_equal(s.signed_ms, NOW);
+		assert_int_equal(sigv4_check(&r, &s, false, S(SECRET), STR_NONE, services, r.body, NOW), SIGV4_OK);
+		sigv4_wipe(&s);
+		arena_done(&r.arena);
+		arena_done(&a);
+	}
+}
+
+/* Many keys in turn: remembered, replaced and derived again, they always sign the same. */
+static void test_many_keys(void **state)
+{
+	enum { KEYS = 300 };
+	static const struct http_header headers[] = { { S("host"), S("example.amazonaws.com") },
+						      { S("x-amz-date"), S("20150830T123600Z") } };
+	struct arena a = { 0 };
+	struct str first[KEYS];
+	size_t round, i;
+
+	for (round = 0; round < 3; round++)
+		for (i = 0; i < KEYS; i++) {
+			struct str id = str_printf(&a, "AKID%zu", i / 2), secret = str_printf(&a, "secret-%zu", i); /* two secrets an id */
+			struct str auth = sigv4_sign(&a, id, secret, S("us-east-1"), S("service"), S("GET"), S("/"), STR_NONE, headers,
+						     ELEMENTS(headers), S("UNSIGNED-PAYLOAD"), S("20150830T123600Z"));
+
+			if (round == 0)
+				first[i] = auth;
+			assert_true(str_eq(auth, first[i]));
+			assert_true(i == 0 || !str_eq(auth, first[i - 1]));
+		}
+	arena_done(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_suite),
 		cmocka_unit_test(test_s3_examples),
+		cmocka_unit_test(test_date_header),
+		cmocka_unit_test(test_many_keys),
 	};
 
 	return cmocka_run_group_tests_name("sigv4", tests, NULL, NULL);
