@@ -47,7 +47,7 @@ struct store {
 	pthread_mutex_t pool_lock;
 	pthread_cond_t pool_changed;
 	struct store_txn *pool; /* ended read transactions, to be renewed */
-	unsigned n_open; /* read transactions not ended yet */
+	unsigned n_open;        /* read transactions not ended yet */
 	bool reopening;
 
 	pthread_mutex_t queue_lock;

@@ -465,7 +465,7 @@ static void test_damaged_file(void **state)
 
 static void test_small_address_space(void **state)
 {
-#ifndef __SANITIZE_ADDRESS__
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 	struct rlimit lim = { 16ull << 30, 16ull << 30 };
 	char dir[300];
 	int status;
