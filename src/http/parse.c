@@ -276,6 +276,8 @@ static int request_line(const char **pos, const char *end, struct http_request *
 	r->method = str_of(p, (size_t)(sp - p));
 	if (r->method.n > HTTP_METHOD_BYTES_MAX || !all_of(token_chars, r->method))
 		return BAD;
+	if (str_is(r->method, "CONNECT"))
+		return -501; /* what follows it is no HTTP to whoever grants it */
 	p = sp + 1;
 	sp = memchr(p, ' ', (size_t)(eol - p));
 	if (!sp)
