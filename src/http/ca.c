@@ -204,39 +204,41 @@ static int add_name(GENERAL_NAMES *all, const char *name)
 	return -ENOMEM;
 }
 
-static int add_names(X509 *x, const char *const *names)
+/* names_read: -EINVAL for a bad name, none or too many. */
+static int names_read(const char *const *names, GENERAL_NAMES **ret)
 {
 	_cleanup_(names_done) GENERAL_NAMES *all = sk_GENERAL_NAME_new_null();
-	int r = all ? 0 : -ENOMEM;
+	int r = !all ? -ENOMEM : names[0] ? 0 : -EINVAL;
 
 	for (size_t i = 0; r == 0 && names[i]; i++)
 		r = i < CERT_NAMES_MAX ? add_name(all, names[i]) : -EINVAL;
-	if (r == 0 && sk_GENERAL_NAME_num(all) == 0)
-		r = -EINVAL;
-	if (r == 0 && X509_add1_ext_i2d(x, NID_subject_alt_name, all, 0, X509V3_ADD_DEFAULT) != 1)
-		r = -ENOMEM;
-	return r;
+	if (r < 0)
+		return r;
+	*ret = all;
+	all = NULL;
+	return 0;
 }
 
 int ca_issue(const char *ca_cert_pem, const char *ca_key_pem, const char *const *names, char **ret_cert_pem, char **ret_key_pem)
 {
 	_cleanup_(x509_done) X509 *ca = cert_read(ca_cert_pem), *x = NULL;
 	_cleanup_(pkey_done) EVP_PKEY *ca_key = key_read(ca_key_pem), *key = EVP_EC_gen("P-256");
+	_cleanup_(names_done) GENERAL_NAMES *all = NULL;
 	char *cert, *text;
 	int r;
 
-	if (!ca || !ca_key || X509_check_private_key(ca, ca_key) != 1 || !names[0]) {
+	if (!ca || !ca_key || X509_check_private_key(ca, ca_key) != 1) {
 		ERR_clear_error();
 		return -EINVAL;
 	}
-	/* The common name is only for people; verifiers read the names. */
-	x = key ? cert_begin(key, strlen(names[0]) < COMMON_NAME_BYTES_MAX ? names[0] : "Cloudkeep", CERT_DAYS) : NULL;
-	if (!x || X509_set_issuer_name(x, X509_get_subject_name(ca)) != 1)
-		return -EIO;
-	r = add_names(x, names);
+	r = names_read(names, &all);
 	if (r < 0)
 		return r;
-	if (extend(x, ca, NID_basic_constraints, "critical,CA:FALSE") < 0 || extend(x, ca, NID_key_usage, "critical,digitalSignature") < 0 ||
+	/* The common name is only for people; verifiers read the names. */
+	x = key ? cert_begin(key, strlen(names[0]) < COMMON_NAME_BYTES_MAX ? names[0] : "Cloudkeep", CERT_DAYS) : NULL;
+	if (!x || X509_set_issuer_name(x, X509_get_subject_name(ca)) != 1 ||
+	    X509_add1_ext_i2d(x, NID_subject_alt_name, all, 0, X509V3_ADD_DEFAULT) != 1 || extend(x, ca, NID_basic_constraints, "critical,CA:FALSE") < 0 ||
+	    extend(x, ca, NID_key_usage, "critical,digitalSignature") < 0 ||
 	    extend(x, ca, NID_ext_key_usage, "serverAuth") < 0 || extend(x, ca, NID_subject_key_identifier, "hash") < 0 ||
 	    extend(x, ca, NID_authority_key_identifier, "keyid:always") < 0 || X509_sign(x, ca_key, EVP_sha256()) <= 0) {
 		ERR_clear_error();

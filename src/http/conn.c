@@ -556,7 +556,7 @@ static enum step on_reply(struct conn *c, struct window *w)
 		return hang_up(c, w);
 	c->req = NULL;
 	req_free(q);
-	if (c->closing)
+	if (c->closing || c->loop->draining)
 		return hang_up(c, w);
 	c->state = CONN_HEAD;
 	loop_timeout(c, TIMEOUT_IDLE);

@@ -78,9 +78,9 @@ ssize_t parse_scan_head(struct parse_scan *s, const char *p, size_t n)
 {
 	ssize_t r = scan(s, p, n, true, HTTP_HEADER_BYTES_MAX, HTTP_HEADERS_MAX + 1);
 
-	if (r != 0 || s->lines > 0)
+	if (r != 0)
 		return r;
-	/* A first line that can't become one is refused now, not after the timeout. */
+	/* A beginning that can't become a request is refused now, not after the timeout. */
 	for (size_t i = s->start; i < n && p[i] != ' '; i++) {
 		if (i == s->start && p[i] == '\r' && i + 1 == n && s->start == 0)
 			break;
