@@ -20,6 +20,9 @@
 #define IN_FLIGHT 16
 #define PARTS 6
 #define FILE_EVERY 16
+#define ACKED_MIN 100 /* fewer would prove little: on a busy disk it runs longer, up to SLOW_FACTOR times */
+#define SLOW_FACTOR 4
+#define WINDOW_US_MAX 1000000
 
 static char dir[64] = "/tmp/ck-crash-XXXXXX";
 
@@ -186,7 +189,8 @@ static int rm_one(const char *path, const struct stat *st, int flag, struct FTW 
 int main(int argc, char **argv)
 {
 	uint64_t seconds = 8, seed = (uint64_t)getpid(), acked = 0, there = 0, orphans = 0, n;
-	int64_t until;
+	int64_t until, give_up;
+	unsigned window_us = 60000; /* the kill comes at a random moment of it */
 	int rounds = 0, status;
 
 	if (argc > 1)
@@ -195,7 +199,9 @@ int main(int argc, char **argv)
 		CHECK(str_to_u64(str_c(argv[2]), &seed) == 0, "seed");
 	CHECK(mkdtemp(dir), "directory");
 	until = clock_mono_ms() + (int64_t)seconds * 1000;
-	while (clock_mono_ms() < until) {
+	give_up = until + (int64_t)seconds * 1000 * (SLOW_FACTOR - 1);
+	while (clock_mono_ms() < (acked < ACKED_MIN ? give_up : until)) {
+		uint64_t before = acked;
 		int fds[2];
 		pid_t pid;
 
@@ -208,7 +214,7 @@ int main(int argc, char **argv)
 		}
 		close(fds[1]);
 		seed = seed * 6364136223846793005u + 1442695040888963407u;
-		usleep((useconds_t)(3000 + (seed >> 33) % 60000));
+		usleep((useconds_t)(3000 + (seed >> 33) % window_us));
 		kill(pid, SIGKILL);
 		CHECK(waitpid(pid, &status, 0) == pid, "wait");
 		CHECK(WIFSIGNALED(status), "the writer ended by itself: %d", WEXITSTATUS(status));
@@ -218,8 +224,10 @@ int main(int argc, char **argv)
 		close(fds[0]);
 		there = verify(acked, &orphans);
 		rounds++;
+		if (acked == before && window_us < WINDOW_US_MAX)
+			window_us *= 2;
 	}
-	CHECK(acked > 100, "nothing much was written: %" PRIu64, acked);
+	CHECK(acked >= ACKED_MIN, "nothing much was written: %" PRIu64, acked);
 	printf("store_crash: %d kills, %" PRIu64 " transactions acknowledged, %" PRIu64 " there and whole, %" PRIu64 " orphans swept\n", rounds, acked,
 	       there, orphans);
 	nftw(dir, rm_one, 16, FTW_DEPTH | FTW_PHYS);
