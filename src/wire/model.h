@@ -28,9 +28,11 @@ struct op_key { /* a condition key whose value is an input member */
 };
 struct op {
 	const char *name;
-	const char *method, *uri; /* REST: "/{Bucket}/{Key+}?tagging" */
+	const char *method, *uri; /* REST: "/{Bucket}/{Key+}?tagging"; uri NULL: never routed to (an older twin) */
 	const char *wrapper; /* query: resultWrapper */
 	const char *in_xml, *in_xmlns; /* rest-xml: root element of the request */
+	const char *out_xml; /* rest-xml: root element of the answer where it is not the shape's name */
+	const char *need; /* REST: required query parameters and headers, "?uploadId @x-amz-copy-source"; or NULL */
 	const char *tags; /* input member with the tags of what is created: aws:RequestTag, aws:TagKeys */
 	const struct op_auth *auth;
 	const struct op_key *keys;
@@ -41,7 +43,7 @@ struct op {
 	uint8_t txn, flags, n_auth, n_keys;
 };
 struct op_known { /* an operation of the model that is not built */
-	const char *name, *method, *uri;
+	const char *name, *method, *uri, *need; /* as in struct op */
 };
 struct service_model {
 	const char *name; /* our folder and C prefix: "kms" */

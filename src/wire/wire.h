@@ -25,7 +25,7 @@ struct wire_route {
 	bool json_1_0; /* awsJson1_0 was spoken */
 	struct str bucket; /* S3: from the Host header (virtual-hosted style); absent for path style */
 	struct str path; /* raw path to match; virtual-hosted S3: "/bucket" put in front */
-	struct str_pair labels[4]; /* raw (still encoded) URI labels of the matched template */
+	struct str_pair labels[8]; /* raw (still encoded) URI labels of the matched template */
 	size_t n_labels;
 };
 /* wire_find decides service, operation and protocol from X-Amz-Target, credential scope (signing: its service name,
@@ -47,7 +47,7 @@ int wire_validate(const struct service_model *m, enum wire_protocol p, uint16_t 
 
 struct wire_reply {
 	int status;
-	struct http_header headers[48];
+	struct http_header headers[192];
 	size_t n_headers;
 	struct str body; /* in the arena */
 	struct body *stream; /* a streaming output member, else NULL */

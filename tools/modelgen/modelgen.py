@@ -87,6 +87,49 @@ def cstr(s):
     return '"' + "".join(out) + '"'
 
 
+# What Java's and ECMAScript's expressions write differently from PCRE2. Applied in this order, without regard to case.
+REWRITES = [
+    (r"\\ud800\\udc00-\\udbff\\udfff|\\ud800\\udbff-\\udc00\\udfff", lambda m: r"\x{10000}-\x{10ffff}"),  # pairs are code points
+    (r"\\u\{([0-9a-f]+)\}", lambda m: r"\x{%s}" % m[1]),
+    (r"\\u([0-9a-f]{4})", lambda m: r"\x{%s}" % m[1]),
+    (r"(\\[wds]|\\p\{\w+\})-(?!\])", lambda m: m[1] + r"\-"),  # a class is no end of a range
+]
+PROPERTIES = {"isalphabetic": r"\p{L}", "iswhitespace": r"\s", "ld": r"\p{L}\p{Nd}", "all": r"\p{Any}"}
+PROPERTIES.update((c, "[:%s:]" % c) for c in "alpha digit alnum upper lower punct graph print blank cntrl xdigit space ascii".split())
+SKIPPED_PATTERNS = {  # pattern: why PCRE2 cannot check it
+    "^[-_a-zA-Z0-9]*${2,64}$": "a quantifier behind an anchor",
+    "[^-A-Za-z0-9+/=]|=[^=]|={3,}${1,4096}": "a quantifier behind an anchor",
+    r"([\p{L}\p{Z}\p{N}_.:\/=+\-@]*)${1,128}": "a quantifier behind an anchor",
+    r"([\p{L}\p{Z}\p{N}_.:\/=+\-@]*)${1,256}": "a quantifier behind an anchor",
+    r"^arn:\S+:rbin:[a-z\-0-9]{0,63}:[0-9]{12}:rule/[0-9a-zA-Z]{11}{0,1011}$": "a quantifier behind a quantifier",
+    "^.{1,100000}$": "a count above PCRE2's 65535; the shape's length says the same",
+    r"([a-zA-Z0-9_\-=/]|\{satellite_id\}|\{config\-name}|\{s3\-config-id}|\{year\}|\{month\}|\{day\}){1,900}": "too large compiled",
+}
+
+
+def pcre_of(pattern):
+    """The pattern in PCRE2's words; "" when it cannot be checked."""
+    if pattern in SKIPPED_PATTERNS:
+        return ""
+    for old, new in REWRITES:
+        pattern = re.sub(old, new, pattern, flags=re.I)
+    out, i, in_class = [], 0, False
+    while i < len(pattern):
+        m = re.match(r"\\p\{(\w+)\}", pattern[i:])
+        if m and m[1].lower() in PROPERTIES:
+            p = PROPERTIES[m[1].lower()]
+            out.append(p if in_class else "[" + p + "]")
+            i += m.end()
+        elif pattern[i] == "\\":
+            out.append(pattern[i:i + 2])
+            i += 2
+        else:
+            in_class = pattern[i] == "[" or (in_class and pattern[i] != "]")
+            out.append(pattern[i])
+            i += 1
+    return "".join(out)
+
+
 class Emitter:
     """Structs and tables for a set of shapes; shared by service models and records."""
 
@@ -240,8 +283,10 @@ class Emitter:
             flags.append("DM_RECORDED")
         if d.get("hostLabel"):
             flags.append("DM_HOST_LABEL")
-        wire = d.get("locationName")
-        if wire is None and s["type"] == "list" and (d.get("flattened") or s.get("flattened")) and "locationName" in s["member"] and not self.ec2:
+        if d.get("jsonvalue") or s.get("jsonvalue"):
+            flags.append("DM_JSON_VALUE")
+        wire = d.get("locationName") or s.get("locationName")
+        if s["type"] == "list" and (d.get("flattened") or s.get("flattened")) and "locationName" in s["member"] and not self.ec2:
             wire = s["member"]["locationName"]
         f = [".name = " + cstr(m), ".wire = " + cstr(wire or m)]
         if self.ec2:
@@ -310,6 +355,9 @@ class Emitter:
                 f.append(".%s = %r" % (k, float(s[k])))
         if s.get("pattern"):
             f.append(".pattern = " + cstr(s["pattern"]))
+            pcre = pcre_of(s["pattern"])
+            if pcre != s["pattern"]:
+                f.append(".pcre = " + cstr(pcre))
         if s.get("enum"):
             f.append(".enums = %s_enum_%d" % (p, self.index[n]))
         if flags:
@@ -332,7 +380,9 @@ def error_names(model, overlay, prefix):
         if c in used:
             c = snake(name)
         used.add(c)
-        rows.append((c, name, e.get("code", name), e.get("httpStatusCode", 500 if fault else 400), not fault))
+        message = next((d.get("locationName", m) for m, d in s.get("members", {}).items() if m.lower() == "message"), None)
+        rows.append((c, name, e.get("code", name), e.get("httpStatusCode", 500 if fault else 400), not fault,
+                     None if message == "message" else message))
     for code in sorted(overlay.get("errors", {})):
         v = overlay["errors"][code]
         status = v if isinstance(v, int) else v["status"]
@@ -344,7 +394,7 @@ def error_names(model, overlay, prefix):
             else:
                 c += "_code"
         used.add(c)
-        rows.append((c, code, code, status, status < 500))
+        rows.append((c, code, code, status, status < 500, None))
     return sorted((("%s_err_%s" % (prefix, r[0])),) + r[1:] for r in rows)
 
 
@@ -466,7 +516,8 @@ class Service:
                 recorded.add(self.leaf(i, path))
         em.emit_tables(c, recorded)
         for e in errors:
-            c.append("const struct desc_error %s = { %s, %s, %d, %s };" % (e[0], cstr(e[1]), cstr(e[2]), e[3], "true" if e[4] else "false"))
+            c.append("const struct desc_error %s = { %s, %s, %d, %s, %s };" % (
+                e[0], cstr(e[1]), cstr(e[2]), e[3], "true" if e[4] else "false", cstr(e[5])))
         by_shape = {e[1]: e[0] for e in errors}
         for idx, (n, v, i, o) in enumerate(ops):
             self.emit_op_parts(c, em, idx, n, v, i, o, by_shape)
@@ -478,11 +529,28 @@ class Service:
         c.append("};")
         c.append("static const struct op_known known[] = { /* of the model, not built */")
         for n in sorted(set(self.model["operations"]) - set(self.built())):
-            ht = self.model["operations"][n].get("http", {})
-            c.append("\t{ %s, %s, %s }," % (cstr(n), cstr(ht.get("method", "POST")), cstr(ht.get("requestUri", "/"))))
-        c.append("\t{ NULL, NULL, NULL },\n};")
+            method, uri, need = self.route(n)
+            c.append("\t{ %s, %s, %s, %s }," % (cstr(n), cstr(method), cstr(uri), cstr(need)))
+        c.append("\t{ NULL, NULL, NULL, NULL },\n};")
         c += self.model_row(len(ops), len(em.order))
         return "\n".join(h) + "\n", "\n".join(c) + "\n"
+
+    def route(self, name):
+        """(method, URI template or None, required query parameters and headers or None) of an operation."""
+        def parts(n):
+            op = self.model["operations"][n]
+            ht, s = op.get("http", {}), self.model["shapes"].get(op.get("input", {}).get("shape"), {})
+            need = []
+            for m in s.get("required", []):
+                d = s["members"][m]
+                if d.get("location") in ("querystring", "header"):
+                    need.append(("?" if d["location"] == "querystring" else "@") + d.get("locationName", m))
+            return ht.get("method", "POST"), ht.get("requestUri", "/"), " ".join(sorted(need)) or None
+
+        ops, r = self.model["operations"], parts(name)
+        if ops[name].get("deprecated") and any(n != name and not ops[n].get("deprecated") and parts(n) == r for n in ops):
+            return r[0], None, r[2]
+        return r
 
     def leaf(self, shape, path):
         st = shape
@@ -516,8 +584,9 @@ class Service:
     def op_row(self, em, idx, n, v, i, o):
         op = self.model["operations"][n]
         ht = op.get("http", {})
+        method, uri, need = self.route(n)
         f = [".name = " + cstr(n), ".txn = OP_" + v["txn"].upper(), ".in = %d" % em.index[i], ".out = %d" % em.index[o],
-             ".method = " + cstr(ht.get("method", "POST")), ".uri = " + cstr(ht.get("requestUri", "/")),
+             ".method = " + cstr(method), ".uri = " + cstr(uri),
              ".status = %d" % ht.get("responseCode", 200), ".run = run_%d" % idx]
         flags = []
         if v["auth"] == "none":
@@ -543,6 +612,10 @@ class Service:
         wrapper = op.get("output", {}).get("resultWrapper")
         if wrapper:
             f.append(".wrapper = " + cstr(wrapper))
+        if need:
+            f.append(".need = " + cstr(need))
+        if self.meta["serviceId"] == "S3" and n in S3_ROOTS:
+            f.append(".out_xml = " + cstr(S3_ROOTS[n]))
         ild = op.get("input", {})
         if ild.get("locationName"):
             f.append(".in_xml = " + cstr(ild["locationName"]))
@@ -567,6 +640,19 @@ class Service:
                 "\t.shapes = %s_shapes, .n_shapes = %d, .ops = ops, .n_ops = %d, .known = known," % (p, n_shapes, n_ops), "};"]
 
 
+S3_ROOTS = {  # root elements of S3's answers, which botocore's model leaves out
+    "ListBuckets": "ListAllMyBucketsResult", "ListDirectoryBuckets": "ListAllMyDirectoryBucketsResult", "ListObjects": "ListBucketResult",
+    "ListObjectsV2": "ListBucketResult", "ListObjectVersions": "ListVersionsResult", "ListMultipartUploads": "ListMultipartUploadsResult",
+    "ListParts": "ListPartsResult", "CreateMultipartUpload": "InitiateMultipartUploadResult", "CreateSession": "CreateSessionResult",
+    "CompleteMultipartUpload": "CompleteMultipartUploadResult", "DeleteObjects": "DeleteResult", "GetBucketAcl": "AccessControlPolicy",
+    "GetObjectAcl": "AccessControlPolicy", "GetBucketCors": "CORSConfiguration", "GetBucketTagging": "Tagging", "GetObjectTagging": "Tagging",
+    "GetBucketLifecycleConfiguration": "LifecycleConfiguration", "GetBucketVersioning": "VersioningConfiguration",
+    "GetBucketWebsite": "WebsiteConfiguration", "GetBucketNotificationConfiguration": "NotificationConfiguration",
+    "GetBucketLogging": "BucketLoggingStatus", "GetBucketRequestPayment": "RequestPaymentConfiguration",
+    "GetBucketAccelerateConfiguration": "AccelerateConfiguration", "GetObjectAttributes": "GetObjectAttributesResponse",
+    "ListBucketAnalyticsConfigurations": "ListBucketAnalyticsConfigurationResult",
+    "ListBucketInventoryConfigurations": "ListInventoryConfigurationsResult", "ListBucketMetricsConfigurations": "ListMetricsConfigurationsResult",
+}
 RECORD_TYPES = {"string": "string", "blob": "blob", "bool": "boolean", "int": "long", "double": "double", "time": "timestamp"}
 
 
