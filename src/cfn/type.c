@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* type.c - what resource types call: the services through the one door, names, tags. */
+#include "cfn/actor.h"
+#include <errno.h>
+
+int cfn_fail(struct cfn_resource *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	r->error = str_vprintf(r->arena, fmt, ap);
+	va_end(ap);
+	return -ECANCELED;
+}
+
+int cfn_call(struct cfn_resource *r, const char *service, const char *op, const struct json *params, struct json **ret_out, struct str *ret_code)
+{
+	struct cfn_actor *x = r->engine;
+	const struct service *svc = cloud_service(x->cloud, service);
+	struct call_facts facts = x->facts;
+	struct call_error err = { 0 };
+	int e;
+
+	facts.request_id = random_uuid(r->arena);
+	e = cloud_invoke_json(x->cloud, x->region, x->who, &facts, service, op, params, r->arena, ret_out, &err);
+	if (e == 0)
+		return 0;
+	if (ret_code)
+		*ret_code = err.err ? str_c(err.err->code) : STR_NONE;
+	if (err.err)
+		r->error = str_printf(r->arena, "%.*s (Service: %s, Status Code: %u, Request ID: %.*s)", STR(err.message), svc ? svc->model->id : service,
+				      err.err->status, STR(facts.request_id));
+	else
+		r->error = str_printf(r->arena, "%s %s: %s", service, op, strerror(-e));
+	return e;
+}
+
+int cfn_note_physical(struct cfn_resource *r, struct str physical_id)
+{
+	struct cfn_actor *x = r->engine;
+
+	r->ret_physical_id = physical_id;
+	return x->note ? x->note(r, physical_id) : 0;
+}
+
+/* The random part comes from the token, so that a step that runs again after a crash finds its own resource. */
+struct str cfn_name(struct cfn_resource *r, size_t max, bool lower)
+{
+	static const char upper_set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", lower_set[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+	const char *set = lower ? lower_set : upper_set;
+	struct str id = str_printf(r->arena, "%.*s/%.*s", STR(r->token), STR(r->logical_id)), head, name;
+	size_t room = max - 13, half;
+	uint8_t h[32];
+	char tail[13];
+
+	hash_sha256(id.p, id.n, h);
+	for (int i = 0; i < 12; i++)
+		tail[i] = set[h[i] % 36];
+	tail[12] = 0;
+	head = str_printf(r->arena, "%.*s-%.*s", STR(r->stack_name), STR(r->logical_id));
+	if (head.n > room) { /* both halves are shortened, as CloudFormation does */
+		half = (room - 1) / 2;
+		size_t a = r->stack_name.n < half ? r->stack_name.n : half, b = room - 1 - a;
+
+		if (b > r->logical_id.n) {
+			b = r->logical_id.n;
+			a = room - 1 - b < r->stack_name.n ? room - 1 - b : r->stack_name.n;
+		}
+		head = str_printf(r->arena, "%.*s-%.*s", (int)a, r->stack_name.p, (int)b, r->logical_id.p);
+	}
+	name = str_printf(r->arena, "%.*s-%s", STR(head), tail);
+	return lower ? str_lower(r->arena, name) : name;
+}
+
+static void add_tag(struct arena *a, struct json *out, struct str key, struct str value)
+{
+	struct json *t;
+
+	for (size_t i = 0; i < out->n; i++)
+		if (str_eq(json_get_str(&out->items[i], "Key"), key))
+			return; /* the resource's own tag wins over the stack's */
+	t = json_new(a, JSON_OBJECT);
+	json_set_str(a, t, "Key", key);
+	json_set_str(a, t, "Value", value);
+	json_push(a, out, t);
+}
+
+static void add_tags(struct arena *a, struct json *out, const struct json *tags)
+{
+	if (!json_is(tags, JSON_ARRAY))
+		return;
+	for (size_t i = 0; i < tags->n; i++)
+		add_tag(a, out, json_get_str(&tags->items[i], "Key"), json_get_str(&tags->items[i], "Value"));
+}
+
+struct json *cfn_tags(struct cfn_resource *r)
+{
+	struct json *out = json_new(r->arena, JSON_ARRAY);
+
+	add_tags(r->arena, out, json_getz(r->props, "Tags"));
+	add_tags(r->arena, out, r->stack_tags);
+	add_tag(r->arena, out, S("aws:cloudformation:stack-name"), r->stack_name);
+	add_tag(r->arena, out, S("aws:cloudformation:stack-id"), r->stack_id);
+	add_tag(r->arena, out, S("aws:cloudformation:logical-id"), r->logical_id);
+	return out;
+}
