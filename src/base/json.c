@@ -19,17 +19,39 @@ struct reader {
 	struct json_member *stack;
 	size_t n, cap;
 	bool on_heap;
-	uint32_t line, depth;
+	uint32_t line, depth, values;
 };
 
 static int read_value(struct reader *r, struct json *j);
 
-/* Bytes of a string that stand for themselves. */
-static inline bool is_plain(char c)
-{
-	unsigned char u = (unsigned char)c;
+#define EIGHT(x) (0x0101010101010101u * (x))
 
-	return u >= 0x20 && u < 0x80 && u != '"' && u != '\\';
+/* Returns where the run of bytes that stand for themselves in a string ends: at a control character, quote or
+ * backslash; when ascii also at a byte that is not. Eight bytes at a time: a borrow only reaches bytes behind the first
+ * that is found, so the first one is exact. */
+static inline const char *skip_plain(const char *p, const char *end, bool ascii)
+{
+	for (; end - p >= 8; p += 8) {
+		uint64_t v, quote, backslash, found;
+
+		memcpy(&v, p, sizeof v);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+		v = __builtin_bswap64(v);
+#endif
+		quote = v ^ EIGHT('"');
+		backslash = v ^ EIGHT('\\');
+		found = ((v - EIGHT(0x20)) & ~v) | ((quote - EIGHT(1)) & ~quote) | ((backslash - EIGHT(1)) & ~backslash) | (ascii ? v : 0);
+		found &= EIGHT(0x80);
+		if (found)
+			return p + __builtin_ctzll(found) / 8;
+	}
+	for (; p < end; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if (c < 0x20 || c == '"' || c == '\\' || (ascii && c >= 0x80))
+			break;
+	}
+	return p;
 }
 
 static void skip_blanks(struct reader *r)
@@ -163,8 +185,7 @@ static int read_string(struct reader *r, struct str *ret)
 	for (;;) {
 		size_t k;
 
-		while (r->p < r->end && is_plain(*r->p))
-			r->p++;
+		r->p = skip_plain(r->p, r->end, true);
 		if (r->p == r->end)
 			return -EINVAL;
 		if (*r->p == '"') {
@@ -319,8 +340,9 @@ static int read_container(struct reader *r, struct json *j)
 /* Reads the value r->p stands on into the zeroed *j. */
 static int read_value(struct reader *r, struct json *j)
 {
-	if (r->p == r->end)
+	if (r->p == r->end || r->values == JSON_VALUES_MAX)
 		return -EINVAL;
+	r->values++;
 	j->line = r->line;
 	switch (*r->p) {
 	case '{':
@@ -666,23 +688,27 @@ static void write_escape(struct buf *b, unsigned char c)
 		buf_put(b, unicode, sizeof unicode);
 }
 
-/* Bytes of a string that are written as they are. */
-static inline bool writes_plain(unsigned char c)
-{
-	return c >= 0x20 && c != '"' && c != '\\';
-}
-
 void json_write_str(struct buf *b, struct str s)
 {
 	const char *p = s.p, *end = s.n ? s.p + s.n : s.p;
+	const char *stop = skip_plain(p, end, false);
 
+	if (stop == end) { /* most strings */
+		char *w = buf_reserve(b, s.n + 2);
+
+		if (!w)
+			return;
+		*w++ = '"';
+		if (s.n)
+			w = mempcpy(w, s.p, s.n);
+		*w = '"';
+		b->n += s.n + 2;
+		return;
+	}
 	buf_c(b, '"');
-	while (p < end) {
-		const char *from = p;
-
-		while (p < end && writes_plain((unsigned char)*p))
-			p++;
-		buf_put(b, from, (size_t)(p - from));
+	for (; p < end; stop = skip_plain(p, end, false)) {
+		buf_put(b, p, (size_t)(stop - p));
+		p = stop;
 		if (p < end)
 			write_escape(b, (unsigned char)*p++);
 	}

@@ -9,6 +9,7 @@
 #include "base/str.h"
 
 #define JSON_DEPTH_MAX 128
+#define JSON_VALUES_MAX 1000000 /* in one text: two bytes can cost a hundred in memory */
 
 enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 struct json_member;

@@ -136,6 +136,54 @@ static void test_depth(void **state)
 	arena_done(&a);
 }
 
+static void test_every_byte(void **state)
+{
+	struct arena a = { 0 };
+
+	for (int c = 0; c < 256; c++) {
+		for (size_t at = 0; at < 20; at++) { /* any byte at any place of a string: written right, read strictly */
+			bool special = c < 0x20 || c == '"' || c == '\\';
+			char raw[20], quoted[22];
+			struct str text;
+			struct json *j;
+
+			memset(raw, 'x', sizeof raw);
+			raw[at] = (char)c;
+			memcpy(quoted + 1, raw, sizeof raw);
+			quoted[0] = quoted[21] = '"';
+			assert_int_equal(json_parse(&a, str_of(quoted, sizeof quoted), &j, NULL), special || c >= 0x80 ? -EINVAL : 0);
+			text = json_text(&a, json_new_str(&a, str_of(raw, sizeof raw)));
+			assert_int_equal(text.n > sizeof quoted, special);
+			if (c >= 0x80)
+				continue; /* not text at all: written as it is */
+			assert_int_equal(json_parse(&a, text, &j, NULL), 0);
+			assert_true(str_eq(j->s, str_of(raw, sizeof raw)));
+		}
+		arena_reset(&a);
+	}
+	arena_done(&a);
+}
+
+static void test_values(void **state)
+{
+	struct arena a = { 0 };
+	size_t n = 2 * (size_t)JSON_VALUES_MAX + 1, at = 0; /* the array is a value too: one too many */
+	char *text = xmalloc(n);
+	struct json *j;
+
+	for (size_t i = 0; i < n; i++)
+		text[i] = i % 2 ? '0' : ',';
+	text[0] = '[';
+	text[n - 1] = ']';
+	assert_int_equal(json_parse(&a, str_of(text, n), &j, &at), -EINVAL);
+	assert_int_equal(at, n - 2);
+	text[n - 3] = ']';
+	assert_int_equal(json_parse(&a, str_of(text, n - 2), &j, NULL), 0);
+	assert_int_equal(j->n, JSON_VALUES_MAX - 1);
+	free(text);
+	arena_done(&a);
+}
+
 static void test_wide(void **state)
 {
 	struct arena a = { 0 };
@@ -274,7 +322,8 @@ static void test_equal(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(test_round_trip), cmocka_unit_test(test_refused),  cmocka_unit_test(test_depth), cmocka_unit_test(test_wide),
+	cmocka_unit_test(test_round_trip), cmocka_unit_test(test_refused),  cmocka_unit_test(test_depth),
+	cmocka_unit_test(test_wide),       cmocka_unit_test(test_values),   cmocka_unit_test(test_every_byte),
 	cmocka_unit_test(test_reading),    cmocka_unit_test(test_building), cmocka_unit_test(test_equal),
 };
 TEST_MAIN(tests)
