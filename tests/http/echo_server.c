@@ -22,7 +22,7 @@ static char json[300];
 
 struct state { /* in http_request.user */
 	uint64_t n; /* bytes of the body */
-	bool replied;
+	atomic_bool replied; /* /thread replies from another thread */
 };
 static struct state *state(struct http_request *r)
 {
