@@ -262,6 +262,8 @@ size_t arn_split(struct str s, bool variables, struct str out[ARN_SEGMENTS])
 {
 	size_t n = 0, from = 0, i = 0;
 
+	if (!s.p)
+		s = S("");
 	while (i < s.n && n < ARN_SEGMENTS - 1) {
 		if (variables && s.p[i] == '$' && i + 1 < s.n && s.p[i + 1] == '{') {
 			ptrdiff_t end = str_find_char(str_skip(s, i), '}');
