@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* iam.h - what other services use of IAM: roles by ARN, sessions, ids. All of it reads the global store only. */
+#pragma once
+#include "cloud/cloud.h"
+#include "gen_iam_rec.h"
+
+/* iam_root_key_put stores an access key of an account's root user, sealed; an equal one stays. In a write transaction of
+ * the global store. */
+int iam_root_key_put(struct cloud *cl, struct store_txn *t, struct arena *a, struct str account, struct str key_id, struct str secret);
+
+/* iam_role_find gives the role that an ARN names. -ENOENT: none (any more), or not a role's ARN. */
+int iam_role_find(struct store_txn *global, struct arena *a, struct str role_arn, struct iam_rec_entity *ret);
+/* iam_profile_find gives the instance profile of an account by name, and its role (ret_role->id absent: none). */
+int iam_profile_find(struct store_txn *global, struct arena *a, struct str account, struct str name, struct iam_rec_entity *ret,
+		     struct iam_rec_entity *ret_role);
+/* iam_trust_document is a role's trust policy as it counts now: principals that were deleted and made again under the
+ * same name appear by their old id, which matches nobody. */
+struct str iam_trust_document(struct store_txn *global, struct arena *a, const struct iam_rec_entity *role);
+/* iam_policy_text gives the default version of a managed policy visible to account. -ENOENT. */
+int iam_policy_text(struct store_txn *global, struct arena *a, struct str account, struct str arn, struct str *ret);
+
+/* --- ids and credentials --- */
+struct str iam_key_id(struct arena *a, const char *prefix, struct str account); /* 20 characters that carry the account */
+int iam_key_account(struct arena *a, struct str key_id, struct str *ret); /* the account in it; -EINVAL */
+struct str iam_secret(struct arena *a); /* 40 characters */
+/* iam_session_seal makes the session token of temporary credentials: everything that counts, sealed under a key of this
+ * cloud and bound to s->key_id. */
+struct str iam_session_seal(struct cloud *cl, struct arena *a, const struct iam_rec_session *s);
+int iam_session_open(struct cloud *cl, struct arena *a, struct str key_id, struct str token, struct iam_rec_session *ret); /* -EBADMSG */
+/* iam_used_note remembers that a key or role (by id) was used; written to the store later, in one go. */
+void iam_used_note(struct str id, int64_t at_ms, struct str service, struct str region);

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tags.c - tags of users, roles, instance profiles and customer managed policies. */
+#include "svc/iam/ops.h"
+#include <errno.h>
+
+/* load finds what is tagged; name is the ARN for policies. AWS's own policies carry no tags. */
+static int load(struct call *c, enum iam_kind kind, struct str name, struct iam_rec_entity *ret)
+{
+	struct iam_policy_ref p;
+	int r;
+
+	if (kind != IAM_POLICY)
+		return iam_load(c, kind, name, ret);
+	r = iam_policy_load(c, name, &p);
+	if (r < 0)
+		return r;
+	if (p.aws)
+		return call_fail(c, &iam_err_invalid_input, "The policy %.*s is managed by AWS and cannot carry tags.", STR(name));
+	*ret = p.own;
+	return 0;
+}
+
+static int tag(struct call *c, enum iam_kind kind, struct str name, const struct iam_tag_list *tags)
+{
+	struct iam_rec_entity e;
+	struct str_map add;
+	int r = load(c, kind, name, &e);
+
+	if (r < 0)
+		return r;
+	if (kind == IAM_ROLE) {
+		r = iam_read_only_role(c, &e);
+		if (r < 0)
+			return r;
+	}
+	r = iam_tags_check(c, tags, &add);
+	if (r < 0)
+		return r;
+	if (iam_tags_merge(c->arena, &e.tags, &add) < 0)
+		return call_fail(c, &iam_err_limit_exceeded, "The number of tags has reached the maximum limit.");
+	return iam_save(c, kind, &e);
+}
+
+static int untag(struct call *c, enum iam_kind kind, struct str name, const struct str_list *keys)
+{
+	struct iam_rec_entity e;
+	int r = load(c, kind, name, &e);
+
+	if (r < 0)
+		return r;
+	iam_tags_remove(&e.tags, keys);
+	return iam_save(c, kind, &e);
+}
+
+/* list pages over at most 50 tags; the marker is the key of the last one given. */
+static int list(struct call *c, enum iam_kind kind, struct str name, struct str marker, struct opt_int max, struct iam_tag_list *ret,
+		struct str *ret_marker, struct opt_bool *ret_truncated)
+{
+	struct iam_rec_entity e;
+	struct str last;
+	size_t from = 0, n;
+	int r = load(c, kind, name, &e);
+
+	if (r < 0)
+		return r;
+	if (marker.p) {
+		if (page_parse(c, marker, &last) < 0)
+			return call_fail(c, &iam_err_validation_error, "Invalid Marker.");
+		while (from < e.tags.n && !str_eq(e.tags.v[from].key, last))
+			from++;
+		from += from < e.tags.n;
+	}
+	n = e.tags.n - from < iam_page_size(max) ? e.tags.n - from : iam_page_size(max);
+	*ret = iam_tags_view(c, &(struct str_map){ e.tags.v + from, n });
+	*ret_truncated = OPT_BOOL(from + n < e.tags.n);
+	if (ret_truncated->v)
+		*ret_marker = page_token(c, e.tags.v[from + n - 1].key);
+	return 0;
+}
+
+int iam_tag_user(struct call *c, const struct iam_tag_user_request *in, struct iam_tag_user_response *out)
+{
+	return tag(c, IAM_USER, in->user_name, &in->tags);
+}
+
+int iam_untag_user(struct call *c, const struct iam_untag_user_request *in, struct iam_untag_user_response *out)
+{
+	return untag(c, IAM_USER, in->user_name, &in->tag_keys);
+}
+
+int iam_list_user_tags(struct call *c, const struct iam_list_user_tags_request *in, struct iam_list_user_tags_response *out)
+{
+	return list(c, IAM_USER, in->user_name, in->marker, in->max_items, &out->tags, &out->marker, &out->is_truncated);
+}
+
+int iam_tag_role(struct call *c, const struct iam_tag_role_request *in, struct iam_tag_role_response *out)
+{
+	return tag(c, IAM_ROLE, in->role_name, &in->tags);
+}
+
+int iam_untag_role(struct call *c, const struct iam_untag_role_request *in, struct iam_untag_role_response *out)
+{
+	return untag(c, IAM_ROLE, in->role_name, &in->tag_keys);
+}
+
+int iam_list_role_tags(struct call *c, const struct iam_list_role_tags_request *in, struct iam_list_role_tags_response *out)
+{
+	return list(c, IAM_ROLE, in->role_name, in->marker, in->max_items, &out->tags, &out->marker, &out->is_truncated);
+}
+
+int iam_tag_instance_profile(struct call *c, const struct iam_tag_instance_profile_request *in, struct iam_tag_instance_profile_response *out)
+{
+	return tag(c, IAM_PROFILE, in->instance_profile_name, &in->tags);
+}
+
+int iam_untag_instance_profile(struct call *c, const struct iam_untag_instance_profile_request *in, struct iam_untag_instance_profile_response *out)
+{
+	return untag(c, IAM_PROFILE, in->instance_profile_name, &in->tag_keys);
+}
+
+int iam_list_instance_profile_tags(struct call *c, const struct iam_list_instance_profile_tags_request *in, struct iam_list_instance_profile_tags_response *out)
+{
+	return list(c, IAM_PROFILE, in->instance_profile_name, in->marker, in->max_items, &out->tags, &out->marker, &out->is_truncated);
+}
+
+int iam_tag_policy(struct call *c, const struct iam_tag_policy_request *in, struct iam_tag_policy_response *out)
+{
+	return tag(c, IAM_POLICY, in->policy_arn, &in->tags);
+}
+
+int iam_untag_policy(struct call *c, const struct iam_untag_policy_request *in, struct iam_untag_policy_response *out)
+{
+	return untag(c, IAM_POLICY, in->policy_arn, &in->tag_keys);
+}
+
+int iam_list_policy_tags(struct call *c, const struct iam_list_policy_tags_request *in, struct iam_list_policy_tags_response *out)
+{
+	return list(c, IAM_POLICY, in->policy_arn, in->marker, in->max_items, &out->tags, &out->marker, &out->is_truncated);
+}
