@@ -1,12 +1,124 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* iam.c - registration of the service. */
-#include "cloud/cloud.h"
-#include "gen_iam.h"
+#include "svc/iam/ops.h"
 #include "svc/services.h"
 
-const struct iam_ops iam_ops = { 0 };
+const struct iam_ops iam_ops = {
+	.add_role_to_instance_profile = iam_add_role_to_instance_profile,
+	.add_user_to_group = iam_add_user_to_group,
+	.attach_group_policy = iam_attach_group_policy,
+	.attach_role_policy = iam_attach_role_policy,
+	.attach_user_policy = iam_attach_user_policy,
+	.create_access_key = iam_create_access_key,
+	.create_account_alias = iam_create_account_alias,
+	.create_group = iam_create_group,
+	.create_instance_profile = iam_create_instance_profile,
+	.create_login_profile = iam_create_login_profile,
+	.create_policy = iam_create_policy,
+	.create_policy_version = iam_create_policy_version,
+	.create_role = iam_create_role,
+	.create_service_linked_role = iam_create_service_linked_role,
+	.create_user = iam_create_user,
+	.delete_access_key = iam_delete_access_key,
+	.delete_account_alias = iam_delete_account_alias,
+	.delete_account_password_policy = iam_delete_account_password_policy,
+	.delete_group = iam_delete_group,
+	.delete_group_policy = iam_delete_group_policy,
+	.delete_instance_profile = iam_delete_instance_profile,
+	.delete_login_profile = iam_delete_login_profile,
+	.delete_policy = iam_delete_policy,
+	.delete_policy_version = iam_delete_policy_version,
+	.delete_role = iam_delete_role,
+	.delete_role_permissions_boundary = iam_delete_role_permissions_boundary,
+	.delete_role_policy = iam_delete_role_policy,
+	.delete_service_linked_role = iam_delete_service_linked_role,
+	.delete_user = iam_delete_user,
+	.delete_user_permissions_boundary = iam_delete_user_permissions_boundary,
+	.delete_user_policy = iam_delete_user_policy,
+	.detach_group_policy = iam_detach_group_policy,
+	.detach_role_policy = iam_detach_role_policy,
+	.detach_user_policy = iam_detach_user_policy,
+	.get_access_key_last_used = iam_get_access_key_last_used,
+	.get_account_authorization_details = iam_get_account_authorization_details,
+	.get_account_password_policy = iam_get_account_password_policy,
+	.get_account_summary = iam_get_account_summary,
+	.get_group = iam_get_group,
+	.get_group_policy = iam_get_group_policy,
+	.get_instance_profile = iam_get_instance_profile,
+	.get_login_profile = iam_get_login_profile,
+	.get_policy = iam_get_policy,
+	.get_policy_version = iam_get_policy_version,
+	.get_role = iam_get_role,
+	.get_role_policy = iam_get_role_policy,
+	.get_service_linked_role_deletion_status = iam_get_service_linked_role_deletion_status,
+	.get_user = iam_get_user,
+	.get_user_policy = iam_get_user_policy,
+	.list_access_keys = iam_list_access_keys,
+	.list_account_aliases = iam_list_account_aliases,
+	.list_attached_group_policies = iam_list_attached_group_policies,
+	.list_attached_role_policies = iam_list_attached_role_policies,
+	.list_attached_user_policies = iam_list_attached_user_policies,
+	.list_entities_for_policy = iam_list_entities_for_policy,
+	.list_group_policies = iam_list_group_policies,
+	.list_groups = iam_list_groups,
+	.list_groups_for_user = iam_list_groups_for_user,
+	.list_instance_profile_tags = iam_list_instance_profile_tags,
+	.list_instance_profiles = iam_list_instance_profiles,
+	.list_instance_profiles_for_role = iam_list_instance_profiles_for_role,
+	.list_policies = iam_list_policies,
+	.list_policy_tags = iam_list_policy_tags,
+	.list_policy_versions = iam_list_policy_versions,
+	.list_role_policies = iam_list_role_policies,
+	.list_role_tags = iam_list_role_tags,
+	.list_roles = iam_list_roles,
+	.list_user_policies = iam_list_user_policies,
+	.list_user_tags = iam_list_user_tags,
+	.list_users = iam_list_users,
+	.put_group_policy = iam_put_group_policy,
+	.put_role_permissions_boundary = iam_put_role_permissions_boundary,
+	.put_role_policy = iam_put_role_policy,
+	.put_user_permissions_boundary = iam_put_user_permissions_boundary,
+	.put_user_policy = iam_put_user_policy,
+	.remove_role_from_instance_profile = iam_remove_role_from_instance_profile,
+	.remove_user_from_group = iam_remove_user_from_group,
+	.set_default_policy_version = iam_set_default_policy_version,
+	.simulate_custom_policy = iam_simulate_custom_policy,
+	.simulate_principal_policy = iam_simulate_principal_policy,
+	.tag_instance_profile = iam_tag_instance_profile,
+	.tag_policy = iam_tag_policy,
+	.tag_role = iam_tag_role,
+	.tag_user = iam_tag_user,
+	.untag_instance_profile = iam_untag_instance_profile,
+	.untag_policy = iam_untag_policy,
+	.untag_role = iam_untag_role,
+	.untag_user = iam_untag_user,
+	.update_access_key = iam_update_access_key,
+	.update_account_password_policy = iam_update_account_password_policy,
+	.update_assume_role_policy = iam_update_assume_role_policy,
+	.update_group = iam_update_group,
+	.update_login_profile = iam_update_login_profile,
+	.update_role = iam_update_role,
+	.update_role_description = iam_update_role_description,
+	.update_user = iam_update_user,
+};
+
+static int open_service(struct cloud *cloud, struct region *r, struct store_txn *t, struct arena *a)
+{
+	cloud_set_identity(cloud, &iam_identity);
+	return 0;
+}
+
+static void tick(struct cloud *cloud, struct region *r, int64_t now_ms)
+{
+	iam_used_flush(cloud);
+}
 
 const struct service iam_service = {
 	.model = &iam_model,
 	.principal = "iam.amazonaws.com",
+	.open = open_service,
+	.resource = iam_resource,
+	.conditions = iam_conditions,
+	.tick = tick,
+	.cfn = iam_cfn_types,
 };

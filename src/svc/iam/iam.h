@@ -4,10 +4,6 @@
 #include "cloud/cloud.h"
 #include "gen_iam_rec.h"
 
-/* iam_root_key_put stores an access key of an account's root user, sealed; an equal one stays. In a write transaction of
- * the global store. */
-int iam_root_key_put(struct cloud *cl, struct store_txn *t, struct arena *a, struct str account, struct str key_id, struct str secret);
-
 /* iam_role_find gives the role that an ARN names. -ENOENT: none (any more), or not a role's ARN. */
 int iam_role_find(struct store_txn *global, struct arena *a, struct str role_arn, struct iam_rec_entity *ret);
 /* iam_profile_find gives the instance profile of an account by name, and its role (ret_role->id absent: none). */
@@ -28,4 +24,4 @@ struct str iam_secret(struct arena *a); /* 40 characters */
 struct str iam_session_seal(struct cloud *cl, struct arena *a, const struct iam_rec_session *s);
 int iam_session_open(struct cloud *cl, struct arena *a, struct str key_id, struct str token, struct iam_rec_session *ret); /* -EBADMSG */
 /* iam_used_note remembers that a key or role (by id) was used; written to the store later, in one go. */
-void iam_used_note(struct str id, int64_t at_ms, struct str service, struct str region);
+void iam_used_note(struct str account, struct str id, int64_t at_ms, struct str service, struct str region);

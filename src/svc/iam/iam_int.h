@@ -135,9 +135,13 @@ int iam_trust_set(struct call *c, struct iam_rec_entity *role, struct str text);
 
 /* --- identity.c --- */
 extern const struct identity iam_identity;
-int iam_seal_secret(struct cloud *cl, struct arena *a, struct iam_rec_access_key *k, struct str secret);
-int iam_principal_policies(struct call *c, const struct iam_rec_entity *e, enum iam_kind kind, struct policy_set *identity, struct policy_set *boundary);
-void iam_used_flush(struct cloud *cl);
+int iam_principal_policies(struct call *c, struct str account, const struct iam_rec_entity *e, enum iam_kind kind, struct policy_set *identity,
+			   struct policy_set *boundary);
+/* --- session.c --- */
+void iam_secret_seal(struct cloud *cl, struct arena *a, struct iam_rec_access_key *k, struct str secret);
+int iam_secret_open(struct cloud *cl, struct arena *a, const struct iam_rec_access_key *k, struct str *ret); /* -EBADMSG */
+/* --- used.c --- */
+void iam_used_flush(struct cloud *cl); /* on the job thread; writes at most every ten seconds */
 bool iam_used_peek(struct arena *a, struct str id, struct iam_rec_used *ret);
 
 /* --- hooks.c --- */

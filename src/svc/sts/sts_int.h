@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sts_int.h - shared by the files of src/svc/sts only. */
+#pragma once
+#include "gen_sts.h"
+#include "svc/iam/iam.h"
+
+/* Limits: "AssumeRole", "GetSessionToken" (AWS STS API Reference). */
+#define STS_ROLE_DEFAULT_S 3600
+#define STS_CHAINED_MAX_S 3600
+#define STS_USER_DEFAULT_S 43200
+#define STS_ROOT_MAX_S 3600
+#define STS_POLICY_ARNS_MAX 10
+#define STS_POLICY_CHARS_MAX 2048 /* of the inline session policy as sent */
+#define STS_PACKED_BYTES_MAX 4096 /* policies and tags together; 100 percent of PackedPolicySize */
+
+int sts_assume_role(struct call *c, const struct sts_assume_role_request *in, struct sts_assume_role_response *out);
+int sts_get_session_token(struct call *c, const struct sts_get_session_token_request *in, struct sts_get_session_token_response *out);
+int64_t sts_packed_percent(size_t bytes); /* rounded up */
