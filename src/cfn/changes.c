@@ -49,8 +49,8 @@ static const struct json *index_get(const struct index *x, struct str key)
 	return NULL;
 }
 
-static size_t differing(struct arena *a, const struct json *before, const struct json *after, const struct index *old, const struct index *now,
-			struct str **ret)
+static size_t differing(struct arena *a, const struct json *before, const struct json *after, const struct index *old,
+			const struct index *now, struct str **ret)
 {
 	size_t n = 0, cap = 0;
 
@@ -236,8 +236,9 @@ int template_changes(struct template_ctx *from, struct template_ctx *to, struct 
 
 		if (!template_active(from, i) || (template_find(to->tpl, res->id, &now) == TEMPLATE_RESOURCE && template_active(to, now)))
 			continue;
-		vec_push(to->arena, v, n, cap) =
-			(struct template_change){ .action = TEMPLATE_REMOVE, .id = res->id, .type = res->type, .before = (int)i, .after = -1 };
+		vec_push(to->arena, v, n, cap) = (struct template_change){
+			.action = TEMPLATE_REMOVE, .id = res->id, .type = res->type, .before = (int)i, .after = -1
+		};
 	}
 	*ret = v;
 	*ret_n = n;

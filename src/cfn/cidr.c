@@ -76,8 +76,8 @@ int eval_cidr(struct template_ctx *c, const struct json *arg, struct json *ret)
 		return template_fail(c, "Template error: Fn::Cidr cidrBits must be between 1 and %u", width);
 	part = width - bits;
 	if (part < prefix || (part - prefix < 9 && count > (int64_t)1 << (part - prefix)))
-		return template_fail(c, "Template error: Fn::Cidr cannot fit %lld blocks with %lld CIDR bits in %.*s", (long long)count, (long long)bits,
-				     STR(s));
+		return template_fail(c, "Template error: Fn::Cidr cannot fit %lld blocks with %lld CIDR bits in %.*s", (long long)count,
+				     (long long)bits, STR(s));
 	for (int64_t i = 0; i < count; i++)
 		v[i] = block_text(c, bits < 128 ? block + ((u128)i << bits) : block, part, width);
 	return eval_list_str(c, v, count, ret);

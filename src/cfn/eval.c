@@ -10,7 +10,8 @@ int eval_charge(struct template_ctx *c, size_t bytes)
 {
 	c->used_bytes += bytes;
 	if (c->used_bytes > TEMPLATE_EVAL_BYTES_MAX)
-		return template_fail(c, "Template error: the evaluated template exceeds the maximum size of %u bytes", TEMPLATE_EVAL_BYTES_MAX);
+		return template_fail(c, "Template error: the evaluated template exceeds the maximum size of %u bytes",
+				     TEMPLATE_EVAL_BYTES_MAX);
 	return 0;
 }
 
@@ -347,17 +348,20 @@ int template_eval_resource(struct template_ctx *c, size_t resource, struct json 
 int template_eval_output(struct template_ctx *c, size_t output, struct str *ret_value, struct str *ret_export)
 {
 	const struct template_output *o = &c->tpl->outputs[output];
-	int r = eval_text(c, o->value, ret_value, "Template format error: The Value field of every Outputs member must evaluate to a String.");
+	int r = eval_text(c, o->value, ret_value,
+			  "Template format error: The Value field of every Outputs member must evaluate to a String.");
 
 	*ret_export = STR_NONE;
 	if (r < 0 || !o->export_name)
 		return r;
-	r = eval_text(c, o->export_name, ret_export, "Template format error: The Name field of every Export member must evaluate to a String.");
+	r = eval_text(c, o->export_name, ret_export,
+		      "Template format error: The Name field of every Export member must evaluate to a String.");
 	if (r == 0 && !ret_export->n)
-		return template_fail(c,
-				     "Template format error: Output %.*s is malformed. The Name field of every Export member must be specified and be "
-				     "non-empty.",
-				     STR(o->name));
+		return template_fail(
+			c,
+			"Template format error: Output %.*s is malformed. The Name field of every Export member must be specified and be "
+			"non-empty.",
+			STR(o->name));
 	return r;
 }
 

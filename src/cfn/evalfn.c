@@ -4,13 +4,16 @@
 #include "cfn/template_int.h"
 #include <errno.h>
 
-#define SPLIT_SENTENCE \
-	"Template error: every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be split or a function " \
+#define SPLIT_SENTENCE                                                                                                                     \
+	"Template error: every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be split or a "        \
+	"function "                                                                                                                        \
 	"that returns a string to be split."
-#define JOIN_SENTENCE \
-	"Template error: every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be joined or a " \
+#define JOIN_SENTENCE                                                                                                                      \
+	"Template error: every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be joined or " \
+	"a "                                                                                                                               \
 	"function that returns a list of strings (such as Fn::GetAZs) to be joined."
-#define MAP_SENTENCE "Template error: every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return value"
+#define MAP_SENTENCE                                                                                                                       \
+	"Template error: every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return value"
 #define SELECT_SENTENCE "Template error: Fn::Select requires a list argument with two elements: an integer index and a list"
 
 /* --- Ref and Fn::GetAtt --- */
@@ -21,7 +24,7 @@ static int ref_pseudo(struct template_ctx *c, struct str name, struct json *ret)
 		const char *name;
 		struct str value;
 	} v[] = {
-		{ "AWS::AccountId", c->env.account }, { "AWS::Region", c->env.region },	    { "AWS::Partition", c->env.partition },
+		{ "AWS::AccountId", c->env.account }, { "AWS::Region", c->env.region },        { "AWS::Partition", c->env.partition },
 		{ "AWS::StackId", c->env.stack_id },  { "AWS::StackName", c->env.stack_name }, { "AWS::URLSuffix", c->env.url_suffix },
 	};
 
@@ -37,7 +40,8 @@ static int ref_pseudo(struct template_ctx *c, struct str name, struct json *ret)
 
 static int unresolved(struct template_ctx *c, struct str name)
 {
-	return template_fail(c, "Template format error: Unresolved resource dependencies [%.*s] in the Resources block of the template", STR(name));
+	return template_fail(c, "Template format error: Unresolved resource dependencies [%.*s] in the Resources block of the template",
+			     STR(name));
 }
 
 static int ref(struct template_ctx *c, struct str name, struct json *ret)
@@ -79,7 +83,8 @@ static int getatt(struct template_ctx *c, struct str res, struct str attr, struc
 		return unresolved(c, res);
 	r = c->calls->getatt(c->user, i, attr, &j);
 	if (r == -ENOENT)
-		return template_fail(c, "Template error: resource %.*s does not support attribute type %.*s in Fn::GetAtt", STR(res), STR(attr));
+		return template_fail(c, "Template error: resource %.*s does not support attribute type %.*s in Fn::GetAtt", STR(res),
+				     STR(attr));
 	if (r < 0)
 		return r;
 	*ret = *j;
@@ -93,11 +98,13 @@ static int fn_getatt(struct template_ctx *c, const struct json *arg, struct json
 	int r;
 
 	if (!getatt_split(arg, &res, &attr, &expr))
-		return template_fail(c, "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource "
-					"attribute");
+		return template_fail(
+			c, "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource "
+			   "attribute");
 	if (expr) {
 		r = eval_text(c, expr, &attr,
-			      "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute");
+			      "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the "
+			      "resource attribute");
 		if (r < 0)
 			return r;
 	}
@@ -227,7 +234,8 @@ static int fn_select(struct template_ctx *c, const struct json *arg, struct json
 	if (r < 0)
 		return r;
 	if (str_to_i64(s, &i) < 0)
-		return template_fail(c, "Template error: Fn::Select requires a list argument with a valid index value as its first element");
+		return template_fail(c,
+				     "Template error: Fn::Select requires a list argument with a valid index value as its first element");
 	r = eval_list(c, &arg->items[1], &list, SELECT_SENTENCE);
 	if (r < 0)
 		return r;
@@ -254,7 +262,8 @@ static int fn_find_in_map(struct template_ctx *c, const struct json *arg, struct
 	if (dflt)
 		return eval_into(c, dflt, ret);
 	if (!map)
-		return template_fail(c, "Template error: Mapping named '%.*s' is not present in the 'Mappings' section of template.", STR(k[0]));
+		return template_fail(c, "Template error: Mapping named '%.*s' is not present in the 'Mappings' section of template.",
+				     STR(k[0]));
 	return template_fail(c, "Template error: Unable to get mapping for %.*s::%.*s::%.*s", STR(k[0]), STR(k[1]), STR(k[2]));
 }
 
@@ -334,8 +343,8 @@ static int values_of(struct template_ctx *c, size_t i, struct str attribute, str
 		if (attribute.p) {
 			r = c->calls->value_of ? c->calls->value_of(c->user, c->tpl->parameters[i].item, s, attribute, &s) : -ENOENT;
 			if (r == -ENOENT)
-				return template_fail(c, "Template error: attribute %.*s of %.*s is not available to rule functions", STR(attribute),
-						     STR(c->tpl->parameters[i].type));
+				return template_fail(c, "Template error: attribute %.*s of %.*s is not available to rule functions",
+						     STR(attribute), STR(c->tpl->parameters[i].type));
 		}
 		if (r == 0)
 			r = eval_str(c, s, &item);
@@ -352,10 +361,13 @@ static int fn_value_of(struct template_ctx *c, const struct json *arg, struct js
 	int r;
 
 	if (arg->type != JSON_ARRAY || arg->n != 2 || arg->items[1].type != JSON_STRING)
-		return template_fail(c, "Template error: every Fn::ValueOf object requires two parameters, the parameter's logical id and the attribute");
+		return template_fail(
+			c,
+			"Template error: every Fn::ValueOf object requires two parameters, the parameter's logical id and the attribute");
 	p = parameter_at(c, json_str(&arg->items[0]), &i);
 	if (!p)
-		return template_fail(c, "Template error: Fn::ValueOf references undefined parameter %.*s", STR(json_scalar(&arg->items[0])));
+		return template_fail(c, "Template error: Fn::ValueOf references undefined parameter %.*s",
+				     STR(json_scalar(&arg->items[0])));
 	*ret = (struct json){ .type = JSON_ARRAY };
 	r = values_of(c, i, arg->items[1].s, ret);
 	if (r == 0 && !p->list && ret->n == 1)
@@ -380,10 +392,20 @@ int eval_fn(struct template_ctx *c, struct str name, const struct json *arg, str
 		const char *name;
 		int (*run)(struct template_ctx *c, const struct json *arg, struct json *ret);
 	} fns[] = {
-		{ "Fn::GetAtt", fn_getatt },	   { "Fn::Sub", fn_sub },	  { "Fn::Join", fn_join },	   { "Fn::Split", fn_split },
-		{ "Fn::Select", fn_select },	   { "Fn::If", fn_if },		  { "Fn::FindInMap", fn_find_in_map }, { "Fn::Base64", fn_base64 },
-		{ "Fn::Cidr", eval_cidr },	   { "Fn::GetAZs", fn_get_azs },  { "Fn::ImportValue", fn_import }, { "Fn::Length", fn_length },
-		{ "Fn::ToJsonString", fn_to_json }, { "Fn::ValueOf", fn_value_of },
+		{ "Fn::GetAtt", fn_getatt },
+		{ "Fn::Sub", fn_sub },
+		{ "Fn::Join", fn_join },
+		{ "Fn::Split", fn_split },
+		{ "Fn::Select", fn_select },
+		{ "Fn::If", fn_if },
+		{ "Fn::FindInMap", fn_find_in_map },
+		{ "Fn::Base64", fn_base64 },
+		{ "Fn::Cidr", eval_cidr },
+		{ "Fn::GetAZs", fn_get_azs },
+		{ "Fn::ImportValue", fn_import },
+		{ "Fn::Length", fn_length },
+		{ "Fn::ToJsonString", fn_to_json },
+		{ "Fn::ValueOf", fn_value_of },
 	};
 
 	if (str_is(name, "Ref"))
@@ -523,7 +545,8 @@ static int resolve_into(struct template_ctx *c, const struct json *j, struct jso
 	for (size_t i = 0; i < j->n && r == 0; i++) {
 		if (j->type == JSON_OBJECT)
 			ret->members[i].key = j->members[i].key;
-		r = j->type == JSON_ARRAY ? resolve_into(c, &j->items[i], &ret->items[i]) : resolve_into(c, &j->members[i].value, &ret->members[i].value);
+		r = j->type == JSON_ARRAY ? resolve_into(c, &j->items[i], &ret->items[i])
+					  : resolve_into(c, &j->members[i].value, &ret->members[i].value);
 	}
 	return r;
 }

@@ -104,6 +104,8 @@ static bool yaml_int(struct arena *a, struct str s, struct str *ret)
 
 	if (s.n <= sign || !is_digit(s.p[sign]))
 		return false;
+	if (d.n > 1 && d.p[0] == '0' && (d.p[1] == 'x' || d.p[1] == 'b') && s.p[sign + 1] == '_')
+		return false;
 	if (d.n > 2 && d.p[0] == '0' && d.p[1] == 'x') {
 		if (!based(str_skip(d, 2), 16, &v))
 			return false;
@@ -114,7 +116,7 @@ static bool yaml_int(struct arena *a, struct str s, struct str *ret)
 		if (!based(d, 8, &v))
 			return false;
 	} else if (str_find_char(d, ':') >= 0) {
-		if (!sexagesimal(d, &v))
+		if (str_find_char(str_skip(s, str_find_char(s, ':')), '_') >= 0 || !sexagesimal(d, &v))
 			return false;
 	} else {
 		for (size_t i = 0; i < d.n; i++)
@@ -137,14 +139,16 @@ static bool yaml_float(struct arena *a, struct str s, struct str *ret)
 
 	if (s.n <= sign || s.p[sign] == '_' || !str_cut(d, '.', &whole, &frac))
 		return false;
-	if (sign && !whole.n)
+	if (!whole.n && (sign || s.n < 2 || !is_digit(s.p[1])))
 		return false; /* "-.5" is text in YAML 1.1 */
 	e = str_find_char(frac, 'e');
 	if (e < 0)
 		e = str_find_char(frac, 'E');
 	if (e >= 0) {
 		exp = str_skip(frac, e + 1);
-		frac.n = e;
+		frac.n = (size_t)e;
+		if (str_find_char(s, '_') > str_find_char(s, frac.p[e])) /* marks only before the exponent */
+			return false;
 		if (exp.n < 2 || (exp.p[0] != '-' && exp.p[0] != '+'))
 			return false;
 		for (size_t i = 1; i < exp.n; i++)
@@ -161,8 +165,8 @@ static bool yaml_float(struct arena *a, struct str s, struct str *ret)
 		return false;
 	while (whole.n > 1 && whole.p[0] == '0')
 		whole = str_skip(whole, 1);
-	*ret = str_printf(a, "%s%.*s.%.*s%s%.*s", neg ? "-" : "", STR(whole.n ? whole : S("0")), STR(frac.n ? frac : S("0")), exp.p ? "e" : "",
-			  STR(exp.p ? exp : S("")));
+	*ret = str_printf(a, "%s%.*s.%.*s%s%.*s", neg ? "-" : "", STR(whole.n ? whole : S("0")), STR(frac.n ? frac : S("0")),
+			  exp.p ? "e" : "", STR(exp.p ? exp : S("")));
 	return true;
 }
 
@@ -180,7 +184,8 @@ static void type_plain(struct arena *a, struct str s, struct json *ret)
 	} else if (any_of(s, yes) || any_of(s, no)) {
 		ret->type = JSON_BOOL;
 		ret->b = any_of(s, yes);
-	} else if ((is_digit(s.p[0]) || s.p[0] == '-' || s.p[0] == '+' || s.p[0] == '.') && (yaml_int(a, s, &num) || yaml_float(a, s, &num))) {
+	} else if ((is_digit(s.p[0]) || s.p[0] == '-' || s.p[0] == '+' || s.p[0] == '.') &&
+		   (yaml_int(a, s, &num) || yaml_float(a, s, &num))) {
 		ret->type = JSON_NUMBER;
 		ret->s = num;
 	}
@@ -252,8 +257,8 @@ static enum tag_kind tag_of(const yaml_char_t *tag, size_t *ret_form)
 
 struct frame {
 	struct json *node; /* the open array or object */
-	struct str key; /* object: the last key */
-	bool keyed; /* object: a value comes next */
+	struct str key;    /* object: the last key */
+	bool keyed;        /* object: a value comes next */
 };
 struct reader {
 	struct arena *a;
@@ -342,7 +347,8 @@ static int on_scalar(struct reader *r, const yaml_event_t *e)
 		return not_well_formed(r, &e->start_mark);
 	if (wants_key(r)) {
 		if (tag == TAG_SHORT)
-			return complain(r->a, r->err, "Template format error: [%.*s] map keys must be strings; received a map instead", STR(path_text(r)));
+			return complain(r->a, r->err, "Template format error: [%.*s] map keys must be strings; received a map instead",
+					STR(path_text(r)));
 		if (e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && str_is(s, "<<"))
 			return not_well_formed(r, &e->start_mark);
 		r->stack[r->depth - 1].key = s;
@@ -366,8 +372,8 @@ static int on_start(struct reader *r, const yaml_event_t *e, enum json_type type
 	if (tag == TAG_BAD)
 		return not_well_formed(r, &e->start_mark);
 	if (wants_key(r))
-		return complain(r->a, r->err, "Template format error: [%.*s] map keys must be strings; received a %s instead", STR(path_text(r)),
-				type == JSON_OBJECT || tag == TAG_SHORT ? "map" : "list");
+		return complain(r->a, r->err, "Template format error: [%.*s] map keys must be strings; received a %s instead",
+				STR(path_text(r)), type == JSON_OBJECT || tag == TAG_SHORT ? "map" : "list");
 	if (r->depth == TEMPLATE_DEPTH_MAX)
 		return complain(r->a, r->err, "Template format error: the template is nested deeper than %d levels. (line %zu, column %zu)",
 				TEMPLATE_DEPTH_MAX, e->start_mark.line + 1, e->start_mark.column + 1);
@@ -515,7 +521,8 @@ static int check_tree(struct checker *k, const struct json *j, size_t depth)
 	if (j->type != JSON_ARRAY && j->type != JSON_OBJECT)
 		return 0;
 	if (depth >= TEMPLATE_DEPTH_MAX)
-		return complain(k->a, k->err, "Template format error: the template is nested deeper than %d levels. (line %u)", TEMPLATE_DEPTH_MAX, j->line);
+		return complain(k->a, k->err, "Template format error: the template is nested deeper than %d levels. (line %u)",
+				TEMPLATE_DEPTH_MAX, j->line);
 	if (j->type == JSON_OBJECT)
 		r = check_keys(k, j);
 	for (size_t i = 0; i < j->n && r == 0; i++) {

@@ -7,9 +7,9 @@
 #define SUB_NAME_BYTES_MAX 1024
 #define SUB_MAP_MAX 1000 /* each variable is looked for in the map */
 
-#define SUPPORTED \
-	"[Fn::Base64, Fn::GetAtt, Fn::GetAZs, Fn::ImportValue, Fn::Join, Fn::Split, Fn::FindInMap, Fn::Select, Ref, Fn::Equals, Fn::If, " \
-	"Fn::Not, Condition, Fn::And, Fn::Or, Fn::Contains, Fn::EachMemberEquals, Fn::EachMemberIn, Fn::ValueOf, Fn::ValueOfAll, " \
+#define SUPPORTED                                                                                                                          \
+	"[Fn::Base64, Fn::GetAtt, Fn::GetAZs, Fn::ImportValue, Fn::Join, Fn::Split, Fn::FindInMap, Fn::Select, Ref, Fn::Equals, Fn::If, "  \
+	"Fn::Not, Condition, Fn::And, Fn::Or, Fn::Contains, Fn::EachMemberEquals, Fn::EachMemberIn, Fn::ValueOf, Fn::ValueOfAll, "         \
 	"Fn::RefAll, Fn::Sub, Fn::Cidr]"
 
 struct str fn_of(const struct json *j, const struct json **ret_arg)
@@ -65,8 +65,8 @@ bool getatt_split(const struct json *arg, struct str *ret_res, struct str *ret_a
 
 static bool is_pseudo(struct str s)
 {
-	static const char *const names[] = { "AWS::AccountId", "AWS::Region", "AWS::Partition", "AWS::StackId", "AWS::StackName",
-					     "AWS::NotificationARNs", "AWS::NoValue", "AWS::URLSuffix" };
+	static const char *const names[] = { "AWS::AccountId", "AWS::Region",           "AWS::Partition", "AWS::StackId",
+					     "AWS::StackName", "AWS::NotificationARNs", "AWS::NoValue",   "AWS::URLSuffix" };
 
 	for (size_t i = 0; i < ELEMENTS(names); i++)
 		if (str_is(s, names[i]))
@@ -141,7 +141,8 @@ void refs_walk(const struct refs *r, const struct json *j)
 		walk_sub(r, arg);
 	} else if (str_is(name, "Fn::If")) {
 		walk_if(r, arg);
-	} else if (j->type == JSON_OBJECT && j->n == 1 && str_is(j->members[0].key, "Condition") && j->members[0].value.type == JSON_STRING) {
+	} else if (j->type == JSON_OBJECT && j->n == 1 && str_is(j->members[0].key, "Condition") &&
+		   j->members[0].value.type == JSON_STRING) {
 		i = condition_find(r->tpl, j->members[0].value.s);
 		if (i >= 0)
 			r->see(r->user, TEMPLATE_CONDITION, i, STR_NONE);
@@ -183,7 +184,8 @@ static int check_name(struct check *c, struct str name)
 		return 0;
 	if (k == TEMPLATE_RESOURCE && c->in_import)
 		return complain(c->t->arena, c->err,
-				"Template error: the attribute in Fn::ImportValue must not depend on any resources, imported values, or Fn::GetAZs");
+				"Template error: the attribute in Fn::ImportValue must not depend on any resources, imported values, or "
+				"Fn::GetAZs");
 	return k == TEMPLATE_RESOURCE && (c->where == IN_RESOURCES || c->where == IN_OUTPUTS) ? 0 : missing(c, name);
 }
 
@@ -202,7 +204,8 @@ static int check_getatt(struct check *c, const struct json *arg)
 
 	if (!getatt_split(arg, &res, &attr, &expr))
 		return complain(c->t->arena, c->err,
-				"Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute");
+				"Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the "
+				"resource attribute");
 	if (template_find(c->t, res, &i) != TEMPLATE_RESOURCE)
 		return complain(c->t->arena, c->err, "Template error: instance of Fn::GetAtt references undefined resource %.*s", STR(res));
 	if (c->in_import || (c->where != IN_RESOURCES && c->where != IN_OUTPUTS))
@@ -229,7 +232,8 @@ static int check_sub(struct check *c, const struct json *arg)
 
 	if (text->type != JSON_STRING || (map && (map->type != JSON_OBJECT || map->n > SUB_MAP_MAX)))
 		return complain(c->t->arena, c->err,
-				"Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify a string as first "
+				"Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify a "
+				"string as first "
 				"argument, and an optional second argument to specify a mapping of values to replace in the string");
 	rest = text->s;
 	while (r == 0 && (p = sub_next(&rest)).kind != SUB_END) {
@@ -237,12 +241,14 @@ static int check_sub(struct check *c, const struct json *arg)
 			continue;
 		if (!sub_name(p.s))
 			return complain(c->t->arena, c->err,
-					"Template error: variable names in Fn::Sub syntax must contain only alphanumeric characters, underscores, periods, "
+					"Template error: variable names in Fn::Sub syntax must contain only alphanumeric characters, "
+					"underscores, periods, "
 					"and colons");
 		if (!str_cut(p.s, '.', &left, &right))
 			r = check_name(c, p.s);
 		else if (template_find(c->t, left, &i) != TEMPLATE_RESOURCE || !right.n)
-			return complain(c->t->arena, c->err, "Template error: instance of Fn::Sub references invalid resource attribute %.*s", STR(p.s));
+			return complain(c->t->arena, c->err,
+					"Template error: instance of Fn::Sub references invalid resource attribute %.*s", STR(p.s));
 		else
 			r = check_name(c, left);
 	}
@@ -256,23 +262,28 @@ static int check_if(struct check *c, const struct json *arg)
 	if (arg->type != JSON_ARRAY || arg->n != 3)
 		return complain(c->t->arena, c->err, "Template error: Fn::If requires a list argument with three elements");
 	if (arg->items[0].type != JSON_STRING)
-		return complain(c->t->arena, c->err, "Template error: Fn::If requires a list argument with the first element being a condition");
+		return complain(c->t->arena, c->err,
+				"Template error: Fn::If requires a list argument with the first element being a condition");
 	if (condition_find(c->t, arg->items[0].s) < 0)
-		return complain(c->t->arena, c->err, "Template error: unresolved condition dependency %.*s in Fn::If", STR(arg->items[0].s));
+		return complain(c->t->arena, c->err, "Template error: unresolved condition dependency %.*s in Fn::If",
+				STR(arg->items[0].s));
 	r = check_value(c, &arg->items[1]);
 	return r < 0 ? r : check_value(c, &arg->items[2]);
 }
 
 static int check_find_in_map(struct check *c, const struct json *arg)
 {
-	bool with_default = arg->type == JSON_ARRAY && arg->n == 4 && c->t->language_extensions && json_getz(&arg->items[3], "DefaultValue");
+	bool with_default = arg->type == JSON_ARRAY && arg->n == 4 && c->t->language_extensions &&
+			    json_getz(&arg->items[3], "DefaultValue");
 
 	if (arg->type != JSON_ARRAY || (arg->n != 3 && !with_default))
 		return complain(c->t->arena, c->err,
-				"Template error: every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return "
+				"Template error: every Fn::FindInMap object requires three parameters, the map name, map key and the "
+				"attribute for return "
 				"value");
 	if (arg->items[0].type == JSON_STRING && !json_get(c->t->mappings, arg->items[0].s) && !with_default)
-		return complain(c->t->arena, c->err, "Template error: Mapping named '%.*s' is not present in the 'Mappings' section of template.",
+		return complain(c->t->arena, c->err,
+				"Template error: Mapping named '%.*s' is not present in the 'Mappings' section of template.",
 				STR(arg->items[0].s));
 	return check_value(c, arg);
 }
@@ -283,7 +294,8 @@ static int check_import(struct check *c, const struct json *arg)
 
 	if (c->in_import)
 		return complain(c->t->arena, c->err,
-				"Template error: the attribute in Fn::ImportValue must not depend on any resources, imported values, or Fn::GetAZs");
+				"Template error: the attribute in Fn::ImportValue must not depend on any resources, imported values, or "
+				"Fn::GetAZs");
 	if (c->where == IN_CONDITIONS || c->where == IN_RULES)
 		return complain(c->t->arena, c->err, "Template error: Fn::ImportValue cannot be used in the %s block of the template",
 				c->where == IN_RULES ? "Rules" : "Conditions");
@@ -309,7 +321,8 @@ static int check_bool(struct check *c, const struct json *j)
 		return check_booleans(c, "Not", arg, 1, 1);
 	if (str_is(fn, "Fn::Equals")) {
 		if (arg->type != JSON_ARRAY || arg->n != 2)
-			return complain(c->t->arena, c->err, "Template error: every Fn::Equals object requires a list of 2 string parameters.");
+			return complain(c->t->arena, c->err,
+					"Template error: every Fn::Equals object requires a list of 2 string parameters.");
 		return check_value(c, arg);
 	}
 	if (c->where == IN_RULES && (str_is(fn, "Fn::Contains") || str_is(fn, "Fn::EachMemberEquals") || str_is(fn, "Fn::EachMemberIn"))) {
@@ -321,7 +334,8 @@ static int check_bool(struct check *c, const struct json *j)
 		if (name->type != JSON_STRING)
 			return complain(c->t->arena, c->err, "Template error: every Condition object must have a single String value.");
 		if (condition_find(c->t, name->s) < 0)
-			return complain(c->t->arena, c->err, "Template error: unresolved condition dependency %.*s in Condition", STR(name->s));
+			return complain(c->t->arena, c->err, "Template error: unresolved condition dependency %.*s in Condition",
+					STR(name->s));
 		return 0;
 	}
 	return complain(c->t->arena, c->err, "Template format error: %s can only be boolean operations on parameters and other conditions",
@@ -333,10 +347,11 @@ static int check_booleans(struct check *c, const char *fn, const struct json *ar
 	int r = 0;
 
 	if (arg->type != JSON_ARRAY || arg->n < min || arg->n > max)
-		return complain(c->t->arena, c->err,
-				max == 1 ? "Template error: every Fn::%s object requires a list with exactly 1 boolean parameter." :
-					   "Template error: every Fn::%s object requires a list of at least 2 and at most 10 boolean parameters.",
-				fn);
+		return complain(
+			c->t->arena, c->err,
+			max == 1 ? "Template error: every Fn::%s object requires a list with exactly 1 boolean parameter."
+				 : "Template error: every Fn::%s object requires a list of at least 2 and at most 10 boolean parameters.",
+			fn);
 	for (size_t i = 0; i < arg->n && r == 0; i++)
 		r = check_bool(c, &arg->items[i]);
 	return r;
@@ -360,10 +375,12 @@ static int check_shape(struct check *c, struct str fn, const struct json *arg)
 	const char *bad = NULL;
 
 	if (str_is(fn, "Fn::Join") && !(pair && v[0].type != JSON_ARRAY && v[0].type != JSON_OBJECT && is_list_or_fn(&v[1])))
-		bad = "Template error: every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be joined or "
+		bad = "Template error: every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to "
+		      "be joined or "
 		      "a function that returns a list of strings (such as Fn::GetAZs) to be joined.";
 	else if (str_is(fn, "Fn::Split") && !(pair && v[0].type == JSON_STRING && is_text_or_fn(&v[1])))
-		bad = "Template error: every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be split or a "
+		bad = "Template error: every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be split "
+		      "or a "
 		      "function that returns a string to be split.";
 	else if (str_is(fn, "Fn::Select") && !(pair && is_text_or_fn(&v[0]) && is_list_or_fn(&v[1])))
 		bad = "Template error: Fn::Select requires a list argument with two elements: an integer index and a list";
@@ -377,7 +394,8 @@ static int check_shape(struct check *c, struct str fn, const struct json *arg)
 		return complain(c->t->arena, c->err, "%s", bad);
 	if (str_is(fn, "Fn::GetAZs") && c->in_import)
 		return complain(c->t->arena, c->err,
-				"Template error: the attribute in Fn::ImportValue must not depend on any resources, imported values, or Fn::GetAZs");
+				"Template error: the attribute in Fn::ImportValue must not depend on any resources, imported values, or "
+				"Fn::GetAZs");
 	return check_value(c, arg);
 }
 
@@ -417,8 +435,10 @@ static int check_fn(struct check *c, struct str fn, const struct json *arg)
 	if (c->t->language_extensions && one_of(fn, extensions))
 		return check_value(c, arg);
 	if (str_is(fn, "Fn::Transform"))
-		return complain(c->t->arena, c->err, "No transform named %.*s found.", STR(json_get_str(arg, "Name").p ? json_get_str(arg, "Name") : S("")));
-	return complain(c->t->arena, c->err, "Template error: Encountered unsupported function: %.*s Supported functions are: " SUPPORTED, STR(fn));
+		return complain(c->t->arena, c->err, "No transform named %.*s found.",
+				STR(json_get_str(arg, "Name").p ? json_get_str(arg, "Name") : S("")));
+	return complain(c->t->arena, c->err, "Template error: Encountered unsupported function: %.*s Supported functions are: " SUPPORTED,
+			STR(fn));
 }
 
 static int check_value(struct check *c, const struct json *j)
@@ -444,16 +464,19 @@ static int report_missing(struct check *c)
 	if (!c->n_missing)
 		return 0;
 	if (c->where == IN_CONDITIONS || c->where == IN_RULES)
-		return complain(c->t->arena, c->err,
-				"Template format error: Unresolved dependencies [%.*s]. Cannot reference resources in the %s block of the template", STR(names),
-				c->where == IN_RULES ? "Rules" : "Conditions");
-	return complain(c->t->arena, c->err, "Template format error: Unresolved resource dependencies [%.*s] in the %s block of the template", STR(names),
+		return complain(
+			c->t->arena, c->err,
+			"Template format error: Unresolved dependencies [%.*s]. Cannot reference resources in the %s block of the template",
+			STR(names), c->where == IN_RULES ? "Rules" : "Conditions");
+	return complain(c->t->arena, c->err,
+			"Template format error: Unresolved resource dependencies [%.*s] in the %s block of the template", STR(names),
 			c->where == IN_OUTPUTS ? "Outputs" : "Resources");
 }
 
 static int check_resources(struct template *t, struct str *err)
 {
-	static const char *const attributes[] = { "Properties", "Metadata", "CreationPolicy", "UpdatePolicy", "DeletionPolicy", "UpdateReplacePolicy" };
+	static const char *const attributes[] = { "Properties",   "Metadata",       "CreationPolicy",
+						  "UpdatePolicy", "DeletionPolicy", "UpdateReplacePolicy" };
 	struct check c = { .t = t, .err = err, .where = IN_RESOURCES };
 	int r = 0;
 

@@ -3,15 +3,29 @@
 #include "cfn/sections.h"
 #include <errno.h>
 
-static const char *const resource_keys[] = { "Type", "Properties", "DependsOn", "Condition", "Metadata", "DeletionPolicy", "UpdateReplacePolicy",
-					     "CreationPolicy", "UpdatePolicy", "Description", NULL };
-static const char *const parameter_keys[] = { "Type", "Default", "Description", "NoEcho", "AllowedValues", "AllowedPattern", "ConstraintDescription",
-					      "MinLength", "MaxLength", "MinValue", "MaxValue", NULL };
+static const char *const resource_keys[] = {
+	"Type",           "Properties",   "DependsOn",   "Condition", "Metadata", "DeletionPolicy", "UpdateReplacePolicy",
+	"CreationPolicy", "UpdatePolicy", "Description", NULL
+};
+static const char *const parameter_keys[] = {
+	"Type",      "Default",  "Description", "NoEcho", "AllowedValues", "AllowedPattern", "ConstraintDescription", "MinLength",
+	"MaxLength", "MinValue", "MaxValue",    NULL
+};
 static const char *const output_keys[] = { "Description", "Value", "Export", "Condition", NULL };
 static const char *const rule_keys[] = { "RuleCondition", "Assertions", NULL };
 static const char *const assertion_keys[] = { "Assert", "AssertDescription", NULL };
-static const char *const section_keys[] = { "AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Rules", "Mappings", "Conditions",
-					    "Transform", "Resources", "Outputs", "Hooks", NULL };
+static const char *const section_keys[] = { "AWSTemplateFormatVersion",
+					    "Description",
+					    "Metadata",
+					    "Parameters",
+					    "Rules",
+					    "Mappings",
+					    "Conditions",
+					    "Transform",
+					    "Resources",
+					    "Outputs",
+					    "Hooks",
+					    NULL };
 
 static bool known(struct str key, const char *const *keys)
 {
@@ -45,7 +59,8 @@ static int description(struct template *t, const struct json *j, struct str *ret
 	int r = text_member(t, j, "Description", ret, err);
 
 	if (r == 0 && ret->n > TEMPLATE_DESCRIPTION_BYTES_MAX)
-		return complain(t->arena, err, "Template format error: 'Description' length is greater than %d", TEMPLATE_DESCRIPTION_BYTES_MAX);
+		return complain(t->arena, err, "Template format error: 'Description' length is greater than %d",
+				TEMPLATE_DESCRIPTION_BYTES_MAX);
 	return r;
 }
 
@@ -92,8 +107,8 @@ int sections_head(struct template *t, struct str *err)
 	if (json_is(j, JSON_ARRAY)) {
 		/* Only one name is accepted, so one entry is all that can be taken. */
 		for (size_t i = 0; i < j->n && r == 0; i++)
-			r = i ? complain(t->arena, err, "Template format error: Transform must not name a transform twice.") :
-				take_transform(t, &j->items[i], err);
+			r = i ? complain(t->arena, err, "Template format error: Transform must not name a transform twice.")
+			      : take_transform(t, &j->items[i], err);
 	} else if (j) {
 		r = take_transform(t, j, err);
 	}
@@ -115,10 +130,20 @@ int sections_head(struct template *t, struct str *err)
 /* base_type: String, Number or a type of AWS that a parameter may have. */
 static bool base_type(struct str s)
 {
-	static const char *const types[] = { "String", "Number", "AWS::EC2::AvailabilityZone::Name", "AWS::EC2::Image::Id", "AWS::EC2::Instance::Id",
-					     "AWS::EC2::KeyPair::KeyName", "AWS::EC2::SecurityGroup::GroupName", "AWS::EC2::SecurityGroup::Id",
-					     "AWS::EC2::Subnet::Id", "AWS::EC2::VPC::Id", "AWS::EC2::Volume::Id", "AWS::Route53::HostedZone::Id",
-					     "AWS::SSM::Parameter::Name", NULL };
+	static const char *const types[] = { "String",
+					     "Number",
+					     "AWS::EC2::AvailabilityZone::Name",
+					     "AWS::EC2::Image::Id",
+					     "AWS::EC2::Instance::Id",
+					     "AWS::EC2::KeyPair::KeyName",
+					     "AWS::EC2::SecurityGroup::GroupName",
+					     "AWS::EC2::SecurityGroup::Id",
+					     "AWS::EC2::Subnet::Id",
+					     "AWS::EC2::VPC::Id",
+					     "AWS::EC2::Volume::Id",
+					     "AWS::Route53::HostedZone::Id",
+					     "AWS::SSM::Parameter::Name",
+					     NULL };
 
 	return known(s, types);
 }
@@ -183,7 +208,8 @@ static int check_applies(struct template *t, const struct template_parameter *p,
 	else if (!number && p->max_value.p)
 		wrong = "MaxValue", of = "Number";
 	if (wrong)
-		return complain(t->arena, err, "Template error: Parameter '%.*s' %s must be on a parameter of type %s", STR(p->name), wrong, of);
+		return complain(t->arena, err, "Template error: Parameter '%.*s' %s must be on a parameter of type %s", STR(p->name), wrong,
+				of);
 	return 0;
 }
 
@@ -276,18 +302,21 @@ static int take_mapping(struct template *t, const struct json_member *m, struct 
 		const struct json_member *row = &m->value.members[i];
 
 		if (row->value.type != JSON_OBJECT)
-			return complain(t->arena, err, "Template format error: [/Mappings/%.*s/%.*s] Every Mappings attribute must be a map", STR(m->key),
+			return complain(t->arena, err,
+					"Template format error: [/Mappings/%.*s/%.*s] Every Mappings attribute must be a map", STR(m->key),
 					STR(row->key));
 		r = too_many(t, "mapping attributes", row->value.n, TEMPLATE_MAPPING_ATTRIBUTES_MAX, err);
 		for (size_t k = 0; k < row->value.n && r == 0; k++) {
 			const struct json_member *cell = &row->value.members[k];
 
 			if (!mapping_name(cell->key) || !mapping_name(row->key))
-				return complain(t->arena, err,
-						"Template format error: Mappings attribute name '%.*s' must contain only alphanumeric characters.",
-						STR(mapping_name(row->key) ? cell->key : row->key));
+				return complain(
+					t->arena, err,
+					"Template format error: Mappings attribute name '%.*s' must contain only alphanumeric characters.",
+					STR(mapping_name(row->key) ? cell->key : row->key));
 			if (cell->value.type != JSON_ARRAY && !scalar_text(&cell->value, &s))
-				return complain(t->arena, err, "Template format error: Every Mappings attribute must be a String or a List.");
+				return complain(t->arena, err,
+						"Template format error: Every Mappings attribute must be a String or a List.");
 		}
 	}
 	return r;
@@ -315,8 +344,9 @@ static int take_conditions(struct template *t, struct str *err)
 	t->conditions = arena_array(t->arena, struct template_condition, s->n + 1);
 	for (size_t i = 0; i < s->n; i++) {
 		if (s->members[i].value.type != JSON_OBJECT || s->members[i].value.n != 1)
-			return complain(t->arena, err,
-					"Template format error: Conditions can only be boolean operations on parameters and other conditions");
+			return complain(
+				t->arena, err,
+				"Template format error: Conditions can only be boolean operations on parameters and other conditions");
 		t->conditions[t->n_conditions++] = (struct template_condition){ s->members[i].key, &s->members[i].value };
 	}
 	return 0;
@@ -335,7 +365,8 @@ static int check_policy(struct template *t, const struct template_resource *res,
 	if (j->type != JSON_STRING)
 		return complain(t->arena, err, "Template format error: Every %s member must be a string.", key);
 	if (!known(j->s, deletion) || (replace && str_is(j->s, "RetainExceptOnCreate")))
-		return complain(t->arena, err, "Template format error: Unrecognized %s %.*s for resource %.*s", key, STR(j->s), STR(res->id));
+		return complain(t->arena, err, "Template format error: Unrecognized %s %.*s for resource %.*s", key, STR(j->s),
+				STR(res->id));
 	return 0;
 }
 
@@ -351,7 +382,8 @@ static int take_resource(struct template *t, struct str id, const struct json *j
 		return complain(t->arena, err, "Template format error: Any Resources member must be an object.");
 	*res = (struct template_resource){ .id = id, .decl = j, .condition = -1, .type = json_str(json_getz(j, "Type")) };
 	if (!res->type.p)
-		return complain(t->arena, err, "Template format error: [/Resources/%.*s] Every Resources object must contain a Type member.", STR(id));
+		return complain(t->arena, err,
+				"Template format error: [/Resources/%.*s] Every Resources object must contain a Type member.", STR(id));
 	key = first_unknown(j, resource_keys);
 	if (key.p)
 		return complain(t->arena, err, "Invalid template resource property '%.*s'", STR(key));
@@ -359,8 +391,8 @@ static int take_resource(struct template *t, struct str id, const struct json *j
 		const struct json *v = json_getz(j, objects[i]);
 
 		if (v && v->type != JSON_OBJECT)
-			return complain(t->arena, err, "Template format error: [/Resources/%.*s/%s] Every %s member must be an object.", STR(id), objects[i],
-					objects[i]);
+			return complain(t->arena, err, "Template format error: [/Resources/%.*s/%s] Every %s member must be an object.",
+					STR(id), objects[i], objects[i]);
 	}
 	res->properties = json_getz(j, "Properties");
 	r = check_policy(t, res, "DeletionPolicy", err);
@@ -406,7 +438,8 @@ static int take_output(struct template *t, struct str name, const struct json *j
 	e = json_getz(j, "Export");
 	if (e && (e->type != JSON_OBJECT || e->n != 1 || !json_getz(e, "Name")))
 		return complain(t->arena, err,
-				"Template format error: Output %.*s is malformed. The Name field of every Export member must be specified and be non-empty.",
+				"Template format error: Output %.*s is malformed. The Name field of every Export member must be specified "
+				"and be non-empty.",
 				STR(name));
 	o->export_name = json_getz(e, "Name");
 	return description(t, j, &o->description, err);
@@ -430,7 +463,9 @@ static int take_rule(struct template *t, struct str name, const struct json *j, 
 {
 	struct str key = STR_NONE, s;
 
-	*rule = (struct template_rule){ .name = name, .condition = json_getz(j, "RuleCondition"), .assertions = json_getz(j, "Assertions") };
+	*rule = (struct template_rule){ .name = name,
+					.condition = json_getz(j, "RuleCondition"),
+					.assertions = json_getz(j, "Assertions") };
 	if (j->type != JSON_OBJECT)
 		return complain(t->arena, err, "Template format error: Any Rules member must be an object.");
 	key = first_unknown(j, rule_keys);
@@ -442,7 +477,9 @@ static int take_rule(struct template *t, struct str name, const struct json *j, 
 		const struct json *a = &rule->assertions->items[i], *text = json_getz(a, "AssertDescription");
 
 		if (a->type != JSON_OBJECT || !json_getz(a, "Assert"))
-			return complain(t->arena, err, "Template format error: Every Assertions member of rule %.*s must contain an Assert member.", STR(name));
+			return complain(t->arena, err,
+					"Template format error: Every Assertions member of rule %.*s must contain an Assert member.",
+					STR(name));
 		key = first_unknown(a, assertion_keys);
 		if (key.p)
 			return complain(t->arena, err, "Invalid template rule assertion property '%.*s'", STR(key));
@@ -494,7 +531,9 @@ static int link_condition(struct template *t, const struct json *decl, const cha
 		return complain(t->arena, err, "Template format error: Every Condition member must be a string.");
 	*ret = condition_find(t, j->s);
 	if (*ret < 0)
-		return complain(t->arena, err, "Template format error: Unresolved condition dependency %.*s in the %s block of the template", STR(j->s), block);
+		return complain(t->arena, err,
+				"Template format error: Unresolved condition dependency %.*s in the %s block of the template", STR(j->s),
+				block);
 	return 0;
 }
 
@@ -505,7 +544,8 @@ static int link_one(struct template *t, struct template_resource *res, const str
 	if (j->type != JSON_STRING)
 		return complain(t->arena, err, "Template format error: Every DependsOn value must be a string.");
 	if (template_find(t, j->s, &i) != TEMPLATE_RESOURCE)
-		return complain(t->arena, err, "Template format error: Unresolved resource dependencies [%.*s] in the Resources block of the template",
+		return complain(t->arena, err,
+				"Template format error: Unresolved resource dependencies [%.*s] in the Resources block of the template",
 				STR(j->s));
 	for (size_t k = 0; k < res->n_depends_on; k++)
 		if (res->depends_on[k] == i)
@@ -541,6 +581,7 @@ int sections_link(struct template *t, struct str *err)
 			r = link_depends(t, &t->resources[i], err);
 	}
 	for (size_t i = 0; i < t->n_outputs && r == 0; i++)
-		r = link_condition(t, json_get(json_getz(t->root, "Outputs"), t->outputs[i].name), "Outputs", &t->outputs[i].condition, err);
+		r = link_condition(t, json_get(json_getz(t->root, "Outputs"), t->outputs[i].name), "Outputs", &t->outputs[i].condition,
+				   err);
 	return r;
 }

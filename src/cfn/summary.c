@@ -55,7 +55,8 @@ void template_summary(struct arena *a, const struct template *t, struct template
 	if (n_iam) {
 		n_iam = unique(iam, n_iam);
 		vec_push(a, ret->capabilities.v, ret->capabilities.n, cap) = any_named ? S("CAPABILITY_NAMED_IAM") : S("CAPABILITY_IAM");
-		ret->capabilities_reason = str_printf(a, "The following resource(s) require capabilities: [%.*s]", STR(names_text(a, iam, n_iam)));
+		ret->capabilities_reason = str_printf(a, "The following resource(s) require capabilities: [%.*s]",
+						      STR(names_text(a, iam, n_iam)));
 	}
 	if (t->transforms.n)
 		vec_push(a, ret->capabilities.v, ret->capabilities.n, cap) = S("CAPABILITY_AUTO_EXPAND");

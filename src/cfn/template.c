@@ -50,7 +50,8 @@ static int index_names(struct template *t, struct str *err)
 	for (size_t i = 1; i < n; i++)
 		if (v[i - 1].kind == TEMPLATE_PARAMETER && v[i].kind == TEMPLATE_RESOURCE && str_eq(v[i - 1].name, v[i].name))
 			return complain(t->arena, err,
-					"Template error: all resources and parameters must have unique names. Common name(s):[%.*s]", STR(v[i].name));
+					"Template error: all resources and parameters must have unique names. Common name(s):[%.*s]",
+					STR(v[i].name));
 	return 0;
 }
 

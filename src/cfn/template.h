@@ -19,7 +19,7 @@
 #include "base/str.h"
 
 #define TEMPLATE_INLINE_BYTES_MAX 51200 /* TemplateBody */
-#define TEMPLATE_BYTES_MAX 1000000 /* TemplateURL */
+#define TEMPLATE_BYTES_MAX 1000000      /* TemplateURL */
 #define TEMPLATE_DEPTH_MAX 64
 #define TEMPLATE_RESOURCES_MAX 500
 #define TEMPLATE_PARAMETERS_MAX 200
@@ -29,9 +29,9 @@
 #define TEMPLATE_NAME_MAX 255
 #define TEMPLATE_DESCRIPTION_BYTES_MAX 1024
 #define TEMPLATE_PARAMETER_BYTES_MAX 4096
-#define TEMPLATE_EVAL_BYTES_MAX (32u << 20) /* what one context may build, in all */
+#define TEMPLATE_EVAL_BYTES_MAX (32u << 20)  /* what one context may build, in all */
 #define TEMPLATE_EXPAND_BYTES_MAX (4u << 20) /* what Fn::ForEach may build */
-#define TEMPLATE_PATTERN_STEPS_MAX 50000 /* match limit of AllowedPattern */
+#define TEMPLATE_PATTERN_STEPS_MAX 50000     /* match limit of AllowedPattern */
 
 enum template_kind { TEMPLATE_NONE, TEMPLATE_PARAMETER, TEMPLATE_RESOURCE, TEMPLATE_CONDITION };
 enum template_policy { TEMPLATE_DELETE, TEMPLATE_RETAIN, TEMPLATE_RETAIN_EXCEPT_ON_CREATE, TEMPLATE_SNAPSHOT };
@@ -40,7 +40,7 @@ struct template_parameter {
 	struct str name;
 	struct str type; /* as written */
 	struct str item; /* inside List<> and AWS::SSM::Parameter::Value<>: "String", "Number", "AWS::EC2::Subnet::Id"... */
-	bool list, ssm; /* ssm: the value names a parameter of SSM, whose value counts */
+	bool list, ssm;  /* ssm: the value names a parameter of SSM, whose value counts */
 	bool no_echo;
 	struct str dflt; /* absent: a value must be given */
 	struct str description, constraint_description, pattern;
@@ -54,10 +54,10 @@ struct template_condition {
 };
 struct template_resource {
 	struct str id, type;
-	const struct json *decl; /* the whole member */
+	const struct json *decl;       /* the whole member */
 	const struct json *properties; /* NULL: none */
-	int condition; /* index, or -1 */
-	size_t *depends_on; /* explicit, as resource indexes */
+	int condition;                 /* index, or -1 */
+	size_t *depends_on;            /* explicit, as resource indexes */
 	size_t n_depends_on;
 };
 struct template_output {
@@ -67,7 +67,7 @@ struct template_output {
 };
 struct template_rule {
 	struct str name;
-	const struct json *condition; /* NULL: always */
+	const struct json *condition;  /* NULL: always */
 	const struct json *assertions; /* array */
 };
 struct template_name {
@@ -75,7 +75,8 @@ struct template_name {
 	enum template_kind kind;
 	size_t i;
 };
-struct template {
+struct template
+{
 	struct arena *arena;
 	const struct json *root; /* after transforms; key order of the text */
 	bool yaml;
@@ -89,8 +90,8 @@ struct template {
 	struct template_rule *rules;
 	size_t n_parameters, n_conditions, n_resources, n_outputs, n_rules;
 	const struct json *mappings, *metadata; /* objects or NULL */
-	size_t *condition_order; /* each after those it names */
-	struct template_name *names; /* sorted */
+	size_t *condition_order;                /* each after those it names */
+	struct template_name *names;            /* sorted */
 	size_t n_names;
 };
 
@@ -110,9 +111,9 @@ enum template_kind template_find(const struct template *t, struct str name, size
 enum template_dynamic_kind { TEMPLATE_SSM, TEMPLATE_SSM_SECURE, TEMPLATE_SECRETSMANAGER };
 struct template_dynamic { /* one {{resolve:...}}; parts not given are absent */
 	enum template_dynamic_kind kind;
-	struct str text; /* as written, with its braces */
-	struct str name; /* parameter's name, secret's name or ARN */
-	struct str version; /* ssm: number; secretsmanager: version id */
+	struct str text;            /* as written, with its braces */
+	struct str name;            /* parameter's name, secret's name or ARN */
+	struct str version;         /* ssm: number; secretsmanager: version id */
 	struct str json_key, stage; /* secretsmanager */
 };
 /* Every call may be NULL: what needs it is refused then. They return 0, -ENOENT (there is no such thing; the sentence
@@ -123,7 +124,7 @@ struct template_calls {
 	int (*import)(void *user, struct str name, struct str *ret);
 	int (*zones)(void *user, struct str region, struct str_list *ret);
 	int (*dynamic)(void *user, const struct template_dynamic *d, struct str *ret);
-	int (*ssm)(void *user, struct str name, struct str *ret); /* AWS::SSM::Parameter::Value<> */
+	int (*ssm)(void *user, struct str name, struct str *ret);     /* AWS::SSM::Parameter::Value<> */
 	int (*exists)(void *user, struct str type, struct str value); /* AWS-specific parameter types; NULL: not checked */
 	int (*value_of)(void *user, struct str type, struct str value, struct str attribute, struct str *ret); /* Fn::ValueOf */
 };
@@ -132,8 +133,8 @@ struct template_env { /* pseudo parameters */
 	struct str_list notification_arns;
 };
 struct template_value {
-	struct str text; /* as given, previous, or default; for SSM types the name */
-	struct str resolved; /* SSM types: the value found; else equal to text */
+	struct str text;         /* as given, previous, or default; for SSM types the name */
+	struct str resolved;     /* SSM types: the value found; else equal to text */
 	const struct json *json; /* what Ref gives: a string, or a list of strings */
 };
 struct template_ctx {
@@ -143,7 +144,7 @@ struct template_ctx {
 	const struct template_calls *calls;
 	void *user;
 	const struct template_value *values; /* by parameter */
-	struct str err; /* the sentence, after -EINVAL */
+	struct str err;                      /* the sentence, after -EINVAL */
 	/* from here on private */
 	int8_t *conditions; /* by condition; -1: not yet evaluated */
 	size_t used_bytes;
@@ -203,13 +204,18 @@ int template_graph(struct template_ctx *c, struct template_graph *ret);
 
 enum template_action { TEMPLATE_ADD, TEMPLATE_MODIFY, TEMPLATE_REMOVE };
 enum template_scope {
-	TEMPLATE_SCOPE_PROPERTIES = 1, TEMPLATE_SCOPE_METADATA = 2, TEMPLATE_SCOPE_CREATION_POLICY = 4, TEMPLATE_SCOPE_UPDATE_POLICY = 8,
-	TEMPLATE_SCOPE_DELETION_POLICY = 16, TEMPLATE_SCOPE_UPDATE_REPLACE_POLICY = 32, TEMPLATE_SCOPE_TAGS = 64,
+	TEMPLATE_SCOPE_PROPERTIES = 1,
+	TEMPLATE_SCOPE_METADATA = 2,
+	TEMPLATE_SCOPE_CREATION_POLICY = 4,
+	TEMPLATE_SCOPE_UPDATE_POLICY = 8,
+	TEMPLATE_SCOPE_DELETION_POLICY = 16,
+	TEMPLATE_SCOPE_UPDATE_REPLACE_POLICY = 32,
+	TEMPLATE_SCOPE_TAGS = 64,
 };
 enum template_source { TEMPLATE_DIRECT, TEMPLATE_BY_PARAMETER, TEMPLATE_BY_RESOURCE, TEMPLATE_BY_ATTRIBUTE };
 struct template_detail { /* one changed property, or another attribute */
 	enum template_scope scope;
-	struct str property; /* absent outside Properties */
+	struct str property;               /* absent outside Properties */
 	const struct json *before, *after; /* evaluated; NULL: not there */
 	enum template_source source;
 	struct str cause; /* parameter, resource, or Resource.Attribute; absent when direct */
@@ -219,7 +225,7 @@ struct template_change {
 	struct str id, type;
 	bool type_changed; /* MODIFY that must replace, whatever the type says */
 	int before, after; /* resource index in the old and new template, or -1 */
-	unsigned scopes; /* of enum template_scope */
+	unsigned scopes;   /* of enum template_scope */
 	struct template_detail *details;
 	size_t n_details;
 };
@@ -233,7 +239,7 @@ size_t template_property_changes(struct arena *a, const struct json *before, con
 
 struct template_summary {
 	struct str_list resource_types; /* sorted, each once */
-	struct str_list capabilities; /* CAPABILITY_NAMED_IAM or CAPABILITY_IAM; CAPABILITY_AUTO_EXPAND */
+	struct str_list capabilities;   /* CAPABILITY_NAMED_IAM or CAPABILITY_IAM; CAPABILITY_AUTO_EXPAND */
 	struct str capabilities_reason; /* absent: none needed */
 };
 void template_summary(struct arena *a, const struct template *t, struct template_summary *ret);

@@ -32,7 +32,7 @@ int refs_check(struct template *t, struct str *ret_err);
 struct refs {
 	const struct template *tpl;
 	const int8_t *conditions; /* follow the taken branch of Fn::If; NULL: see both */
-	bool both; /* with conditions NULL: follow both branches, else none */
+	bool both;                /* with conditions NULL: follow both branches, else none */
 	void (*see)(void *user, enum template_kind kind, size_t i, struct str attr); /* attr absent: Ref */
 	void *user;
 };

@@ -56,7 +56,8 @@ static int pattern_match(struct str pattern, struct str s)
 
 	if (pattern.n > PATTERN_BYTES_MAX)
 		return -EINVAL;
-	re = pcre2_compile((PCRE2_SPTR)pattern.p, pattern.n, PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C, &code, &at, NULL);
+	re = pcre2_compile((PCRE2_SPTR)pattern.p, pattern.n, PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C,
+			   &code, &at, NULL);
 	if (!re)
 		return -EINVAL;
 	md = pcre2_match_data_create_from_pattern(re, NULL);
@@ -121,8 +122,8 @@ static int check_one(struct template_ctx *c, const struct template_parameter *p,
 	if (c->calls->exists && str_starts(p->item, S("AWS::"))) {
 		r = c->calls->exists(c->user, p->item, v);
 		if (r == -ENOENT)
-			return template_fail(c, "Parameter validation failed: parameter value %.*s for parameter name %.*s does not exist", STR(v),
-					     STR(p->name));
+			return template_fail(c, "Parameter validation failed: parameter value %.*s for parameter name %.*s does not exist",
+					     STR(v), STR(p->name));
 		return r;
 	}
 	return 0;
@@ -155,16 +156,26 @@ static int check_given(struct template_ctx *c, const struct template_supplied *g
 			continue;
 		}
 		if (g->use_previous && g->value.p)
-			return template_fail(c, "Invalid input for parameter key %.*s. Cannot specify usePreviousValue as true and non empty value for a "
-						"parameter", STR(g->key));
+			return template_fail(
+				c,
+				"Invalid input for parameter key %.*s. Cannot specify usePreviousValue as true and non empty value for a "
+				"parameter",
+				STR(g->key));
 		if (!g->use_previous && !g->value.p)
-			return template_fail(c, "Invalid input for parameter key %.*s. Need to specify either usePreviousValue as true or a value for the "
-						"parameter", STR(g->key));
+			return template_fail(
+				c,
+				"Invalid input for parameter key %.*s. Need to specify either usePreviousValue as true or a value for the "
+				"parameter",
+				STR(g->key));
 		if (g->use_previous && !(previous && str_map_get(previous, g->key).p))
-			return template_fail(c, "Invalid input for parameter key %.*s. Cannot specify usePreviousValue as true for a parameter key not in "
-						"the previous template", STR(g->key));
+			return template_fail(
+				c,
+				"Invalid input for parameter key %.*s. Cannot specify usePreviousValue as true for a parameter key not in "
+				"the previous template",
+				STR(g->key));
 		if (g->value.n > TEMPLATE_PARAMETER_BYTES_MAX)
-			return template_fail(c, "Parameter '%.*s' must contain at most %d characters", STR(g->key), TEMPLATE_PARAMETER_BYTES_MAX);
+			return template_fail(c, "Parameter '%.*s' must contain at most %d characters", STR(g->key),
+					     TEMPLATE_PARAMETER_BYTES_MAX);
 	}
 	if (n_unknown)
 		return template_fail(c, "Parameters: [%.*s] do not exist in the template", STR(names_text(c->arena, unknown, n_unknown)));
@@ -190,7 +201,8 @@ static int fetch(struct template_ctx *c, struct template_value *v)
 			return r;
 	}
 	if (n)
-		return template_fail(c, "Unable to fetch parameters [%.*s] from parameter store for this account.", STR(names_text(c->arena, lost, n)));
+		return template_fail(c, "Unable to fetch parameters [%.*s] from parameter store for this account.",
+				     STR(names_text(c->arena, lost, n)));
 	return 0;
 }
 

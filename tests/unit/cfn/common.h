@@ -111,7 +111,8 @@ static inline int world_value_of(void *user, struct str type, struct str value, 
 	return 0;
 }
 
-static const struct template_calls world = { world_ref, world_getatt, world_import, world_zones, world_dynamic, world_ssm, world_exists, world_value_of };
+static const struct template_calls world = { world_ref,     world_getatt, world_import, world_zones,
+					     world_dynamic, world_ssm,    world_exists, world_value_of };
 
 static inline struct template_ctx *context(const struct template *t)
 {
@@ -125,8 +126,13 @@ static inline struct template_ctx *context(const struct template *t)
 		.arena = &test_arena,
 		.tpl = t,
 		.calls = &world,
-		.env = { S(ACCOUNT), S("us-east-1"), S("aws"), S("amazonaws.com"),
-			 S("arn:aws:cloudformation:us-east-1:" ACCOUNT ":stack/demo/11111111-2222-3333-4444-555555555555"), S("demo"), { arns, 2 } },
+		.env = { S(ACCOUNT),
+			 S("us-east-1"),
+			 S("aws"),
+			 S("amazonaws.com"),
+			 S("arn:aws:cloudformation:us-east-1:" ACCOUNT ":stack/demo/11111111-2222-3333-4444-555555555555"),
+			 S("demo"),
+			 { arns, 2 } },
 	};
 	c->user = c;
 	return c;

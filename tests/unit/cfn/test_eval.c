@@ -2,21 +2,21 @@
 /* Intrinsic functions, conditions, rules, outputs and dynamic references, evaluated. */
 #include "common.h"
 
-#define HEAD \
-	"Parameters:\n" \
-	"  Env: {Type: String, Default: dev}\n" \
-	"  Size: {Type: Number, Default: 3}\n" \
-	"  Subnets: {Type: CommaDelimitedList, Default: 'subnet-1, subnet-2,subnet-3'}\n" \
-	"  Empty: {Type: CommaDelimitedList, Default: ''}\n" \
-	"Mappings:\n  M: {us-east-1: {Ami: ami-e, Size: 2, L: [x, z]}, eu-west-1: {Ami: ami-w}}\n" \
-	"Conditions:\n" \
-	"  Prod: !Equals [!Ref Env, prod]\n" \
-	"  NotProd: !Not [!Condition Prod]\n" \
-	"  East: !Equals [!FindInMap [M, !Ref 'AWS::Region', Ami], ami-e]\n" \
-	"  Both: !And [!Condition NotProd, !Condition East]\n" \
-	"  Either: !Or [!Condition Prod, !Equals [a, b]]\n" \
-	"Resources:\n" \
-	"  A: {Type: T, Condition: Prod}\n" \
+#define HEAD                                                                                                                               \
+	"Parameters:\n"                                                                                                                    \
+	"  Env: {Type: String, Default: dev}\n"                                                                                            \
+	"  Size: {Type: Number, Default: 3}\n"                                                                                             \
+	"  Subnets: {Type: CommaDelimitedList, Default: 'subnet-1, subnet-2,subnet-3'}\n"                                                  \
+	"  Empty: {Type: CommaDelimitedList, Default: ''}\n"                                                                               \
+	"Mappings:\n  M: {us-east-1: {Ami: ami-e, Size: 2, L: [x, z]}, eu-west-1: {Ami: ami-w}}\n"                                         \
+	"Conditions:\n"                                                                                                                    \
+	"  Prod: !Equals [!Ref Env, prod]\n"                                                                                               \
+	"  NotProd: !Not [!Condition Prod]\n"                                                                                              \
+	"  East: !Equals [!FindInMap [M, !Ref 'AWS::Region', Ami], ami-e]\n"                                                               \
+	"  Both: !And [!Condition NotProd, !Condition East]\n"                                                                             \
+	"  Either: !Or [!Condition Prod, !Equals [a, b]]\n"                                                                                \
+	"Resources:\n"                                                                                                                     \
+	"  A: {Type: T, Condition: Prod}\n"                                                                                                \
 	"  B: {Type: T}\n"
 
 static struct str value_of(const char *expr)
@@ -52,7 +52,8 @@ static void refs(void **state)
 		{ "!Ref AWS::Region", "\"us-east-1\"" },
 		{ "!Ref AWS::Partition", "\"aws\"" },
 		{ "!Ref AWS::StackName", "\"demo\"" },
-		{ "!Ref AWS::StackId", "\"arn:aws:cloudformation:us-east-1:123456789012:stack/demo/11111111-2222-3333-4444-555555555555\"" },
+		{ "!Ref AWS::StackId",
+		  "\"arn:aws:cloudformation:us-east-1:123456789012:stack/demo/11111111-2222-3333-4444-555555555555\"" },
 		{ "!Ref AWS::URLSuffix", "\"amazonaws.com\"" },
 		{ "!Ref AWS::NotificationARNs", "[\"arn:aws:sns:us-east-1:123456789012:a\",\"arn:aws:sns:us-east-1:123456789012:b\"]" },
 		{ "!GetAtt B.Arn", "\"B.Arn\"" },
@@ -110,7 +111,8 @@ static void choices(void **state)
 		{ "!FindInMap [M, us-east-1, Size]", "2" },
 		{ "!FindInMap [M, us-east-1, L]", "[\"x\",\"z\"]" },
 		{ "!FindInMap [M, eu-west-1, Size]", "Template error: Unable to get mapping for M::eu-west-1::Size" },
-		{ "!FindInMap [!Ref Env, a, b]", "Template error: Mapping named 'dev' is not present in the 'Mappings' section of template." },
+		{ "!FindInMap [!Ref Env, a, b]",
+		  "Template error: Mapping named 'dev' is not present in the 'Mappings' section of template." },
 		{ "!Select [1, [a, b, c]]", "\"b\"" },
 		{ "!Select ['2', !Ref Subnets]", "\"subnet-3\"" },
 		{ "!Select [0, !Split ['/', 'x/y']]", "\"x\"" },
@@ -118,7 +120,8 @@ static void choices(void **state)
 		{ "!Select [3, [a, b, c]]", "Template error: Fn::Select cannot select nonexistent value at index 3" },
 		{ "!Select [-1, [a]]", "Template error: Fn::Select cannot select nonexistent value at index -1" },
 		{ "!Select [x, [a]]", "Template error: Fn::Select requires a list argument with a valid index value as its first element" },
-		{ "!Select [0, !Ref Env]", "Template error: Fn::Select requires a list argument with two elements: an integer index and a list" },
+		{ "!Select [0, !Ref Env]",
+		  "Template error: Fn::Select requires a list argument with two elements: an integer index and a list" },
 	};
 
 	check(v, ELEMENTS(v));
@@ -145,8 +148,8 @@ static void no_value(void **state)
 static void cidr(void **state)
 {
 	static const struct pair v[] = {
-		{ "!Cidr ['192.168.0.0/24', 6, 5]",
-		  "[\"192.168.0.0/27\",\"192.168.0.32/27\",\"192.168.0.64/27\",\"192.168.0.96/27\",\"192.168.0.128/27\",\"192.168.0.160/27\"]" },
+		{ "!Cidr ['192.168.0.0/24', 6, 5]", "[\"192.168.0.0/27\",\"192.168.0.32/27\",\"192.168.0.64/27\",\"192.168.0.96/"
+						    "27\",\"192.168.0.128/27\",\"192.168.0.160/27\"]" },
 		{ "!Cidr ['10.0.7.9/16', '2', '8']", "[\"10.0.0.0/24\",\"10.0.1.0/24\"]" },
 		{ "!Cidr ['2600:1f18:abc:de00::/56', 2, 64]", "[\"2600:1f18:abc:de00::/64\",\"2600:1f18:abc:de01::/64\"]" },
 		{ "!Cidr ['0.0.0.0/0', 1, 32]", "[\"0.0.0.0/0\"]" },
@@ -203,8 +206,9 @@ static void gone(void **state)
 	assert_str(begin_error(HEAD "  R: {Type: T, Properties: {P: !If [Prod, !Ref A, x]}}\n"), NULL);
 	assert_str(begin_error(HEAD "  R: {Type: T, DependsOn: A}\n"), NULL);
 	assert_str(begin_error(HEAD "  R: {Type: T, Condition: Prod, Properties: {P: !Ref A}}\n"), NULL);
-	assert_str(begin_error("Mappings: {M: {a: {b: c}}}\nConditions: {C: !Equals [!FindInMap [M, a, z], x]}\nResources: {A: {Type: T}}\n"),
-		   "Template error: Unable to get mapping for M::a::z");
+	assert_str(
+		begin_error("Mappings: {M: {a: {b: c}}}\nConditions: {C: !Equals [!FindInMap [M, a, z], x]}\nResources: {A: {Type: T}}\n"),
+		"Template error: Unable to get mapping for M::a::z");
 }
 
 static void outputs(void **state)
@@ -232,11 +236,12 @@ static void outputs(void **state)
 
 static void attributes(void **state)
 {
-	struct template_ctx *c = begun("Parameters: {P: {Type: String, Default: Retain}}\nTransform: AWS::LanguageExtensions\n"
-				       "Resources:\n  A: {Type: T, DeletionPolicy: !Ref P, Metadata: {m: !Ref P}}\n  D: {Type: AWS::RDS::DBInstance}\n"
-				       "  E: {Type: AWS::RDS::DBInstance, DeletionPolicy: Delete, UpdateReplacePolicy: Snapshot}\n"
-				       "  F: {Type: T, DeletionPolicy: RetainExceptOnCreate}\n",
-				       NULL);
+	struct template_ctx *c = begun(
+		"Parameters: {P: {Type: String, Default: Retain}}\nTransform: AWS::LanguageExtensions\n"
+		"Resources:\n  A: {Type: T, DeletionPolicy: !Ref P, Metadata: {m: !Ref P}}\n  D: {Type: AWS::RDS::DBInstance}\n"
+		"  E: {Type: AWS::RDS::DBInstance, DeletionPolicy: Delete, UpdateReplacePolicy: Snapshot}\n"
+		"  F: {Type: T, DeletionPolicy: RetainExceptOnCreate}\n",
+		NULL);
 	enum template_policy del, rep;
 	struct json *j;
 
@@ -256,11 +261,11 @@ static void attributes(void **state)
 	assert_null(j);
 }
 
-#define RULES(assert) \
-	"Parameters:\n  V: {Type: 'AWS::SSM::Parameter::Value<String>', Default: /cdk-bootstrap/hnb659fds/version}\n" \
-	"  Nets: {Type: 'List<AWS::EC2::Subnet::Id>', Default: 'subnet-1,subnet-2'}\n  Vpc: {Type: AWS::EC2::VPC::Id, Default: vpc-1}\n" \
-	"  Env: {Type: String, Default: prod}\n" \
-	"Rules: {R: {RuleCondition: !Equals [!Ref Env, prod], Assertions: [{Assert: " assert ", AssertDescription: too old}]}}\n" \
+#define RULES(assert)                                                                                                                      \
+	"Parameters:\n  V: {Type: 'AWS::SSM::Parameter::Value<String>', Default: /cdk-bootstrap/hnb659fds/version}\n"                      \
+	"  Nets: {Type: 'List<AWS::EC2::Subnet::Id>', Default: 'subnet-1,subnet-2'}\n  Vpc: {Type: AWS::EC2::VPC::Id, Default: vpc-1}\n"   \
+	"  Env: {Type: String, Default: prod}\n"                                                                                           \
+	"Rules: {R: {RuleCondition: !Equals [!Ref Env, prod], Assertions: [{Assert: " assert ", AssertDescription: too old}]}}\n"          \
 	"Resources: {A: {Type: T}}\n"
 
 static struct str rule_error(const char *text, const char *given)
@@ -319,7 +324,8 @@ static void dynamic(void **state)
 		   "Incorrect format is used in the following SecretsManager reference: [{{resolve:secretsmanager:s:Binary}}]");
 	assert_str(resolved("{{resolve:ssm:gone}}"), "Parameters: [{{resolve:ssm:gone}}] cannot be found.");
 	/* References made by joining are resolved, after the joining. */
-	c = begun("Parameters: {N: {Type: String, Default: db}}\nResources: {A: {Type: T, Properties: {L: [!Join [':', ['{{resolve', ssm, !Ref N, "
+	c = begun("Parameters: {N: {Type: String, Default: db}}\nResources: {A: {Type: T, Properties: {L: [!Join [':', ['{{resolve', ssm, "
+		  "!Ref N, "
 		  "'1}}']], 7], M: {k: !Sub '{{resolve:ssm-secure:${N}}}'}}}}\n",
 		  NULL);
 	assert_int_equal(template_eval_resource(c, 0, &j), 0);
@@ -330,22 +336,26 @@ static void dynamic(void **state)
 
 static void extensions(void **state)
 {
-#define LE "Transform: AWS::LanguageExtensions\nParameters: {Names: {Type: CommaDelimitedList, Default: 'a,b'}}\nMappings: {M: {k: {v: x}}}\n"
-	struct template_ctx *c = begun(LE "Resources:\n"
-					  "  R: {Type: T, Properties: {L: !Length [1, 2, 3], N: !Length {Ref: Names}, J: !ToJsonString {a: !Ref Names, b: 1}, "
-					  "D: !FindInMap [M, k, zz, {DefaultValue: d}], E: !FindInMap [X, k, v, {DefaultValue: !Ref 'AWS::NoValue'}]}}\n"
-					  "  Fn::ForEach::Topics:\n    - T\n    - !Ref Names\n"
-					  "    - Topic${T}: {Type: T, Properties: {Name: !Sub '${T}-x', R: !Ref T, Q: '&{T}'}}\n"
-					  "      Fn::ForEach::Inner:\n        - I\n        - ['1-', '2-']\n"
-					  "        - In${T}&{I}: {Type: T, Properties: {V: '${I}${T}'}}\n",
-				       NULL);
+#define LE                                                                                                                                 \
+	"Transform: AWS::LanguageExtensions\nParameters: {Names: {Type: CommaDelimitedList, Default: 'a,b'}}\nMappings: {M: {k: {v: "      \
+	"x}}}\n"
+	struct template_ctx *c = begun(
+		LE "Resources:\n"
+		   "  R: {Type: T, Properties: {L: !Length [1, 2, 3], N: !Length {Ref: Names}, J: !ToJsonString {a: !Ref Names, b: 1}, "
+		   "D: !FindInMap [M, k, zz, {DefaultValue: d}], E: !FindInMap [X, k, v, {DefaultValue: !Ref 'AWS::NoValue'}]}}\n"
+		   "  Fn::ForEach::Topics:\n    - T\n    - !Ref Names\n"
+		   "    - Topic${T}: {Type: T, Properties: {Name: !Sub '${T}-x', R: !Ref T, Q: '&{T}'}}\n"
+		   "      Fn::ForEach::Inner:\n        - I\n        - ['1-', '2-']\n"
+		   "        - In${T}&{I}: {Type: T, Properties: {V: '${I}${T}'}}\n",
+		NULL);
 
 	assert_str(properties(c, "R"), "{\"L\":3,\"N\":2,\"J\":\"{\\\"a\\\":[\\\"a\\\",\\\"b\\\"],\\\"b\\\":1}\",\"D\":\"d\"}");
 	assert_int_equal(c->tpl->n_resources, 7);
 	assert_str(c->tpl->resources[1].id, "Topica");
 	assert_str(properties(c, "Topicb"), "{\"Name\":\"b-x\",\"R\":\"b\",\"Q\":\"b\"}");
 	assert_str(properties(c, "Inb2"), "{\"V\":\"2-b\"}");
-	assert_refused(LE "Resources: {'Fn::ForEach::X': [a, b]}\n", "Transform AWS::LanguageExtensions failed with: Fn::ForEach layout is incorrect");
+	assert_refused(LE "Resources: {'Fn::ForEach::X': [a, b]}\n",
+		       "Transform AWS::LanguageExtensions failed with: Fn::ForEach layout is incorrect");
 	assert_refused(LE "Resources: {'Fn::ForEach::X': [a, !Ref Nope, {}]}\n",
 		       "Transform AWS::LanguageExtensions failed with: Fn::ForEach could not resolve list of strings");
 	assert_refused("Resources: {'Fn::ForEach::X': [a, [b], {'R${a}': {Type: T}}]}\n",
@@ -397,7 +407,8 @@ static void bombs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(refs), T(texts), T(choices), T(no_value), T(cidr), T(outside), T(gone), T(outputs), T(attributes), T(rules), T(dynamic), T(extensions), T(bombs),
+		T(refs),    T(texts),      T(choices), T(no_value), T(cidr),       T(outside), T(gone),
+		T(outputs), T(attributes), T(rules),   T(dynamic),  T(extensions), T(bombs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,15 +20,16 @@ static struct str order_text(struct template_ctx *c)
 static void order(void **state)
 {
 	assert_str(order_text(begun("Resources:\n  A: {Type: T, Properties: {X: !Ref B, Y: [!GetAtt C.Arn, !Ref B]}}\n"
-				    "  B: {Type: T, DependsOn: D}\n  C: {Type: T, Properties: {S: !Sub '${D.Arn}${AWS::Region}${!A}'}}\n  D: {Type: T}\n"
+				    "  B: {Type: T, DependsOn: D}\n  C: {Type: T, Properties: {S: !Sub '${D.Arn}${AWS::Region}${!A}'}}\n  "
+				    "D: {Type: T}\n"
 				    "  E: {Type: T, Metadata: {m: !Sub ['${x}', {x: !Ref A}]}}\n",
 				    NULL)),
 		   "D B<D C<D A<B<C E<A");
 }
 
-#define COND \
-	"Parameters: {P: {Type: String, Default: 'yes'}}\nConditions: {C: !Equals [!Ref P, 'yes']}\nResources:\n" \
-	"  A: {Type: T, Properties: {X: !If [C, !Ref B, n]}}\n  B: {Type: T, Properties: {X: !If [C, n, !Ref A]}}\n" \
+#define COND                                                                                                                               \
+	"Parameters: {P: {Type: String, Default: 'yes'}}\nConditions: {C: !Equals [!Ref P, 'yes']}\nResources:\n"                          \
+	"  A: {Type: T, Properties: {X: !If [C, !Ref B, n]}}\n  B: {Type: T, Properties: {X: !If [C, n, !Ref A]}}\n"                       \
 	"  D: {Type: T, Condition: C, DependsOn: A}\n  E: {Type: T, DependsOn: D}\n"
 
 static void conditional(void **state)
@@ -45,7 +46,8 @@ static void circles(void **state)
 	assert_refused("Resources:\n  A: {Type: T, Properties: {X: !Ref A}}\n", "Circular dependency between resources: [A]");
 	assert_refused("Resources:\n  A: {Type: T, DependsOn: A}\n", "Circular dependency between resources: [A]");
 	/* Only once a condition is known. */
-	assert_str(order_text(begun("Conditions: {C: !Equals [a, a]}\nResources:\n  A: {Type: T, Properties: {X: !If [C, !Ref B, n]}}\n  B: {Type: T, DependsOn: "
+	assert_str(order_text(begun("Conditions: {C: !Equals [a, a]}\nResources:\n  A: {Type: T, Properties: {X: !If [C, !Ref B, n]}}\n  "
+				    "B: {Type: T, DependsOn: "
 				    "A}\n  Z: {Type: T, DependsOn: B}\n",
 				    NULL)),
 		   "Circular dependency between resources: [A, B]");
@@ -74,11 +76,14 @@ static void chain(void **state)
 	buf_done(&b);
 }
 
-#define TWO(a, b) "Parameters: {P: {Type: String, Default: x}, Q: {Type: String, Default: q}}\nConditions: {C: !Equals [!Ref P, x]}\nResources:\n  A: " a "\n  B: " b "\n"
+#define TWO(a, b)                                                                                                                          \
+	"Parameters: {P: {Type: String, Default: x}, Q: {Type: String, Default: q}}\nConditions: {C: !Equals [!Ref P, x]}\nResources:\n  " \
+	"A: " a "\n  B: " b "\n"
 
 static struct str changes_text(struct template_ctx *from, struct template_ctx *to)
 {
-	static const char *const actions[] = { "add", "modify", "remove" }, *const sources[] = { "direct", "parameter", "resource", "attribute" };
+	static const char *const actions[] = { "add", "modify", "remove" }, *const sources[] = { "direct", "parameter", "resource",
+												 "attribute" };
 	struct template_change *v;
 	struct str s = S("");
 	size_t n;
@@ -86,30 +91,36 @@ static struct str changes_text(struct template_ctx *from, struct template_ctx *t
 	if (template_changes(from, to, &v, &n) < 0)
 		return to->err;
 	for (size_t i = 0; i < n; i++) {
-		s = str_printf(&test_arena, "%.*s%s%s %.*s%s", STR(s), i ? "; " : "", actions[v[i].action], STR(v[i].id), v[i].type_changed ? " type" : "");
+		s = str_printf(&test_arena, "%.*s%s%s %.*s%s", STR(s), i ? "; " : "", actions[v[i].action], STR(v[i].id),
+			       v[i].type_changed ? " type" : "");
 		for (size_t k = 0; k < v[i].n_details; k++)
-			s = str_printf(&test_arena, "%.*s %.*s:%d:%s:%.*s", STR(s), STR(v[i].details[k].property.p ? v[i].details[k].property : S("-")),
-				       v[i].details[k].scope, sources[v[i].details[k].source],
-				       STR(v[i].details[k].cause.p ? v[i].details[k].cause : S("-")));
+			s = str_printf(&test_arena, "%.*s %.*s:%d:%s:%.*s", STR(s),
+				       STR(v[i].details[k].property.p ? v[i].details[k].property : S("-")), v[i].details[k].scope,
+				       sources[v[i].details[k].source], STR(v[i].details[k].cause.p ? v[i].details[k].cause : S("-")));
 	}
 	return s;
 }
 
 static void changes(void **state)
 {
-	const char *one = TWO("{Type: T, Properties: {a: 1, b: !Ref P, t: !Ref Q}}", "{Type: U, Properties: {x: !Ref A, Tags: [1]}, Metadata: {m: 1}}");
+	const char *one = TWO("{Type: T, Properties: {a: 1, b: !Ref P, t: !Ref Q}}",
+			      "{Type: U, Properties: {x: !Ref A, Tags: [1]}, Metadata: {m: 1}}");
 
 	assert_str(changes_text(NULL, begun(one, NULL)), "add A; add B");
 	assert_str(changes_text(begun(one, NULL), begun(one, NULL)), "");
 	assert_str(changes_text(begun(one, NULL), begun(one, "P=y")), "modify A b:1:parameter:P");
-	assert_str(changes_text(begun(one, NULL), begun(TWO("{Type: T, Properties: {a: 2, t: !Ref Q, n: 1}}",
-							    "{Type: U, Properties: {x: !Ref A, Tags: [2]}, Metadata: {m: 2}, DeletionPolicy: Retain}"),
-							NULL)),
+	assert_str(changes_text(begun(one, NULL),
+				begun(TWO("{Type: T, Properties: {a: 2, t: !Ref Q, n: 1}}",
+					  "{Type: U, Properties: {x: !Ref A, Tags: [2]}, Metadata: {m: 2}, DeletionPolicy: Retain}"),
+				      NULL)),
 		   "modify A a:1:direct:- n:1:direct:- b:1:direct:-; modify B Tags:64:direct:- -:2:direct:- -:16:direct:-");
-	assert_str(changes_text(begun(one, NULL), begun(TWO("{Type: V}", "{Type: U, Condition: C, Properties: {x: !Ref A, Tags: [1]}, Metadata: {m: 1}}"),
-							"P=y")),
+	assert_str(changes_text(
+			   begun(one, NULL),
+			   begun(TWO("{Type: V}", "{Type: U, Condition: C, Properties: {x: !Ref A, Tags: [1]}, Metadata: {m: 1}}"), "P=y")),
 		   "modify A type a:1:direct:- b:1:direct:- t:1:direct:-; remove B");
-	assert_str(changes_text(begun(TWO("{Type: T, Condition: C}", "{Type: T}"), "P=y"), begun(TWO("{Type: T, Condition: C}", "{Type: T}"), NULL)), "add A");
+	assert_str(changes_text(begun(TWO("{Type: T, Condition: C}", "{Type: T}"), "P=y"),
+				begun(TWO("{Type: T, Condition: C}", "{Type: T}"), NULL)),
+		   "add A");
 }
 
 static int other_ref(void *user, size_t i, struct str *ret)

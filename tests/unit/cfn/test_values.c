@@ -40,7 +40,8 @@ static void constraints(void **state)
 	assert_str(outcome("Type: String, AllowedValues: [a, 1, true]", "true"), "\"true\"");
 	assert_str(outcome("Type: String, AllowedValues: [a, 1]", "b"), "Parameter 'P' must be one of AllowedValues");
 	assert_str(outcome("Type: CommaDelimitedList, AllowedValues: [a, b]", "a,c"), "Parameter 'P' must be one of AllowedValues");
-	assert_str(outcome("Type: String, AllowedValues: [a], ConstraintDescription: pick a", "b"), "Parameter P failed to satisfy constraint: pick a");
+	assert_str(outcome("Type: String, AllowedValues: [a], ConstraintDescription: pick a", "b"),
+		   "Parameter P failed to satisfy constraint: pick a");
 	assert_str(outcome("Type: String, AllowedPattern: '[a-z]+'", "abc"), "\"abc\"");
 	assert_str(outcome("Type: String, AllowedPattern: '[a-z]+'", "abc1"), "Parameter 'P' must match pattern [a-z]+");
 	assert_str(outcome("Type: String, AllowedPattern: 'a|b'", "ab"), "Parameter 'P' must match pattern a|b");
@@ -58,7 +59,8 @@ static void constraints(void **state)
 
 static struct str combine(const struct template_supplied *v, size_t n, const struct str_map *previous)
 {
-	struct template_ctx *c = context(parse("Parameters: {P: {Type: String}, Q: {Type: String, Default: q}, R: {Type: String}}\nResources: {A: {Type: T}}\n"));
+	struct template_ctx *c = context(
+		parse("Parameters: {P: {Type: String}, Q: {Type: String, Default: q}, R: {Type: String}}\nResources: {A: {Type: T}}\n"));
 
 	if (template_values(c, v, n, previous) < 0)
 		return c->err;
@@ -77,12 +79,14 @@ static void sources(void **state)
 	assert_str(combine((struct template_supplied[]){ keep_p, keep_q, r }, 3, &previous), "old  r");
 	assert_str(combine((struct template_supplied[]){ keep_p, r }, 2, &previous), "old q r");
 	assert_str(combine((struct template_supplied[]){ keep_p, r }, 2, NULL),
-		   "Invalid input for parameter key P. Cannot specify usePreviousValue as true for a parameter key not in the previous template");
+		   "Invalid input for parameter key P. Cannot specify usePreviousValue as true for a parameter key not in the previous "
+		   "template");
 	assert_str(combine((struct template_supplied[]){ { .key = S("P") }, r }, 2, NULL),
 		   "Invalid input for parameter key P. Need to specify either usePreviousValue as true or a value for the parameter");
 	assert_str(combine((struct template_supplied[]){ { .key = S("P"), .value = S("x"), .use_previous = true }, r }, 2, &previous),
 		   "Invalid input for parameter key P. Cannot specify usePreviousValue as true and non empty value for a parameter");
-	assert_str(combine((struct template_supplied[]){ p, r, { .key = S("X"), .value = S("1") }, { .key = S("Y"), .value = S("1") } }, 4, NULL),
+	assert_str(combine((struct template_supplied[]){ p, r, { .key = S("X"), .value = S("1") }, { .key = S("Y"), .value = S("1") } }, 4,
+			   NULL),
 		   "Parameters: [X, Y] do not exist in the template");
 	assert_str(combine((struct template_supplied[]){ p, r, p }, 3, NULL), "Duplicate parameter key: P");
 }
@@ -90,9 +94,10 @@ static void sources(void **state)
 /* SSM types keep the name as their text and the value found apart from it. */
 static void ssm(void **state)
 {
-	struct template_ctx *c = begun("Parameters: {V: {Type: 'AWS::SSM::Parameter::Value<String>', Default: /cdk-bootstrap/hnb659fds/version}}\n"
-				       "Resources: {A: {Type: T, Properties: {v: !Ref V}}}\n",
-				       NULL);
+	struct template_ctx *c = begun(
+		"Parameters: {V: {Type: 'AWS::SSM::Parameter::Value<String>', Default: /cdk-bootstrap/hnb659fds/version}}\n"
+		"Resources: {A: {Type: T, Properties: {v: !Ref V}}}\n",
+		NULL);
 
 	assert_str(c->values[0].text, "/cdk-bootstrap/hnb659fds/version");
 	assert_str(c->values[0].resolved, "33");
