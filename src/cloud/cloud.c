@@ -473,6 +473,11 @@ struct store *cloud_global(struct cloud *cl)
 	return cl->global.store;
 }
 
+struct region *cloud_global_region(struct cloud *cl)
+{
+	return &cl->global;
+}
+
 const struct service *cloud_service(const struct cloud *cl, const char *name)
 {
 	for (size_t i = 0; i < cl->n_services; i++)

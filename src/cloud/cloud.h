@@ -38,6 +38,7 @@ const char *cloud_dir(const struct cloud *cl);
 /* cloud_master_key derives 32 bytes for a purpose ("kms", "iam-secret", "s3") from the master key (HKDF-SHA256). */
 void cloud_master_key(const struct cloud *cl, const char *purpose, uint8_t out[32]);
 struct store *cloud_global(struct cloud *cl);
+struct region *cloud_global_region(struct cloud *cl); /* the pseudo-region of global services: its store and trail */
 struct region *cloud_region(struct cloud *cl, struct str name); /* NULL: not known, or stopped */
 int cloud_region_start(struct cloud *cl, struct str name); /* creates it when new; -EINVAL: not a region's name */
 int cloud_region_stop(struct cloud *cl, struct str name); /* calls to it get ServiceUnavailable until it starts */

@@ -351,6 +351,7 @@ static int walk_file(struct region *r, struct trail_cursor *cur, int (*fn)(struc
 	if (p == MAP_FAILED)
 		return -errno;
 	end = cur->offset < (uint64_t)st.st_size ? (size_t)cur->offset : (size_t)st.st_size;
+	cur->offset = end; /* while fn looks at a record, the cursor names that record */
 	while (end > 0 && res == 0) {
 		const char *nl = end > 1 ? memrchr(p, '\n', end - 1) : NULL;
 
