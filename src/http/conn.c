@@ -34,6 +34,14 @@ void conn_new(struct http_loop *l, int fd, const struct sockaddr *peer, socklen_
 	c->state = l->server->tls ? CONN_NEW : CONN_HEAD;
 	c->peer_n = peer_n < sizeof c->peer ? peer_n : sizeof c->peer;
 	memcpy(&c->peer, peer, c->peer_n);
+	if (c->peer.sa.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&c->peer.in6.sin6_addr)) {
+		/* Whoever compares addresses must not meet 127.0.0.1 in two disguises. */
+		struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = c->peer.in6.sin6_port };
+
+		memcpy(&v4.sin_addr, &c->peer.in6.sin6_addr.s6_addr[12], 4);
+		c->peer.in = v4;
+		c->peer_n = sizeof v4;
+	}
 	c->next = l->conns;
 	if (c->next)
 		c->next->prev = c;

@@ -45,7 +45,7 @@ struct http_request {
 	uint64_t content_length; /* 0 when chunked */
 	struct str body; /* HTTP_BODY_MEMORY: complete in done() */
 	bool tls;
-	struct sockaddr_storage peer;
+	struct sockaddr_storage peer; /* AF_INET also where IPv4 came in over an IPv6 socket */
 	struct arena arena; /* for whoever handles the request; kept until the answer was sent */
 	void *user; /* the handler's */
 	/* set by the headers callback: */

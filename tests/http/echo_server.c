@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/util.h"
 #include "http/http.h"
+#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
@@ -72,10 +73,16 @@ static void answer_echo(struct http_request *r)
 
 static void answer_info(struct http_request *r)
 {
+	char peer[INET6_ADDRSTRLEN] = "?";
 	struct buf b;
 	struct str text;
 
+	if (r->peer.ss_family == AF_INET)
+		inet_ntop(AF_INET, &((struct sockaddr_in *)&r->peer)->sin_addr, peer, sizeof peer);
+	else if (r->peer.ss_family == AF_INET6)
+		inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&r->peer)->sin6_addr, peer, sizeof peer);
 	buf_init(&b, 1 << 20);
+	buf_printf(&b, "peer=%s\n", peer);
 	buf_printf(&b, "method=%.*s\npath=%.*s\nquery=%.*s\nhost=%.*s\ntls=%d\nbody=%zu\n", STR(r->method), STR(r->path),
 		   r->query.p ? (int)r->query.n : 4, r->query.p ? r->query.p : "NONE", STR(r->host), r->tls, r->body.n);
 	for (size_t i = 0; i < r->n_headers; i++)
