@@ -154,7 +154,7 @@ static void run_timeouts(struct http_loop *l)
 
 static int wait_ms(const struct http_loop *l)
 {
-	int64_t at = l->heap_n > 0 ? l->heap[0]->at_ms : INT64_MAX, now;
+	int64_t at = l->heap_n > 0 ? l->heap[0]->at_ms : INT64_MAX, now = l->now_ms; /* the turn's: late by its length at most */
 
 	if (l->ready_first)
 		return 0;
@@ -165,7 +165,6 @@ static int wait_ms(const struct http_loop *l)
 		at = l->drain_ms;
 	if (at == INT64_MAX)
 		return -1;
-	now = clock_mono_ms();
 	return at <= now ? 0 : at - now > 60000 ? 60000 : (int)(at - now);
 }
 
@@ -243,8 +242,12 @@ static void free_dead(struct http_loop *l)
 
 struct str loop_date(struct http_loop *l)
 {
-	int64_t now_s = clock_now_ms() / 1000;
+	int64_t now_s;
 
+	if (l->date_checked_ms == l->now_ms)
+		return str_of(l->date, HTTP_DATE_BYTES);
+	l->date_checked_ms = l->now_ms;
+	now_s = clock_now_ms() / 1000;
 	if (now_s != l->date_s) {
 		struct arena a = { 0 };
 		struct str s = time_http(&a, now_s * 1000);
@@ -517,7 +520,7 @@ static int loop_new(struct http_server *s, int listener, const struct http_opts 
 	l->server = s;
 	l->handler = &s->handler;
 	l->listener = listener;
-	l->date_s = -1;
+	l->date_s = l->date_checked_ms = -1;
 	l->posts_tail = &l->posts;
 	pthread_mutex_init(&l->mutex, NULL);
 	l->timeouts[TIMEOUT_IDLE].ms = o->idle_timeout_ms > 0 ? o->idle_timeout_ms : HTTP_IDLE_TIMEOUT_MS;

@@ -116,7 +116,7 @@ struct http_loop {
 	bool listening; /* the listener is in the epoll set */
 	pthread_t thread;
 	int64_t now_ms; /* monotonic; set once a turn */
-	int64_t date_s;
+	int64_t date_s, date_checked_ms;
 	char date[HTTP_DATE_BYTES + 1];
 	char *read_buf, *tls_buf;
 	struct conn *conns, *dead;
