@@ -30,8 +30,7 @@ int iam_tags_check(struct call *c, const struct iam_tag_list *tags, struct str_m
 	for (size_t i = 0; i < ret->n; i++) {
 		struct str key = ret->v[i].key;
 
-		/* Stacks put tags of their own on what they make; nobody else may. */
-		if (key.n >= 4 && str_eq_ci(str_of(key.p, 4), S("aws:")) && !str_is(c->facts.invoked_by, "cloudformation.amazonaws.com"))
+		if (key.n >= 4 && str_eq_ci(str_of(key.p, 4), S("aws:")))
 			return call_fail(c, &iam_err_invalid_input, "System tags cannot be added/updated/removed: aws: prefixed tag key names are not allowed for external use.");
 	}
 	return 0;
