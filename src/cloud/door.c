@@ -21,6 +21,8 @@ struct exchange {
 	struct region *region; /* pinned */
 	struct call call;
 	bool streaming, failed;
+	bool begun; /* the request is complete: a call is under way */
+	atomic_bool replied;
 	struct body *sink; /* the service's */
 	struct chunked *chunked; /* between the connection and the sink */
 	struct hash *hash; /* of a streamed plain body */
@@ -70,7 +72,8 @@ static void send_reply(struct exchange *x, struct wire_reply *w)
 	/* A refused upload may still be on its way: the connection is not worth reading to its end. */
 	reply.close = x->failed && x->streaming;
 	release(x);
-	http_reply(r, &reply);
+	x->replied = true;
+	http_reply(r, &reply); /* x is in the request's memory: not touched after this */
 }
 
 static void send_error(struct exchange *x, const char *code, int status, bool sender, struct str message, const struct str_pair *extra, size_t n_extra)
@@ -544,10 +547,11 @@ static void door_headers(void *arg, struct http_request *r)
 	if (e < 0 || !x->route.op || !(x->route.op->flags & OP_STREAM_IN) || !service_of(cl, x->route.model)->body_begin)
 		return;
 	x->streaming = true;
+	r->body_mode = HTTP_BODY_REFUSE;
+	if (find_region(x) < 0 || begin_stream(x) < 0)
+		return;
 	r->body_mode = HTTP_BODY_STREAM;
 	r->body_max = UINT64_MAX;
-	if (find_region(x) < 0 || begin_stream(x) < 0)
-		r->body_mode = HTTP_BODY_REFUSE;
 }
 
 static void door_done(void *arg, struct http_request *r)
@@ -555,6 +559,7 @@ static void door_done(void *arg, struct http_request *r)
 	struct exchange *x = r->user;
 	int e;
 
+	x->begun = true;
 	if (x->streaming) {
 		if (x->failed || end_stream(x) < 0)
 			return;
@@ -576,16 +581,16 @@ static void door_done(void *arg, struct http_request *r)
 	run(x);
 }
 
-/* The client left. A call that is being written goes on: it was accepted, and its answer is dropped by the front. A body
- * that was still coming in has no call yet: the refusal frees what it left. */
+/* The client left. A call under way goes on: it was accepted, its answer is dropped by the front. A request that never
+ * became complete is answered all the same, because the answer is what frees it. */
 static void door_gone(void *arg, struct http_request *r)
 {
 	struct exchange *x = r->user;
 
-	if (x && x->streaming && !x->failed && !x->job.run) {
-		x->failed = true;
-		refuse(x, "RequestTimeout", 400, "Your socket connection to the server was not read from or written to within the timeout period.");
-	}
+	if (x->replied || x->begun)
+		return;
+	x->failed = true;
+	refuse(x, "RequestTimeout", 400, "Your socket connection to the server was not read from or written to within the timeout period.");
 }
 
 const struct http_handler cloud_http = { .headers = door_headers, .body = door_body, .done = door_done, .gone = door_gone };
