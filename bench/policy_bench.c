@@ -10,33 +10,33 @@
 #define REPEATS 20
 
 /* ' stands for " */
-#define SESSION                                                                                                          \
-	"'principal':{'type':'role_session','account':'111111111111','arn':'arn:aws:sts::111111111111:assumed-role/App/s1'," \
-	"'role_arn':'arn:aws:iam::111111111111:role/team/App'},"                                                             \
-	"'keys':{'aws:PrincipalArn':'arn:aws:iam::111111111111:role/team/App','aws:PrincipalAccount':'111111111111',"        \
-	"'aws:PrincipalType':'AssumedRole','aws:userid':'AROAAPPAPPAPPAPPAPP1:s1','aws:SourceIp':'10.1.2.3',"                \
-	"'aws:SecureTransport':'true','aws:CurrentTime':'2026-03-01T12:00:00Z','aws:EpochTime':'1772366400',"                \
-	"'aws:UserAgent':'aws-cli/2','aws:RequestedRegion':'eu-west-1','aws:PrincipalTag/team':'blue',"                      \
+#define SESSION                                                                                                                            \
+	"'principal':{'type':'role_session','account':'111111111111','arn':'arn:aws:sts::111111111111:assumed-role/App/s1',"               \
+	"'role_arn':'arn:aws:iam::111111111111:role/team/App'},"                                                                           \
+	"'keys':{'aws:PrincipalArn':'arn:aws:iam::111111111111:role/team/App','aws:PrincipalAccount':'111111111111',"                      \
+	"'aws:PrincipalType':'AssumedRole','aws:userid':'AROAAPPAPPAPPAPPAPP1:s1','aws:SourceIp':'10.1.2.3',"                              \
+	"'aws:SecureTransport':'true','aws:CurrentTime':'2026-03-01T12:00:00Z','aws:EpochTime':'1772366400',"                              \
+	"'aws:UserAgent':'aws-cli/2','aws:RequestedRegion':'eu-west-1','aws:PrincipalTag/team':'blue',"                                    \
 	"'s3:prefix':'blue/','aws:TagKeys':['env','team']}"
 #define GET "'action':'s3:GetObject','resource':'arn:aws:s3:::data-bucket/blue/2026/03/report.parquet','resource_account':'111111111111'"
 #define RUN "'action':'ec2:RunInstances','resource':'arn:aws:ec2:eu-west-1:111111111111:instance/*'"
-#define TEN                                                                                                                         \
-	"{'Version':'2012-10-17','Statement':["                                                                                     \
-	"{'Effect':'Allow','Action':['sqs:SendMessage','sqs:ReceiveMessage'],'Resource':'arn:aws:sqs:*:111111111111:orders-*'},"    \
-	"{'Effect':'Allow','Action':'dynamodb:*','Resource':'arn:aws:dynamodb:eu-west-1:111111111111:table/Orders'},"               \
-	"{'Effect':'Allow','Action':['logs:CreateLogStream','logs:PutLogEvents'],'Resource':'*'},"                                  \
-	"{'Effect':'Deny','Action':'s3:Delete*','Resource':'*'},"                                                                   \
-	"{'Effect':'Deny','Action':'s3:*','Resource':'*','Condition':{'Bool':{'aws:SecureTransport':'false'}}},"                    \
-	"{'Effect':'Allow','Action':'s3:ListBucket','Resource':'arn:aws:s3:::data-bucket'},"                                        \
-	"{'Effect':'Allow','Action':['kms:Decrypt','kms:GenerateDataKey'],'Resource':'arn:aws:kms:eu-west-1:111111111111:key/*'},"  \
-	"{'Effect':'Deny','NotAction':['iam:*','sts:*'],'Resource':'*','Condition':{'StringNotEquals':{'aws:RequestedRegion':"      \
-	"['eu-west-1','eu-central-1']}}},"                                                                                          \
-	"{'Effect':'Allow','Action':'s3:GetObject','Resource':'arn:aws:s3:::data-bucket/${aws:PrincipalTag/team}/*',"               \
-	"'Condition':{'IpAddress':{'aws:SourceIp':['192.168.0.0/16','10.0.0.0/8']}}},"                                              \
+#define TEN                                                                                                                                \
+	"{'Version':'2012-10-17','Statement':["                                                                                            \
+	"{'Effect':'Allow','Action':['sqs:SendMessage','sqs:ReceiveMessage'],'Resource':'arn:aws:sqs:*:111111111111:orders-*'},"           \
+	"{'Effect':'Allow','Action':'dynamodb:*','Resource':'arn:aws:dynamodb:eu-west-1:111111111111:table/Orders'},"                      \
+	"{'Effect':'Allow','Action':['logs:CreateLogStream','logs:PutLogEvents'],'Resource':'*'},"                                         \
+	"{'Effect':'Deny','Action':'s3:Delete*','Resource':'*'},"                                                                          \
+	"{'Effect':'Deny','Action':'s3:*','Resource':'*','Condition':{'Bool':{'aws:SecureTransport':'false'}}},"                           \
+	"{'Effect':'Allow','Action':'s3:ListBucket','Resource':'arn:aws:s3:::data-bucket'},"                                               \
+	"{'Effect':'Allow','Action':['kms:Decrypt','kms:GenerateDataKey'],'Resource':'arn:aws:kms:eu-west-1:111111111111:key/*'},"         \
+	"{'Effect':'Deny','NotAction':['iam:*','sts:*'],'Resource':'*','Condition':{'StringNotEquals':{'aws:RequestedRegion':"             \
+	"['eu-west-1','eu-central-1']}}},"                                                                                                 \
+	"{'Effect':'Allow','Action':'s3:GetObject','Resource':'arn:aws:s3:::data-bucket/${aws:PrincipalTag/team}/*',"                      \
+	"'Condition':{'IpAddress':{'aws:SourceIp':['192.168.0.0/16','10.0.0.0/8']}}},"                                                     \
 	"{'Effect':'Allow','Action':'lambda:InvokeFunction','Resource':'arn:aws:lambda:*:*:function:*'}]}"
 #define FULL "{'Version':'2012-10-17','Statement':{'Effect':'Allow','Action':'*','Resource':'*'}}"
-#define BUCKET                                                                                                       \
-	"{'Version':'2012-10-17','Statement':[{'Effect':'Deny','Principal':'*','Action':'s3:*','Resource':["         \
+#define BUCKET                                                                                                                             \
+	"{'Version':'2012-10-17','Statement':[{'Effect':'Deny','Principal':'*','Action':'s3:*','Resource':["                               \
 	"'arn:aws:s3:::data-bucket','arn:aws:s3:::data-bucket/*'],'Condition':{'Bool':{'aws:SecureTransport':'false'}}}]}"
 
 static const struct {
@@ -45,8 +45,10 @@ static const struct {
 } cases[] = {
 	{ "10 statements, allowed", "{" SESSION "," GET ",'identity':[" TEN "]}", DECISION_ALLOW },
 	{ "10 statements, nothing allows", "{" SESSION "," RUN ",'identity':[" TEN "]}", DECISION_IMPLICIT_DENY },
-	{ "10 statements, bucket policy, boundary, 3 levels of SCP", "{" SESSION "," GET ",'identity':[" TEN "],'boundary':[" FULL
-	  "],'scp':[[" FULL "],[" FULL "],[" FULL "]],'resource_policy':" BUCKET "}", DECISION_ALLOW },
+	{ "10 statements, bucket policy, boundary, 3 levels of SCP",
+	  "{" SESSION "," GET ",'identity':[" TEN "],'boundary':[" FULL "],'scp':[[" FULL "],[" FULL "],[" FULL
+	  "]],'resource_policy':" BUCKET "}",
+	  DECISION_ALLOW },
 };
 
 static double now_ns(void)

@@ -39,7 +39,7 @@ static const struct operator operators[] = {
 	{ "Null", OP_NULL, CMP_EQ, false },
 };
 
-const struct operator *operator_find(struct str name)
+const struct operator* operator_find(struct str name)
 {
 	for (size_t i = 0; i < ELEMENTS(operators); i++) {
 		if (str_eq_ci(name, str_c(operators[i].name)))
@@ -252,7 +252,7 @@ static struct pattern *arn_compile(struct arena *a, struct str text, bool variab
 	return v;
 }
 
-void condition_value_compile(struct arena *a, const struct operator *op, bool variables, struct str text, struct condition_value *ret)
+void condition_value_compile(struct arena *a, const struct operator* op, bool variables, struct str text, struct condition_value *ret)
 {
 	unsigned vars = variables ? PATTERN_VARS : 0;
 
@@ -298,7 +298,7 @@ struct request_value {
 	struct str segments[ARN_SEGMENTS];
 };
 
-static void request_value_read(const struct operator *op, struct str text, struct request_value *v)
+static void request_value_read(const struct operator* op, struct str text, struct request_value *v)
 {
 	v->text = text;
 	v->valid = text.p != NULL;
@@ -368,7 +368,7 @@ static bool segments_match(const struct eval *e, const struct pattern *p, const 
 	return true;
 }
 
-static bool value_equals(const struct eval *e, const struct operator *op, const struct condition_value *v, const struct request_value *rv)
+static bool value_equals(const struct eval *e, const struct operator* op, const struct condition_value *v, const struct request_value *rv)
 {
 	if (!v->valid)
 		return false;

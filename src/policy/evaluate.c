@@ -6,7 +6,7 @@
  * session policies limit what comes through the identity, and through a role named in the resource's policy. */
 #include "policy/internal.h"
 
-struct hit { /* a statement that decided something */
+struct hit {                               /* a statement that decided something */
 	const struct policy_named *policy; /* NULL: none */
 	const struct statement *statement;
 	int index;
@@ -17,9 +17,9 @@ static const unsigned grant_bits[GRANTS] = { BY_NAME, BY_ANYONE, BY_ROLE, BY_ACC
 struct layers {
 	struct hit deny;
 	enum policy_layer deny_layer;
-	bool organization_silent; /* a level that allows nothing */
+	bool organization_silent;               /* a level that allows nothing */
 	struct hit identity, boundary, session; /* what allows */
-	struct hit grants[GRANTS]; /* of the resource's policy, by how the caller is named */
+	struct hit grants[GRANTS];              /* of the resource's policy, by how the caller is named */
 };
 
 static bool found(const struct hit *h)
@@ -122,8 +122,7 @@ static bool layers_scan(const struct eval *e, struct layers *l)
 		return true;
 	if (is_external(r->principal))
 		return false;
-	return set_scan(e, &r->identity, LAYER_IDENTITY, &l->identity, l) ||
-	       set_scan(e, &r->boundary, LAYER_BOUNDARY, &l->boundary, l) ||
+	return set_scan(e, &r->identity, LAYER_IDENTITY, &l->identity, l) || set_scan(e, &r->boundary, LAYER_BOUNDARY, &l->boundary, l) ||
 	       set_scan(e, &r->session, LAYER_SESSION, &l->session, l);
 }
 

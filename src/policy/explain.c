@@ -78,7 +78,8 @@ struct str policy_explain(struct arena *a, const struct policy_request *r, const
 	struct str caller = caller_name(r->principal), text;
 
 	buf_init(&b, EXPLAIN_BYTES_MAX);
-	buf_printf(&b, "User: %.*s is %sauthorized to perform: %.*s", STR(caller), d->decision == DECISION_ALLOW ? "" : "not ", STR(r->action));
+	buf_printf(&b, "User: %.*s is %sauthorized to perform: %.*s", STR(caller), d->decision == DECISION_ALLOW ? "" : "not ",
+		   STR(r->action));
 	put_resource(&b, r);
 	put_reason(&b, r, d);
 	text = str_dup(a, buf_view(&b));

@@ -10,20 +10,20 @@
 
 /* --- limits --- */
 #define POLICY_TEXT_BYTES_MAX 131072 /* the largest document any AWS model accepts */
-#define ARN_SEGMENTS 6 /* arn:partition:service:region:account:resource */
-#define ACTION_STACK_BYTES 128 /* longer actions are lower-cased in the scratch arena */
-#define PARTS_STACK_MAX 24 /* patterns with more parts resolve their variables in the scratch arena */
+#define ARN_SEGMENTS 6               /* arn:partition:service:region:account:resource */
+#define ACTION_STACK_BYTES 128       /* longer actions are lower-cased in the scratch arena */
+#define PARTS_STACK_MAX 24           /* patterns with more parts resolve their variables in the scratch arena */
 
 /* --- patterns --- */
 enum part_kind {
-	PART_TEXT, /* these bytes */
-	PART_STAR, /* any run of bytes */
-	PART_ONE, /* exactly one character */
+	PART_TEXT,     /* these bytes */
+	PART_STAR,     /* any run of bytes */
+	PART_ONE,      /* exactly one character */
 	PART_VARIABLE, /* the value of a condition key, taken literally */
 };
 struct part {
 	enum part_kind kind;
-	struct str text; /* PART_TEXT: the bytes; PART_VARIABLE: the key's name */
+	struct str text;     /* PART_TEXT: the bytes; PART_VARIABLE: the key's name */
 	struct str fallback; /* PART_VARIABLE: the default; absent when there is none */
 };
 enum pattern_kind { PATTERN_ANY, PATTERN_EXACT, PATTERN_PREFIX, PATTERN_PARTS, PATTERN_VARIABLES };
@@ -51,10 +51,10 @@ struct resource_pattern {
 };
 
 enum principal_kind {
-	NAMED_ANYONE, /* "*" or {"AWS": "*"} */
+	NAMED_ANYONE,  /* "*" or {"AWS": "*"} */
 	NAMED_ACCOUNT, /* account id or root ARN */
-	NAMED_ARN, /* user, role, role session, federated user */
-	NAMED_ID, /* unique id, AIDA... or AROA... */
+	NAMED_ARN,     /* user, role, role session, federated user */
+	NAMED_ID,      /* unique id, AIDA... or AROA... */
 	NAMED_SERVICE,
 	NAMED_FEDERATED,
 	NAMED_CANONICAL,
@@ -62,20 +62,21 @@ enum principal_kind {
 struct named_principal {
 	enum principal_kind kind;
 	struct str value; /* NAMED_ACCOUNT: the 12 digits */
-	struct str raw; /* as written */
+	struct str raw;   /* as written */
 };
 /* How a Principal element names the caller; a set of bits, more than one may hold. */
 enum principal_bits {
 	BY_ACCOUNT = 1, /* through the account: hands the decision to the account's identity policies */
-	BY_ROLE = 2, /* the role behind the session, or the user behind the federated session */
-	BY_ANYONE = 4, /* "*" */
-	BY_NAME = 8, /* the user, the session, the service itself */
+	BY_ROLE = 2,    /* the role behind the session, or the user behind the federated session */
+	BY_ANYONE = 4,  /* "*" */
+	BY_NAME = 8,    /* the user, the session, the service itself */
 };
 
 enum op_class { OP_STRING, OP_STRING_FOLD, OP_LIKE, OP_NUMERIC, OP_DATE, OP_BOOL, OP_IP, OP_ARN, OP_NULL };
 enum op_compare { CMP_EQ, CMP_LT, CMP_LE, CMP_GT, CMP_GE };
 enum op_set { SET_NONE, SET_ALL, SET_ANY };
-struct operator {
+struct operator
+{
 	const char *name;
 	enum op_class class;
 	enum op_compare compare;
@@ -90,7 +91,7 @@ struct condition_value {
 	struct str raw;
 	bool valid; /* OP_NUMERIC, OP_DATE, OP_IP, OP_ARN, OP_NULL: the text could be read */
 	union {
-		struct pattern pattern; /* OP_STRING, OP_STRING_FOLD, OP_LIKE, OP_BOOL */
+		struct pattern pattern;   /* OP_STRING, OP_STRING_FOLD, OP_LIKE, OP_BOOL */
 		struct pattern *segments; /* OP_ARN */
 		double number;
 		int64_t ms;
@@ -99,7 +100,7 @@ struct condition_value {
 	};
 };
 struct condition {
-	const struct operator *op;
+	const struct operator* op;
 	enum op_set set;
 	bool if_exists;
 	struct str key; /* lower case */
@@ -124,7 +125,6 @@ struct statement {
 };
 struct policy {
 	enum policy_kind kind;
-	bool variables; /* Version is 2012-10-17 */
 	struct statement *v;
 	size_t n;
 };
@@ -133,7 +133,7 @@ struct policy {
 struct eval {
 	const struct policy_request *r;
 	struct arena *scratch;
-	struct str action; /* lower case */
+	struct str action;                 /* lower case */
 	struct str resource[ARN_SEGMENTS]; /* only when resource_is_arn */
 	bool resource_is_arn;
 	bool has_boundary;
@@ -153,10 +153,10 @@ bool statement_matches_resource(const struct eval *e, const struct statement *s)
 unsigned statement_names_caller(const struct eval *e, const struct statement *s);
 
 /* condition.c */
-const struct operator *operator_find(struct str name);
+const struct operator* operator_find(struct str name);
 /* operator_parse reads "ForAnyValue:StringLikeIfExists": 0 or -EINVAL. */
 int operator_parse(struct str text, struct condition *ret);
-void condition_value_compile(struct arena *a, const struct operator *op, bool variables, struct str text, struct condition_value *ret);
+void condition_value_compile(struct arena *a, const struct operator* op, bool variables, struct str text, struct condition_value *ret);
 bool statement_matches_conditions(const struct eval *e, const struct statement *s);
-int policy_date_parse(struct str s, int64_t *ret_ms); /* W3C date and time, or epoch seconds; -EINVAL */
+int policy_date_parse(struct str s, int64_t *ret_ms);       /* W3C date and time, or epoch seconds; -EINVAL */
 int cidr_parse(struct str s, bool range, struct cidr *ret); /* range: "/bits" is allowed; -EINVAL */

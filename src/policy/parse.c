@@ -238,7 +238,8 @@ static bool dates_ok(const struct json *condition)
 
 static bool partition_known(struct str s)
 {
-	static const char *const known[] = { "aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc", "*" };
+	static const char *const known[] = { "aws",       "aws-cn",    "aws-us-gov", "aws-iso", "aws-iso-b",
+					     "aws-iso-e", "aws-iso-f", "aws-eusc",   "*" };
 
 	for (size_t i = 0; i < ELEMENTS(known); i++) {
 		if (str_is(s, known[i]))
@@ -248,8 +249,8 @@ static bool partition_known(struct str s)
 }
 
 static const char *const iam_paths[] = {
-	"user/", "federated-user/", "role/", "group/", "instance-profile/", "mfa/", "server-certificate/", "policy/",
-	"sms-mfa/", "saml-provider/", "oidc-provider/", "report/", "access-report/",
+	"user/",   "federated-user/", "role/",          "group/",         "instance-profile/", "mfa/",           "server-certificate/",
+	"policy/", "sms-mfa/",        "saml-provider/", "oidc-provider/", "report/",           "access-report/",
 };
 
 static bool iam_path_ok(struct str path)
@@ -410,7 +411,8 @@ static int identity_statements_check(struct parser *p, struct str resource_error
 	}
 	for (size_t i = 0; i < p->n_st && r == 0; i++) {
 		if (!sid_text_ok(json_str(json_getz(&p->st[i], "Sid"))))
-			return fail(p, "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*");
+			return fail(p, "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression "
+				       "[0-9A-Za-z]*");
 	}
 	return r;
 }
@@ -539,7 +541,8 @@ static int principals_parse(struct parser *p, const struct json *j, struct state
 	if (json_is(j, JSON_STRING)) {
 		if (!str_is(j->s, "*"))
 			return principal_fail(p, S("AWS"), j->s);
-		vec_push(p->a, s->principals, s->n_principals, cap) = (struct named_principal){ .kind = NAMED_ANYONE, .value = S("*"), .raw = S("*") };
+		vec_push(p->a, s->principals, s->n_principals,
+			 cap) = (struct named_principal){ .kind = NAMED_ANYONE, .value = S("*"), .raw = S("*") };
 		return 0;
 	}
 	if (!members_ok(j, types, &bad))
@@ -838,7 +841,6 @@ int policy_parse(struct arena *a, struct str text, enum policy_kind kind, struct
 	r = document_check(&p, doc);
 	policy = arena_new(a, struct policy);
 	policy->kind = kind;
-	policy->variables = p.modern;
 	if (r == 0) {
 		policy->v = arena_array(a, struct statement, p.n_st);
 		policy->n = p.n_st;

@@ -10,8 +10,16 @@
 #define PUBLIC_V6_BITS_MIN 32
 
 static const char *const fixed_value_keys[] = {
-	"aws:principalaccount", "aws:principalorgid", "aws:sourceaccount", "aws:sourceowner", "aws:sourcevpc", "aws:sourcevpce",
-	"aws:vpceaccount", "aws:vpceorgid", "s3:dataaccesspointaccount", "s3:x-amz-server-side-encryption-aws-kms-key-id",
+	"aws:principalaccount",
+	"aws:principalorgid",
+	"aws:sourceaccount",
+	"aws:sourceowner",
+	"aws:sourcevpc",
+	"aws:sourcevpce",
+	"aws:vpceaccount",
+	"aws:vpceorgid",
+	"s3:dataaccesspointaccount",
+	"s3:x-amz-server-side-encryption-aws-kms-key-id",
 };
 static const char *const path_keys[] = { "aws:principalorgpaths", "aws:vpceorgpaths" };
 static const char *const arn_keys[] = { "aws:principalarn", "aws:sourcearn", "aws:sourcevpcarn", "s3:dataaccesspointarn" };

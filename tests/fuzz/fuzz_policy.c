@@ -24,7 +24,9 @@ static void deny_all(struct arena *a, struct policy_request *r)
 	struct str error;
 	struct policy_named *named = arena_new(a, struct policy_named);
 
-	if (policy_parse(a, S("{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Deny\",\"Principal\":\"*\",\"Action\":\"*\",\"Resource\":\"*\"}}"),
+	if (policy_parse(a,
+			 S("{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Deny\",\"Principal\":\"*\",\"Action\":\"*\","
+			   "\"Resource\":\"*\"}}"),
 			 POLICY_RESOURCE, &p, &error) < 0)
 		abort();
 	*named = (struct policy_named){ p, S("deny") };

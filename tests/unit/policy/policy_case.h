@@ -7,13 +7,14 @@
  *    "identity": [policy...], "boundary": [...], "session": [...], "scp": [[...], [...]], "rcp": [...],
  *    "resource_policy": policy, "resource_kind": "trust"}
  *
- * Policies are called POLICY_NAME_n in the order of their layer. */
+ * Policies are called identity_0, identity_1, boundary_0, ... and "resource". */
 #pragma once
 #include "base/arena.h"
 #include "base/json.h"
 #include "policy/policy.h"
 
-static inline int case_policy(struct arena *a, const struct json *j, enum policy_kind kind, struct str name, struct policy_named *ret, struct str *ret_error)
+static inline int case_policy(struct arena *a, const struct json *j, enum policy_kind kind, struct str name, struct policy_named *ret,
+			      struct str *ret_error)
 {
 	struct policy *p = NULL;
 	int r = policy_parse(a, json_text(a, j), kind, &p, ret_error);
@@ -22,7 +23,8 @@ static inline int case_policy(struct arena *a, const struct json *j, enum policy
 	return r;
 }
 
-static inline int case_set(struct arena *a, const struct json *j, enum policy_kind kind, const char *name, struct policy_set *ret, struct str *ret_error)
+static inline int case_set(struct arena *a, const struct json *j, enum policy_kind kind, const char *name, struct policy_set *ret,
+			   struct str *ret_error)
 {
 	*ret = (struct policy_set){ 0 };
 	if (!json_is(j, JSON_ARRAY))

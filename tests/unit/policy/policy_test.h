@@ -9,19 +9,22 @@
 #define DENY(action, resource) "{'Effect':'Deny','Action':'" action "','Resource':'" resource "'}"
 #define ALLOW_IF(condition) "{'Effect':'Allow','Action':'*','Resource':'*','Condition':" condition "}"
 #define FULL DOC(ALLOW("*", "*"))
-#define GRANT(effect, principal, action, resource) \
+#define GRANT(effect, principal, action, resource)                                                                                         \
 	"{'Effect':'" effect "','Principal':" principal ",'Action':'" action "','Resource':'" resource "'}"
 
-#define USER "'principal':{'type':'user','account':'111111111111','arn':'arn:aws:iam::111111111111:user/Bob','unique_id':'AIDABOBBOBBOBBOBBOB1'}"
-#define SESSION                                                                                                              \
-	"'principal':{'type':'role_session','account':'111111111111','arn':'arn:aws:sts::111111111111:assumed-role/App/s1'," \
+#define USER                                                                                                                               \
+	"'principal':{'type':'user','account':'111111111111','arn':'arn:aws:iam::111111111111:user/"                                       \
+	"Bob','unique_id':'AIDABOBBOBBOBBOBBOB1'}"
+#define SESSION                                                                                                                            \
+	"'principal':{'type':'role_session','account':'111111111111','arn':'arn:aws:sts::111111111111:assumed-role/App/s1',"               \
 	"'role_arn':'arn:aws:iam::111111111111:role/team/App','unique_id':'AROAAPPAPPAPPAPPAPP1:s1'}"
 #define ROOT "'principal':{'type':'root','account':'111111111111','arn':'arn:aws:iam::111111111111:root'}"
 #define SERVICE "'principal':{'type':'service','service':'sns.amazonaws.com'}"
 #define ANONYMOUS "'principal':{'type':'anonymous'}"
 #define GET "'action':'s3:GetObject','resource':'arn:aws:s3:::bucket/key','resource_account':'111111111111'"
 #define GET_FOREIGN "'action':'s3:GetObject','resource':'arn:aws:s3:::bucket/key','resource_account':'222222222222'"
-#define DECRYPT "'action':'kms:Decrypt','resource':'arn:aws:kms:eu-west-1:111111111111:key/k','resource_account':'111111111111','rule':'required'"
+#define DECRYPT                                                                                                                            \
+	"'action':'kms:Decrypt','resource':'arn:aws:kms:eu-west-1:111111111111:key/k','resource_account':'111111111111','rule':'required'"
 
 static struct arena test_arena;
 

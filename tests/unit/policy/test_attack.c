@@ -18,18 +18,28 @@ static void test_confused_deputy(void **state)
 {
 #define QUEUE "'action':'sqs:SendMessage','resource':'arn:aws:sqs:eu-west-1:111111111111:q','resource_account':'111111111111'"
 #define FROM(arn) ",'keys':{'aws:SourceArn':'" arn "','aws:SourceAccount':'222222222222'}"
-#define ONLY(condition) ",'resource_policy':" DOC("{'Effect':'Allow','Principal':{'Service':'sns.amazonaws.com'},'Action':'sqs:SendMessage','Resource':'*','Condition':" condition "}")
-	expect_allow(LAYER_RESOURCE, SERVICE "," QUEUE FROM("arn:aws:sns:eu-west-1:111111111111:t") ONLY("{'ArnEquals':{'aws:SourceArn':'arn:aws:sns:eu-west-1:111111111111:t'}}"));
-	expect_implicit(LAYER_RESOURCE, SERVICE "," QUEUE FROM("arn:aws:sns:eu-west-1:222222222222:t") ONLY("{'ArnEquals':{'aws:SourceArn':'arn:aws:sns:eu-west-1:111111111111:t'}}"));
+#define ONLY(condition)                                                                                                                    \
+	",'resource_policy':" DOC("{'Effect':'Allow','Principal':{'Service':'sns.amazonaws.com'},'Action':'sqs:SendMessage','Resource':'*" \
+				  "','Condition':" condition "}")
+	expect_allow(LAYER_RESOURCE, SERVICE "," QUEUE FROM("arn:aws:sns:eu-west-1:111111111111:t")
+					     ONLY("{'ArnEquals':{'aws:SourceArn':'arn:aws:sns:eu-west-1:111111111111:t'}}"));
+	expect_implicit(LAYER_RESOURCE, SERVICE "," QUEUE FROM("arn:aws:sns:eu-west-1:222222222222:t")
+						ONLY("{'ArnEquals':{'aws:SourceArn':'arn:aws:sns:eu-west-1:111111111111:t'}}"));
 	expect_implicit(LAYER_RESOURCE, SERVICE "," QUEUE FROM("x") ONLY("{'StringEquals':{'aws:SourceAccount':'111111111111'}}"));
 	expect_implicit(LAYER_RESOURCE, SERVICE "," QUEUE ONLY("{'StringEquals':{'aws:SourceAccount':'111111111111'}}"));
 	/* A topic's name can't carry another account's number into the pattern. */
-	expect_implicit(LAYER_RESOURCE, SERVICE "," QUEUE FROM("arn:aws:sns:eu-west-1:222222222222:x:111111111111:t") ONLY("{'ArnLike':{'aws:SourceArn':'arn:aws:sns:*:111111111111:t'}}"));
+	expect_implicit(LAYER_RESOURCE, SERVICE "," QUEUE FROM("arn:aws:sns:eu-west-1:222222222222:x:111111111111:t")
+						ONLY("{'ArnLike':{'aws:SourceArn':'arn:aws:sns:*:111111111111:t'}}"));
 	/* ExternalId. */
-	expect_implicit(LAYER_IDENTITY, USER ",'action':'sts:AssumeRole','resource':'arn:aws:iam::222222222222:role/R','resource_account':'222222222222','rule':'required','resource_kind':'trust',"
-					"'resource_policy':" DOC("{'Effect':'Allow','Principal':{'AWS':'111111111111'},'Action':'sts:AssumeRole','Condition':{'StringEquals':{'sts:ExternalId':'x'}}}"));
-	expect_implicit(LAYER_RESOURCE, USER ",'action':'sts:AssumeRole','resource':'arn:aws:iam::222222222222:role/R','resource_account':'222222222222','rule':'required','resource_kind':'trust','identity':[" FULL "],"
-					"'resource_policy':" DOC("{'Effect':'Allow','Principal':{'AWS':'111111111111'},'Action':'sts:AssumeRole','Condition':{'StringEquals':{'sts:ExternalId':'x'}}}"));
+	expect_implicit(LAYER_IDENTITY, USER ",'action':'sts:AssumeRole','resource':'arn:aws:iam::222222222222:role/"
+					     "R','resource_account':'222222222222','rule':'required','resource_kind':'trust',"
+					     "'resource_policy':" DOC("{'Effect':'Allow','Principal':{'AWS':'111111111111'},'Action':'sts:"
+								      "AssumeRole','Condition':{'StringEquals':{'sts:ExternalId':'x'}}}"));
+	expect_implicit(LAYER_RESOURCE,
+			USER ",'action':'sts:AssumeRole','resource':'arn:aws:iam::222222222222:role/"
+			     "R','resource_account':'222222222222','rule':'required','resource_kind':'trust','identity':[" FULL "],"
+			     "'resource_policy':" DOC("{'Effect':'Allow','Principal':{'AWS':'111111111111'},'Action':'sts:AssumeRole','"
+						      "Condition':{'StringEquals':{'sts:ExternalId':'x'}}}"));
 }
 
 static void test_smuggled_wildcards(void **state)
@@ -38,16 +48,20 @@ static void test_smuggled_wildcards(void **state)
 #define AT(key) "'action':'s3:GetObject','resource':'arn:aws:s3:::bucket/" key "'"
 	expect_allow(LAYER_IDENTITY, USER "," AT("bob/x") ",'keys':{'aws:PrincipalTag/home':'bob'}" HOME);
 	expect_implicit(LAYER_IDENTITY, USER "," AT("eve/x") ",'keys':{'aws:PrincipalTag/home':'*'}" HOME);
-	expect_implicit(LAYER_IDENTITY, USER "," AT("eve/x") ",'keys':{'aws:PrincipalTag/home':'?" "?" "?'}" HOME);
+	expect_implicit(LAYER_IDENTITY, USER "," AT("eve/x") ",'keys':{'aws:PrincipalTag/home':'?"
+							     "?"
+							     "?'}" HOME);
 	expect_implicit(LAYER_IDENTITY, USER "," AT("eve/x") ",'keys':{'aws:PrincipalTag/home':'${*}'}" HOME);
-	expect_implicit(LAYER_IDENTITY, USER "," AT("bob/x") ",'keys':{'aws:PrincipalTag/home':'${aws:username}','aws:username':'bob'}" HOME);
+	expect_implicit(LAYER_IDENTITY,
+			USER "," AT("bob/x") ",'keys':{'aws:PrincipalTag/home':'${aws:username}','aws:username':'bob'}" HOME);
 	expect_allow(LAYER_IDENTITY, USER "," AT("*/x") ",'keys':{'aws:PrincipalTag/home':'*'}" HOME);
 	/* A value with colons doesn't move the segments. */
-	expect_implicit(LAYER_IDENTITY, USER ",'action':'sqs:SendMessage','resource':'arn:aws:sqs:eu-west-1:222222222222:q','keys':{'t':'eu-west-1:222222222222'},'identity':["
-					DOC(ALLOW("sqs:*", "arn:aws:sqs:${t}:q")) "]");
+	expect_implicit(LAYER_IDENTITY, USER ",'action':'sqs:SendMessage','resource':'arn:aws:sqs:eu-west-1:222222222222:q','keys':{'t':'"
+					     "eu-west-1:222222222222'},'identity':[" DOC(ALLOW("sqs:*", "arn:aws:sqs:${t}:q")) "]");
 	/* The request's own wildcards are text. */
 	expect_implicit(LAYER_IDENTITY, USER "," AT("*") ",'identity':[" DOC(ALLOW("s3:*", "arn:aws:s3:::bucket/secret")) "]");
-	expect_implicit(LAYER_IDENTITY, USER ",'action':'s3:*','resource':'arn:aws:s3:::bucket/x','identity':[" DOC(ALLOW("s3:GetObject", "*")) "]");
+	expect_implicit(LAYER_IDENTITY,
+			USER ",'action':'s3:*','resource':'arn:aws:s3:::bucket/x','identity':[" DOC(ALLOW("s3:GetObject", "*")) "]");
 }
 
 static void test_lookalikes(void **state)
@@ -63,11 +77,15 @@ static void test_lookalikes(void **state)
 	expect_implicit(LAYER_IDENTITY, SESSION "," GET NAMED("arn:aws:sts::111111111111:assumed-role/App/s1/x"));
 	expect_implicit(LAYER_IDENTITY, SESSION "," GET NAMED("AROAAPPAPPAPPAPPAPP11"));
 	/* A user named like a service, a service named like an account. */
-	expect_implicit(LAYER_IDENTITY, "'principal':{'type':'user','account':'111111111111','arn':'sns.amazonaws.com'}," GET ",'resource_policy':" DOC(GRANT("Allow", "{'Service':'sns.amazonaws.com'}", "s3:*", "*")));
-	expect_implicit(LAYER_RESOURCE, "'principal':{'type':'service','service':'111111111111','account':'111111111111'}," GET NAMED("111111111111"));
+	expect_implicit(LAYER_IDENTITY, "'principal':{'type':'user','account':'111111111111','arn':'sns.amazonaws.com'}," GET
+					",'resource_policy':" DOC(GRANT("Allow", "{'Service':'sns.amazonaws.com'}", "s3:*", "*")));
+	expect_implicit(LAYER_RESOURCE,
+			"'principal':{'type':'service','service':'111111111111','account':'111111111111'}," GET NAMED("111111111111"));
 	/* A path is no prefix. */
-	expect_implicit(LAYER_IDENTITY, USER ",'action':'s3:GetObject','resource':'arn:aws:s3:::bucket-evil/x','identity':[" DOC(ALLOW("s3:*", "arn:aws:s3:::bucket/*")) "]");
-	expect_implicit(LAYER_IDENTITY, USER ",'action':'s3:GetObjectAcl','resource':'arn:aws:s3:::bucket/x','identity':[" DOC(ALLOW("s3:GetObject", "*")) "]");
+	expect_implicit(LAYER_IDENTITY, USER ",'action':'s3:GetObject','resource':'arn:aws:s3:::bucket-evil/x','identity':[" DOC(
+						ALLOW("s3:*", "arn:aws:s3:::bucket/*")) "]");
+	expect_implicit(LAYER_IDENTITY, USER
+			",'action':'s3:GetObjectAcl','resource':'arn:aws:s3:::bucket/x','identity':[" DOC(ALLOW("s3:GetObject", "*")) "]");
 	expect_implicit(LAYER_IDENTITY, USER ",'action':'s3','resource':'*','identity':[" DOC(ALLOW("s3:*", "*")) "]");
 }
 
@@ -108,7 +126,9 @@ static int parse(struct str text, struct policy **ret)
 static void test_slow_patterns(void **state)
 {
 	double start = seconds();
-	struct policy_principal bob = { .type = PRINCIPAL_USER, .account = S("111111111111"), .arn = S("arn:aws:iam::111111111111:user/Bob") };
+	struct policy_principal bob = { .type = PRINCIPAL_USER,
+					.account = S("111111111111"),
+					.arn = S("arn:aws:iam::111111111111:user/Bob") };
 	struct str resource = str_printf(&test_arena, "arn:aws:s3:::%.*s", STR(repeat("a", 2048)));
 	static const char *const pieces[] = { "*a", "*a?", "*?", "?*a*", "a*a*a*", "*aaaaaaaaaaaaaaaaaaaaaaab" };
 
@@ -116,7 +136,9 @@ static void test_slow_patterns(void **state)
 		struct policy *p;
 		struct policy_named named = { .name = S("p") };
 		struct policy_request r = { .action = S("s3:GetObject"), .resource = resource, .principal = &bob };
-		struct str text = str_printf(&test_arena, "{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"s3:%.*s\",\"Resource\":\"arn:aws:s3:::%.*sb\"}}",
+		struct str text = str_printf(&test_arena,
+					     "{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"s3:%.*s\","
+					     "\"Resource\":\"arn:aws:s3:::%.*sb\"}}",
 					     STR(repeat("*e", 500)), STR(repeat(pieces[i], 20000 / strlen(pieces[i]))));
 
 		assert_int_equal(parse(text, &p), 0);
@@ -135,8 +157,18 @@ static void test_huge_documents(void **state)
 	struct str open = repeat("${", 60000), nested = repeat("[", 60000), escapes = repeat("${*}", 30000), keys, statements;
 	struct buf b;
 
-	assert_int_equal(parse(str_printf(&test_arena, "{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"s3:*\",\"Resource\":\"arn:aws:s3:::%.*s\"}}", STR(open)), &p), 0);
-	assert_int_equal(parse(str_printf(&test_arena, "{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"s3:*\",\"Resource\":\"arn:aws:s3:::%.*s\"}}", STR(escapes)), &p), 0);
+	assert_int_equal(parse(str_printf(&test_arena,
+					  "{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"s3:*\","
+					  "\"Resource\":\"arn:aws:s3:::%.*s\"}}",
+					  STR(open)),
+			       &p),
+			 0);
+	assert_int_equal(parse(str_printf(&test_arena,
+					  "{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"s3:*\","
+					  "\"Resource\":\"arn:aws:s3:::%.*s\"}}",
+					  STR(escapes)),
+			       &p),
+			 0);
 	assert_true(test_arena.used_bytes < 32u << 20);
 	assert_true(parse(nested, &p) < 0);
 	assert_true(parse(repeat(" ", 131073), &p) < 0); /* longer than any document */
@@ -144,7 +176,11 @@ static void test_huge_documents(void **state)
 	for (int i = 0; i < 5000; i++)
 		buf_printf(&b, "%s\"k%d\":\"v\"", i ? "," : "", i);
 	keys = buf_view(&b);
-	assert_true(parse(str_printf(&test_arena, "{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"s3:*\",\"Resource\":\"*\",\"Condition\":{\"StringEquals\":{%.*s}}}}", STR(keys)), &p) < 0);
+	assert_true(parse(str_printf(&test_arena,
+				     "{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"s3:*\",\"Resource\":\"*"
+				     "\",\"Condition\":{\"StringEquals\":{%.*s}}}}",
+				     STR(keys)),
+			  &p) < 0);
 	buf_clear(&b);
 	for (int i = 0; i < 1500; i++)
 		buf_printf(&b, "%s{\"Sid\":\"s%d\",\"Effect\":\"Deny\",\"Action\":\"s3:x\",\"Resource\":\"*\"}", i ? "," : "", i);
@@ -161,11 +197,18 @@ static void test_needs_memory(void **state)
 	struct policy *p;
 	struct str user = S("u"), vars = repeat("${aws:username}-", 100), want = repeat("u-", 100), action = repeat("A", 300);
 	struct policy_key key = { S("aws:username"), &user, 1, false };
-	struct policy_principal bob = { .type = PRINCIPAL_USER, .account = S("111111111111"), .arn = S("arn:aws:iam::111111111111:user/Bob") };
+	struct policy_principal bob = { .type = PRINCIPAL_USER,
+					.account = S("111111111111"),
+					.arn = S("arn:aws:iam::111111111111:user/Bob") };
 	struct policy_named named = { .name = S("p") };
 	struct policy_request r = { .principal = &bob, .keys = &key, .n_keys = 1 };
 
-	assert_int_equal(parse(str_printf(&test_arena, "{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"s3:%.*s\",\"Resource\":\"arn:aws:s3:::%.*s\"}}", STR(action), STR(vars)), &p), 0);
+	assert_int_equal(parse(str_printf(&test_arena,
+					  "{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"s3:%.*s\","
+					  "\"Resource\":\"arn:aws:s3:::%.*s\"}}",
+					  STR(action), STR(vars)),
+			       &p),
+			 0);
 	named.policy = p;
 	r.identity = (struct policy_set){ &named, 1 };
 	r.action = str_printf(&test_arena, "S3:%.*s", STR(action));
@@ -180,7 +223,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_confused_deputy), cmocka_unit_test(test_smuggled_wildcards), cmocka_unit_test(test_lookalikes),
-		cmocka_unit_test(test_empty_request), cmocka_unit_test(test_slow_patterns), cmocka_unit_test(test_huge_documents),
+		cmocka_unit_test(test_empty_request),   cmocka_unit_test(test_slow_patterns),      cmocka_unit_test(test_huge_documents),
 		cmocka_unit_test(test_needs_memory),
 	};
 

@@ -5,8 +5,10 @@
 /* One condition in an Allow statement over keys: met or not. */
 static void met(const char *condition, const char *keys, bool want, const char *file, int line)
 {
-	struct str text = str_printf(&test_arena, "{" USER "," GET ",'keys':{%s},'identity':[{'Version':'2012-10-17','Statement':"
-						  "{'Effect':'Allow','Action':'*','Resource':'*','Condition':%s}}]}", keys, condition);
+	struct str text = str_printf(&test_arena,
+				     "{" USER "," GET ",'keys':{%s},'identity':[{'Version':'2012-10-17','Statement':"
+				     "{'Effect':'Allow','Action':'*','Resource':'*','Condition':%s}}]}",
+				     keys, condition);
 	struct policy_request r;
 
 	if ((test_decide(str_z(&test_arena, text), &r).decision == DECISION_ALLOW) != want) {
@@ -177,21 +179,28 @@ static void test_variables(void **state)
 	yes(OP("Bool", "'${flag}'"), "'k':'true','flag':'true'");
 	/* Only where variables work. */
 	no(OP("NumericEquals", "'${n}'"), "'k':'1','n':'1'");
-	expect_allow(LAYER_RESOURCE, USER "," GET ",'keys':{'k':'${aws:username}','aws:username':'bob'},'resource_policy':{'Version':'2008-10-17','Statement':"
-				     "{'Effect':'Allow','Principal':'*','Action':'*','Resource':'*','Condition':{'StringEquals':{'k':'${aws:username}'}}}}");
-	expect_allow(LAYER_IDENTITY, USER "," GET ",'keys':{'aws:username':'key'},'identity':[" DOC(ALLOW("*", "arn:aws:s3:::bucket/${aws:username}")) "]");
+	expect_allow(
+		LAYER_RESOURCE, USER
+		"," GET ",'keys':{'k':'${aws:username}','aws:username':'bob'},'resource_policy':{'Version':'2008-10-17','Statement':"
+		"{'Effect':'Allow','Principal':'*','Action':'*','Resource':'*','Condition':{'StringEquals':{'k':'${aws:username}'}}}}");
+	expect_allow(LAYER_IDENTITY,
+		     USER "," GET ",'keys':{'aws:username':'key'},'identity':[" DOC(ALLOW("*", "arn:aws:s3:::bucket/${aws:username}")) "]");
 	expect_implicit(LAYER_IDENTITY, USER "," GET ",'identity':[" DOC(ALLOW("*", "arn:aws:s3:::bucket/${aws:username}")) "]");
 	expect_allow(LAYER_IDENTITY, USER "," GET ",'identity':[" DOC(ALLOW("*", "arn:aws:s3:::bucket/${aws:username, `key`}")) "]");
 	/* Without a value an allowed NotResource allows nothing, and a denied one denies. */
-	expect_implicit(LAYER_IDENTITY, USER "," GET ",'identity':[" DOC("{'Effect':'Allow','Action':'*','NotResource':'arn:aws:s3:::bucket/${nobody}'}") "]");
-	expect_explicit(LAYER_IDENTITY, USER "," GET ",'identity':[" FULL "," DOC("{'Effect':'Deny','Action':'*','NotResource':'arn:aws:s3:::bucket/${nobody}'}") "]");
+	expect_implicit(LAYER_IDENTITY, USER
+			"," GET ",'identity':[" DOC("{'Effect':'Allow','Action':'*','NotResource':'arn:aws:s3:::bucket/${nobody}'}") "]");
+	expect_explicit(LAYER_IDENTITY, USER "," GET ",'identity':[" FULL
+					     "," DOC("{'Effect':'Deny','Action':'*','NotResource':'arn:aws:s3:::bucket/${nobody}'}") "]");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_string), cmocka_unit_test(test_numeric), cmocka_unit_test(test_date), cmocka_unit_test(test_bool_binary_null),
-		cmocka_unit_test(test_ip), cmocka_unit_test(test_arn), cmocka_unit_test(test_sets), cmocka_unit_test(test_variables),
+		cmocka_unit_test(test_string), cmocka_unit_test(test_numeric),
+		cmocka_unit_test(test_date),   cmocka_unit_test(test_bool_binary_null),
+		cmocka_unit_test(test_ip),     cmocka_unit_test(test_arn),
+		cmocka_unit_test(test_sets),   cmocka_unit_test(test_variables),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

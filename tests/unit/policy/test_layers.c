@@ -19,10 +19,13 @@ static void test_identity(void **state)
 	expect_implicit(LAYER_IDENTITY, USER "," GET ",'identity':[" DOC(ALLOW("s3:GetObject", "arn:aws:s3:::bucket/KEY")) "]");
 	expect_explicit(LAYER_IDENTITY, USER "," GET ",'identity':[" FULL "," DOC(DENY("s3:Get*", "*")) "]");
 	expect_implicit(LAYER_IDENTITY, USER "," GET ",'identity':[" DOC("{'Effect':'Allow','NotAction':'s3:*','Resource':'*'}") "]");
-	expect_allow(LAYER_IDENTITY, USER "," GET ",'identity':[" DOC("{'Effect':'Allow','NotAction':'iam:*','NotResource':'arn:aws:s3:::other*'}") "]");
-	expect_implicit(LAYER_IDENTITY, USER "," GET ",'identity':[" DOC("{'Effect':'Allow','Action':'*','NotResource':'arn:aws:s3:::bucket/*'}") "]");
+	expect_allow(LAYER_IDENTITY,
+		     USER "," GET ",'identity':[" DOC("{'Effect':'Allow','NotAction':'iam:*','NotResource':'arn:aws:s3:::other*'}") "]");
+	expect_implicit(LAYER_IDENTITY,
+			USER "," GET ",'identity':[" DOC("{'Effect':'Allow','Action':'*','NotResource':'arn:aws:s3:::bucket/*'}") "]");
 	expect_allow(LAYER_IDENTITY, USER ",'action':'ec2:DescribeInstances','resource':'*','identity':[" NOTHING "]");
-	expect_implicit(LAYER_IDENTITY, USER ",'action':'ec2:DescribeInstances','resource':'*','identity':[" DOC(ALLOW("*", "arn:aws:ec2:*:*:*")) "]");
+	expect_implicit(LAYER_IDENTITY,
+			USER ",'action':'ec2:DescribeInstances','resource':'*','identity':[" DOC(ALLOW("*", "arn:aws:ec2:*:*:*")) "]");
 }
 
 static void test_resource_same_account(void **state)
@@ -79,8 +82,11 @@ static void test_organization(void **state)
 	expect_implicit(LAYER_ORGANIZATION, ROOT "," GET ",'scp':[[" NOTHING "]]");
 	/* Not for services, nor for service-linked roles. */
 	expect_allow(LAYER_RESOURCE, SERVICE "," GET ",'scp':[[" NOTHING "]]," BUCKET("{'Service':'sns.amazonaws.com'}"));
-	expect_allow(LAYER_IDENTITY, "'principal':{'type':'role_session','account':'111111111111','arn':'arn:aws:sts::111111111111:assumed-role/AWSServiceRoleForX/s',"
-				     "'role_arn':'arn:aws:iam::111111111111:role/aws-service-role/x.amazonaws.com/AWSServiceRoleForX'}," GET ME ",'scp':[[" NOTHING "]]");
+	expect_allow(LAYER_IDENTITY,
+		     "'principal':{'type':'role_session','account':'111111111111','arn':'arn:aws:sts::111111111111:assumed-role/"
+		     "AWSServiceRoleForX/s',"
+		     "'role_arn':'arn:aws:iam::111111111111:role/aws-service-role/x.amazonaws.com/AWSServiceRoleForX'}," GET ME
+		     ",'scp':[[" NOTHING "]]");
 #undef ME
 	expect_explicit(LAYER_RESOURCE_CONTROL, USER "," GET ",'identity':[" FULL "],'rcp':[" DOC(GRANT("Deny", "'*'", "s3:*", "*")) "]");
 	expect_explicit(LAYER_RESOURCE_CONTROL, ANONYMOUS "," GET "," BUCKET("'*'") ",'rcp':[" DOC(GRANT("Deny", "'*'", "s3:*", "*")) "]");
@@ -114,7 +120,8 @@ static void test_required(void **state)
 	expect_allow(LAYER_RESOURCE, ROOT "," DECRYPT "," KEY(ACCOUNT));
 	expect_implicit(LAYER_RESOURCE, ROOT "," DECRYPT "," KEY(BOB));
 	expect_implicit(LAYER_RESOURCE, ROOT "," DECRYPT);
-	expect_explicit(LAYER_RESOURCE, ROOT "," DECRYPT ",'resource_policy':" DOC(GRANT("Deny", "'*'", "kms:Decrypt", "*") "," GRANT("Allow", ACCOUNT, "kms:*", "*")));
+	expect_explicit(LAYER_RESOURCE, ROOT "," DECRYPT ",'resource_policy':" DOC(
+						GRANT("Deny", "'*'", "kms:Decrypt", "*") "," GRANT("Allow", ACCOUNT, "kms:*", "*")));
 }
 
 static void test_root_service_anonymous(void **state)
@@ -134,13 +141,16 @@ static void test_root_service_anonymous(void **state)
 
 static void test_not_principal(void **state)
 {
-#define SPARE(list) "'identity':[" FULL "],'resource_policy':" DOC("{'Effect':'Deny','NotPrincipal':{'AWS':[" list "]},'Action':'s3:*','Resource':'*'}")
+#define SPARE(list)                                                                                                                        \
+	"'identity':[" FULL "],'resource_policy':" DOC("{'Effect':'Deny','NotPrincipal':{'AWS':[" list "]},'Action':'s3:*','Resource':'*'" \
+												       "}")
 #define R "'arn:aws:iam::111111111111:root'"
 	expect_allow(LAYER_IDENTITY, USER "," GET "," SPARE("'arn:aws:iam::111111111111:user/Bob'," R));
 	expect_explicit(LAYER_RESOURCE, USER "," GET "," SPARE("'arn:aws:iam::111111111111:user/Bob'"));
 	expect_explicit(LAYER_RESOURCE, USER "," GET "," SPARE(R));
 	expect_explicit(LAYER_RESOURCE, USER "," GET "," SPARE("'arn:aws:iam::111111111111:user/Eve'," R));
-	expect_allow(LAYER_IDENTITY, SESSION "," GET "," SPARE("'arn:aws:sts::111111111111:assumed-role/App/s1','arn:aws:iam::111111111111:role/team/App'," R));
+	expect_allow(LAYER_IDENTITY, SESSION
+		     "," GET "," SPARE("'arn:aws:sts::111111111111:assumed-role/App/s1','arn:aws:iam::111111111111:role/team/App'," R));
 	expect_explicit(LAYER_RESOURCE, SESSION "," GET "," SPARE("'arn:aws:iam::111111111111:role/team/App'," R));
 	expect_allow(LAYER_ROOT, ROOT "," GET "," SPARE(R));
 	/* With a boundary NotPrincipal spares nobody. */
@@ -152,17 +162,23 @@ static void test_not_principal(void **state)
 
 static void test_trust(void **state)
 {
-#define ASSUME "'action':'sts:AssumeRole','resource':'arn:aws:iam::111111111111:role/team/App','resource_account':'111111111111','rule':'required','resource_kind':'trust'"
+#define ASSUME                                                                                                                             \
+	"'action':'sts:AssumeRole','resource':'arn:aws:iam::111111111111:role/team/"                                                       \
+	"App','resource_account':'111111111111','rule':'required','resource_kind':'trust'"
 #define TOKEN "'principal':{'type':'federated','arn':'arn:aws:iam::111111111111:oidc-provider/idp.example.com'}"
-#define TRUSTS(p, extra) "'resource_policy':" DOC("{'Effect':'Allow','Action':['sts:AssumeRole','sts:AssumeRoleWithWebIdentity'],'Principal':" p extra "}")
+#define TRUSTS(p, extra)                                                                                                                   \
+	"'resource_policy':" DOC("{'Effect':'Allow','Action':['sts:AssumeRole','sts:AssumeRoleWithWebIdentity'],'Principal':" p extra "}")
 #define SUB ",'Condition':{'StringEquals':{'idp.example.com:sub':'repo:a'}}"
 	expect_allow(LAYER_RESOURCE, USER "," ASSUME "," TRUSTS(BOB, ""));
 	expect_implicit(LAYER_IDENTITY, USER "," ASSUME "," TRUSTS(ACCOUNT, ""));
 	expect_allow(LAYER_IDENTITY, USER "," ASSUME "," TRUSTS(ACCOUNT, "") ",'identity':[" FULL "]");
 	expect_implicit(LAYER_RESOURCE, USER "," ASSUME "," TRUSTS(APP, "") ",'identity':[" FULL "]");
-	expect_allow(LAYER_RESOURCE, TOKEN "," ASSUME ",'keys':{'idp.example.com:sub':'repo:a'}," TRUSTS("{'Federated':'arn:aws:iam::111111111111:oidc-provider/idp.example.com'}", SUB));
-	expect_implicit(LAYER_RESOURCE, TOKEN "," ASSUME ",'keys':{'idp.example.com:sub':'repo:b'}," TRUSTS("{'Federated':'arn:aws:iam::111111111111:oidc-provider/idp.example.com'}", SUB));
-	expect_implicit(LAYER_RESOURCE, TOKEN "," ASSUME "," TRUSTS("{'Federated':'arn:aws:iam::111111111111:oidc-provider/other.example.com'}", ""));
+	expect_allow(LAYER_RESOURCE, TOKEN "," ASSUME ",'keys':{'idp.example.com:sub':'repo:a'}," TRUSTS(
+					     "{'Federated':'arn:aws:iam::111111111111:oidc-provider/idp.example.com'}", SUB));
+	expect_implicit(LAYER_RESOURCE, TOKEN "," ASSUME ",'keys':{'idp.example.com:sub':'repo:b'}," TRUSTS(
+						"{'Federated':'arn:aws:iam::111111111111:oidc-provider/idp.example.com'}", SUB));
+	expect_implicit(LAYER_RESOURCE,
+			TOKEN "," ASSUME "," TRUSTS("{'Federated':'arn:aws:iam::111111111111:oidc-provider/other.example.com'}", ""));
 	/* A token isn't an AWS principal. */
 	expect_implicit(LAYER_RESOURCE, TOKEN "," ASSUME "," TRUSTS("{'AWS':'*'}", ""));
 	expect_allow(LAYER_RESOURCE, SERVICE "," ASSUME "," TRUSTS("{'Service':['ec2.amazonaws.com','sns.amazonaws.com']}", ""));
@@ -171,8 +187,8 @@ static void test_trust(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_identity), cmocka_unit_test(test_resource_same_account), cmocka_unit_test(test_boundary),
-		cmocka_unit_test(test_session), cmocka_unit_test(test_organization), cmocka_unit_test(test_cross_account),
+		cmocka_unit_test(test_identity), cmocka_unit_test(test_resource_same_account),  cmocka_unit_test(test_boundary),
+		cmocka_unit_test(test_session),  cmocka_unit_test(test_organization),           cmocka_unit_test(test_cross_account),
 		cmocka_unit_test(test_required), cmocka_unit_test(test_root_service_anonymous), cmocka_unit_test(test_not_principal),
 		cmocka_unit_test(test_trust),
 	};

@@ -57,30 +57,39 @@ static void test_identity(void **state)
 		{ ST("'Effect':'Allow','Action':[],'Resource':'*'"), "Policy statement must contain actions." },
 		{ ST("'Effect':'Allow','Action':'s3:*'"), "Policy statement must contain resources." },
 		{ ST("'Effect':'Allow','Action':'s3:*','Resource':[]"), "Policy statement must contain resources." },
-		{ ST("'Effect':'Allow','Action':'GetObject','Resource':'*'"), "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc." },
-		{ ST("'Effect':'Allow','Action':'','Resource':'*'"), "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc." },
+		{ ST("'Effect':'Allow','Action':'GetObject','Resource':'*'"),
+		  "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc." },
+		{ ST("'Effect':'Allow','Action':'','Resource':'*'"),
+		  "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc." },
 		{ ST("'Effect':'Allow','Action':'s3:a:b','Resource':'*'"), "Actions/Condition can contain only one colon." },
 		{ ST("'Effect':'Allow','Action':'a a:b','Resource':'*'"), "Vendor a a is not valid" },
 		{ ST("'Effect':'Allow','Action':':b','Resource':'*'"), "Vendor  is not valid" },
 		{ ST("'Effect':'Allow','Action':'s*:b','Resource':'*'"), "Vendor s* is not valid" },
 		{ ST("'Effect':'Allow','Action':'s3:*','Resource':'x'"), "Resource x must be in ARN format or '*'." },
 		{ ST("'Effect':'Allow','Action':'s3:*','Resource':''"), "Resource  must be in ARN format or '*'." },
-		{ ST("'Effect':'Allow','Action':'s3:*','Resource':'aws:s3:::b'"), "Partition 's3' is not valid for resource 'arn:s3:::b:*'." },
-		{ ST("'Effect':'Allow','Action':'s3:*','Resource':'a:b:c:d:e:f:g:h'"), "Partition 'b' is not valid for resource 'arn:b:c:d:e:f:g:h'." },
+		{ ST("'Effect':'Allow','Action':'s3:*','Resource':'aws:s3:::b'"),
+		  "Partition 's3' is not valid for resource 'arn:s3:::b:*'." },
+		{ ST("'Effect':'Allow','Action':'s3:*','Resource':'a:b:c:d:e:f:g:h'"),
+		  "Partition 'b' is not valid for resource 'arn:b:c:d:e:f:g:h'." },
 		{ ST("'Effect':'Allow','Action':'s3:*','Resource':'a:bs'"), "Partition 'bs' is not valid for resource 'arn:bs:*:*:*:*'." },
-		{ ST("'Effect':'Allow','Action':'s3:*','Resource':'arn:aws'"), "Resource vendor must be fully qualified and cannot contain regexes." },
+		{ ST("'Effect':'Allow','Action':'s3:*','Resource':'arn:aws'"),
+		  "Resource vendor must be fully qualified and cannot contain regexes." },
 		{ ST("'Effect':'Allow','Action':'s3:*','Resource':'arn:aws:s3::b'"), LEGACY },
 		{ ST("'Effect':'Allow','Action':'s3:*','Resource':'arn:aws::::b'"), LEGACY },
-		{ ST("'Effect':'Allow','Action':'s3:*','Resource':'arn:aws:s3:eu-west-1::b'"), "Resource arn:aws:s3:eu-west-1::b can not contain region information." },
-		{ ST("'Effect':'Allow','Action':'s3:*','Resource':'arn:aws:iam:eu-west-1::user/b'"), "IAM resource arn:aws:iam:eu-west-1::user/b cannot contain region information." },
+		{ ST("'Effect':'Allow','Action':'s3:*','Resource':'arn:aws:s3:eu-west-1::b'"),
+		  "Resource arn:aws:s3:eu-west-1::b can not contain region information." },
+		{ ST("'Effect':'Allow','Action':'s3:*','Resource':'arn:aws:iam:eu-west-1::user/b'"),
+		  "IAM resource arn:aws:iam:eu-west-1::user/b cannot contain region information." },
 		{ ST("'Effect':'Allow','Action':'s3:*','Resource':'arn:aws:iam::1:b'"),
-		  "IAM resource path must either be '*', root, or start with user/, federated-user/, role/, group/, instance-profile/, mfa/, server-certificate/, "
+		  "IAM resource path must either be '*', root, or start with user/, federated-user/, role/, group/, instance-profile/, "
+		  "mfa/, server-certificate/, "
 		  "policy/, sms-mfa/, saml-provider/, oidc-provider/, report/, access-report/." },
 		{ ST("'Effect':'Allow','Action':'s3:*','Resource':'arn:aws:s3:eu-west-1:111111111111:accesspoint/x'"), NULL },
 		{ ST("'Effect':'Allow','Action':'s3:*','Resource':'arn:aws:fdsasf'"), NULL },
 		{ ST("'Effect':'Allow','Action':'iam: asdf safdsf af ','Resource':'arn:aws:s3:::b'"), NULL },
 		{ DOC("{'Sid':'a'," AAR "},{'Sid':'a'," AAR "}"), "Statement IDs (SID) in a single policy must be unique." },
-		{ DOC("{'Sid':'a b'," AAR "}"), "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*" },
+		{ DOC("{'Sid':'a b'," AAR "}"),
+		  "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*" },
 		{ ST(AAR ",'Principal':'*'"), "Policy document should not specify a principal." },
 	};
 
@@ -122,7 +131,9 @@ static void test_trust(void **state)
 {
 	static const struct parse_case cases[] = {
 		{ TR(",'Principal':{'AWS':'111111111111'}"), NULL },
-		{ TR(",'Principal':{'AWS':['arn:aws:iam::111111111111:root','arn:aws:iam::111111111111:role/a/b','AROAAAAAAAAAAAAAAAAAA']}"), NULL },
+		{ TR(",'Principal':{'AWS':['arn:aws:iam::111111111111:root','arn:aws:iam::111111111111:role/a/"
+		     "b','AROAAAAAAAAAAAAAAAAAA']}"),
+		  NULL },
 		{ TR(",'Principal':{'Service':'lambda.amazonaws.com'}"), NULL },
 		{ TR(",'Principal':{'Federated':'cognito-identity.amazonaws.com'}"), NULL },
 		{ TR(",'Principal':'*'"), NULL },
@@ -133,17 +144,21 @@ static void test_trust(void **state)
 		{ TR(""), "Missing required field Principal" },
 		{ TR(",'Principal':{}"), "Missing required field Principal cannot be empty!" },
 		{ TR(",'Principal':{'AWS':'111'}"), "Invalid principal in policy: 'AWS':'111'" },
-		{ TR(",'Principal':{'AWS':'arn:aws:iam::111111111111:user/*'}"), "Invalid principal in policy: 'AWS':'arn:aws:iam::111111111111:user/*'" },
+		{ TR(",'Principal':{'AWS':'arn:aws:iam::111111111111:user/*'}"),
+		  "Invalid principal in policy: 'AWS':'arn:aws:iam::111111111111:user/*'" },
 		{ TR(",'Principal':{'AWS':'arn:aws:s3:::bucket'}"), "Invalid principal in policy: 'AWS':'arn:aws:s3:::bucket'" },
-		{ TR(",'Principal':{'AWS':'arn:aws:sts::111111111111:role/x'}"), "Invalid principal in policy: 'AWS':'arn:aws:sts::111111111111:role/x'" },
+		{ TR(",'Principal':{'AWS':'arn:aws:sts::111111111111:role/x'}"),
+		  "Invalid principal in policy: 'AWS':'arn:aws:sts::111111111111:role/x'" },
 		{ TR(",'Principal':{'Service':'lambda.example.com'}"), "Invalid principal in policy: 'SERVICE':'lambda.example.com'" },
 		{ TR(",'Principal':{'Service':'*.amazonaws.com'}"), "Invalid principal in policy: 'SERVICE':'*.amazonaws.com'" },
 		{ TR(",'Principal':{'Group':'x'}"), "Invalid principal in policy: 'GROUP':''" },
 		{ TR(",'NotPrincipal':{'AWS':'111111111111'}"), "Allow with NotPrincipal is not allowed." },
 		{ TR(",'Principal':'*','Resource':'*'"), "Has prohibited field Resource" },
 		{ TR(",'Principal':'*','NotResource':'*'"), "AssumeRole policy must not contain resources." },
-		{ "{'Statement':{'Effect':'Allow','Principal':'*','Action':'s3:GetObject'}}", "AssumeRole policy may only specify STS AssumeRole actions." },
-		{ "{'Statement':{'Effect':'Allow','Principal':'*','Action':'sts:*'}}", "AssumeRole policy may only specify STS AssumeRole actions." },
+		{ "{'Statement':{'Effect':'Allow','Principal':'*','Action':'s3:GetObject'}}",
+		  "AssumeRole policy may only specify STS AssumeRole actions." },
+		{ "{'Statement':{'Effect':'Allow','Principal':'*','Action':'sts:*'}}",
+		  "AssumeRole policy may only specify STS AssumeRole actions." },
 		{ "{'Statement':{'Effect':'Allow','Principal':'*'}}", "Missing required field Action" },
 		{ "{'Statement':{'Effect':'Perhaps','Principal':'*'}}", "Invalid effect: Perhaps" },
 		{ "{'Statement':{'Principal':'*'}}", "Missing required field Effect" },
@@ -158,16 +173,19 @@ static void test_resource(void **state)
 {
 	static const struct parse_case cases[] = {
 		{ DOC(GRANT("Allow", "'*'", "s3:GetObject", "arn:aws:s3:::b/*")), NULL },
-		{ DOC(GRANT("Allow", "{'CanonicalUser':'79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be'}", "s3:*", "*")), NULL },
+		{ DOC(GRANT("Allow", "{'CanonicalUser':'79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be'}", "s3:*", "*")),
+		  NULL },
 		{ DOC("{'Effect':'Deny','NotPrincipal':{'AWS':'111111111111'},'Action':'s3:*','Resource':'*'}"), NULL },
-		{ DOC("{'Effect':'Allow','NotPrincipal':{'AWS':'111111111111'},'Action':'s3:*','Resource':'*'}"), "Allow with NotPrincipal is not allowed." },
+		{ DOC("{'Effect':'Allow','NotPrincipal':{'AWS':'111111111111'},'Action':'s3:*','Resource':'*'}"),
+		  "Allow with NotPrincipal is not allowed." },
 		{ DOC(GRANT("Allow", "'*'", "GetObject", "*")), "Policy has invalid action" },
 		{ DOC(GRANT("Allow", "'*'", "s3:*", "bucket")), "Policy has invalid resource" },
 		{ DOC("{'Effect':'Allow','Principal':'*','Action':'s3:*'}"), "Missing required field Resource" },
 		{ DOC("{'Effect':'Allow','Action':'s3:*','Resource':'*'}"), "Missing required field Principal" },
 		{ DOC("{'Effect':'Allow','Principal':'bob','Action':'s3:*','Resource':'*'}"), "Invalid principal in policy" },
 		{ DOC("{'Effect':'Allow','Principal':'*','Action':'s3:*','Resource':'*','Foo':1}"), "Unknown field Foo" },
-		{ DOC("{'Effect':'Allow','Principal':'*','Action':'s3:*','Resource':'*','Condition':{'StringSort':{'a':'b'}}}"), "Invalid Condition type : StringSort" },
+		{ DOC("{'Effect':'Allow','Principal':'*','Action':'s3:*','Resource':'*','Condition':{'StringSort':{'a':'b'}}}"),
+		  "Invalid Condition type : StringSort" },
 		{ "{'Version':'2012-10-17'}", "Missing required field Statement" },
 	};
 
@@ -217,7 +235,9 @@ static void test_borrows_nothing(void **state)
 	struct policy_principal bob = { .type = PRINCIPAL_USER, .account = account, .arn = S("arn:aws:iam::111111111111:user/bob") };
 	struct str name = S("bob");
 	struct policy_key key = { S("aws:username"), &name, 1, false };
-	struct policy_request r = { .action = S("s3:GetObject"), .resource = S("arn:aws:s3:::b/bob/x"), .principal = &bob, .keys = &key, .n_keys = 1 };
+	struct policy_request r = {
+		.action = S("s3:GetObject"), .resource = S("arn:aws:s3:::b/bob/x"), .principal = &bob, .keys = &key, .n_keys = 1
+	};
 	struct policy_named named = { .name = S("n") };
 
 	assert_int_equal(policy_parse(&test_arena, copy, POLICY_IDENTITY, &p, &error), 0);
@@ -232,8 +252,8 @@ static void test_borrows_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_identity), cmocka_unit_test(test_conditions), cmocka_unit_test(test_trust),
-		cmocka_unit_test(test_resource), cmocka_unit_test(test_repository), cmocka_unit_test(test_organization),
+		cmocka_unit_test(test_identity),        cmocka_unit_test(test_conditions), cmocka_unit_test(test_trust),
+		cmocka_unit_test(test_resource),        cmocka_unit_test(test_repository), cmocka_unit_test(test_organization),
 		cmocka_unit_test(test_borrows_nothing),
 	};
 
