@@ -8,6 +8,8 @@
 
 #include "base/util.h"
 
+#define S3_CONTROL_PATH "/v20180820/"
+
 struct finder {
 	const struct service_model *const *models;
 	size_t n;
@@ -189,14 +191,23 @@ static struct str bucket_of(struct str host, const char *const *suffixes)
 	return best ? str_of(host.p, host.n - best - 1) : STR_NONE;
 }
 
+/* S3 Control signs as S3 does; its requests name an account and have a path that begins with a version. */
+static bool is_control(const struct service_model *m)
+{
+	return strcmp(m->id, "S3 Control") == 0;
+}
+
 static int find_rest(struct finder *f, const char *const *suffixes)
 {
 	const struct service_model *first = NULL;
+	bool s3_control = str_is(f->signing, "s3") && header_of(f->r, "x-amz-account-id").p && str_starts(f->r->path, S(S3_CONTROL_PATH));
 
 	for (size_t i = 0; i < f->n; i++) {
 		const struct service_model *m = f->models[i];
 
 		if (f->signing.p ? !signs_as(m, f->signing) : !is_s3(m))
+			continue;
+		if (s3_control != is_control(m))
 			continue;
 		f->ret->protocol = speaks(m, WIRE_REST_XML) ? WIRE_REST_XML : WIRE_REST_JSON;
 		f->ret->path = f->r->path;

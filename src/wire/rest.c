@@ -131,15 +131,25 @@ static int decode_query_list(struct codec *c, const struct desc_shape *e, struct
 	return scalar_read(c->a, e, value, list_add(c->a, e, list)) == 0 ? 0 : fault_bad(c, name, value);
 }
 
-static bool is_bound(const struct codec *c, const struct desc_shape *in, struct str key)
+/* Whether a parameter belongs to a member of its own or to the operation's template. */
+static bool is_bound(const struct codec *c, const struct op *op, struct str key)
 {
+	const struct desc_shape *in = &c->shapes[op->in];
+	struct str path, rest, part, name;
+
+	str_cut(str_c(op->uri), '?', &path, &rest);
+	while (str_next(&rest, '&', &part)) {
+		str_cut(part, '=', &name, &(struct str){ 0 });
+		if (str_eq(name, key))
+			return true;
+	}
 	for (size_t i = 0; i < in->n_members; i++)
 		if (in->members[i].location == DL_QUERY && c->shapes[in->members[i].shape].kind != DK_MAP && str_is(key, in->members[i].wire))
 			return true;
 	return false;
 }
 
-static int decode_query(struct codec *c, const struct desc_shape *in, const struct desc_member *m, const struct query *q, void *slot)
+static int decode_query(struct codec *c, const struct op *op, const struct desc_member *m, const struct query *q, void *slot)
 {
 	const struct desc_shape *s = &c->shapes[m->shape], *e = &c->shapes[s->element];
 
@@ -150,7 +160,7 @@ static int decode_query(struct codec *c, const struct desc_shape *in, const stru
 			struct str_map *map = slot;
 			void *x = NULL;
 
-			if (is_bound(c, in, key))
+			if (is_bound(c, op, key))
 				continue;
 			for (size_t k = 0; k < map->n && e->kind == DK_LIST; k++) {
 				char *entry = (char *)map->v + k * entry_size(e);
@@ -262,7 +272,7 @@ int rest_decode(struct codec *c, const struct wire_route *route, struct http_req
 			err = decode_header_map(c, m, r, slot);
 			break;
 		case DL_QUERY:
-			err = decode_query(c, s, m, &q, slot);
+			err = decode_query(c, route->op, m, &q, slot);
 			break;
 		case DL_URI:
 			err = decode_label(c, m, route, slot);

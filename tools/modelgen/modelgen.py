@@ -136,6 +136,16 @@ class Emitter:
     def __init__(self, prefix, shapes, ec2=False, records=False):
         self.prefix, self.shapes, self.ec2, self.records = prefix, shapes, ec2, records
         self.order, self.index = [], {}
+        self.names, used = {}, set()  # of the whole model, so that a new operation renames nothing
+        for n in sorted(shapes):
+            c = snake(n)
+            while c in used and shapes[n]["type"] == "structure":
+                c += "_"
+            self.names[n] = c
+            if shapes[n]["type"] == "structure":
+                used.add(c)
+        self.struct_names = {"struct %s_%s" % (prefix, c) for c in used}
+        self.fields = {}
 
     def need(self, name):
         if name in self.index:
@@ -154,11 +164,29 @@ class Emitter:
         return self.index[name]
 
     def struct_name(self, name):
-        return "struct %s_%s" % (self.prefix, snake(name))
+        if name not in self.names:  # an empty input or output that the model does not have
+            self.names[name] = snake(name)
+        return "struct %s_%s" % (self.prefix, self.names[name])
+
+    def field(self, struct, member):
+        """The C name of a member."""
+        if struct not in self.fields:
+            self.fields[struct], used = {}, set()
+            for m in self.members(struct):
+                c = snake(m)
+                while c in used:
+                    c += "_"
+                used.add(c)
+                self.fields[struct][m] = c
+        return self.fields[struct][member]
+
+    def free_name(self, t):
+        """t, unless a structure of the model has that name."""
+        return t + "_" if t in self.struct_names else t
 
     def is_body(self, name):
         s = self.shapes[name]
-        return s["type"] == "blob" and s.get("streaming", False)
+        return s["type"] == "blob" and bool(s.get("streaming"))
 
     def is_document(self, name):
         return self.shapes[name].get("document", False)
@@ -181,13 +209,13 @@ class Emitter:
         v = self.value_type(self.shapes[name]["member"]["shape"])
         if v in LIST_TYPES:
             return LIST_TYPES[v]
-        return re.sub(r"_list$", "", v) + "_list" if v.startswith("struct ") and not v.endswith("*") else v.rstrip(" *") + "_list"
+        return self.free_name((re.sub(r"_list$", "", v) if not v.endswith("*") else v.rstrip(" *")) + "_list")
 
     def map_type(self, name):
         v = self.value_type(self.shapes[name]["value"]["shape"])
         if v == "struct str":
             return "struct str_map"
-        return self.struct_name(name) if self.struct_name(name).endswith("_map") else self.struct_name(name) + "_map"
+        return self.free_name(self.struct_name(name) if self.struct_name(name).endswith("_map") else self.struct_name(name) + "_map")
 
     def member_type(self, name):
         if self.is_body(name):
@@ -225,7 +253,7 @@ class Emitter:
             for m, d in ms.items():
                 t = self.member_type(d["shape"])
                 note = self.note(n, m, d)
-                out.append("\t%s%s%s;%s" % (t, "" if t.endswith("*") else " ", snake(m), note))
+                out.append("\t%s%s%s;%s" % (t, "" if t.endswith("*") else " ", self.field(n, m), note))
             if not ms:
                 out.append("\tchar empty_;")
             out.append("};")
@@ -296,7 +324,7 @@ class Emitter:
         if isinstance(ns, dict) and ns.get("uri"):
             f.append(".xmlns = " + cstr(ns["uri"]))
         f.append(".shape = %d" % self.index[d["shape"]])
-        f.append(".offset = offsetof(%s, %s)" % (self.struct_name(struct), snake(m)))
+        f.append(".offset = offsetof(%s, %s)" % (self.struct_name(struct), self.field(struct, m)))
         if "id" in d:
             f.append(".id = %d" % d["id"])
         if d.get("location"):
@@ -387,20 +415,24 @@ def error_names(model, overlay, prefix):
         v = overlay["errors"][code]
         status = v if isinstance(v, int) else v["status"]
         c = snake(code)
-        if c in used:
+        if c in used and not (isinstance(v, dict) and "shape" in v):
             old = [r for r in rows if r[0] == c]
             if old and old[0][2] == code:
                 rows.remove(old[0])
             else:
                 c += "_code"
+        shape = v.get("shape") if isinstance(v, dict) else None
+        if shape:  # the code that an error shape of the model has in the query protocol
+            rows = [r[:2] + (code, status, status < 500) + r[5:] if r[1] == shape else r for r in rows]
+            continue
         used.add(c)
         rows.append((c, code, code, status, status < 500, None))
     return sorted((("%s_err_%s" % (prefix, r[0])),) + r[1:] for r in rows)
 
 
 class Service:
-    def __init__(self, data, path):
-        self.path = path
+    def __init__(self, data, path, tables_only=False):
+        self.path, self.tables_only = path, tables_only
         self.overlay, self.text = load_overlay(path)
         o = self.overlay
         self.prefix = o.get("prefix", os.path.splitext(os.path.basename(path))[0])
@@ -408,7 +440,19 @@ class Service:
         self.meta = self.model["metadata"]
         for s, v in o.get("shapes+", {}).items():
             self.model["shapes"].setdefault(s, {}).update(v)
+        self.split_streams()
+        self.check_errors()
         self.check()
+
+    def split_streams(self):
+        """A blob that only some members stream (S3's Body) becomes a shape of its own for these."""
+        shapes = self.model["shapes"]
+        for n in sorted(shapes):
+            for m in shapes[n].get("members", {}).values():
+                s = m["shape"]
+                if m.get("streaming") and shapes[s]["type"] == "blob" and not shapes[s].get("streaming"):
+                    shapes.setdefault("Streaming" + s, dict(shapes[s], streaming=True))
+                    m["shape"] = "Streaming" + s
 
     def bad(self, needle, sentence):
         fail(self.path, self.text, needle, sentence)
@@ -439,6 +483,14 @@ class Service:
                 self.check_path(name, v["tags"])
             for p in v.get("recorded", []):
                 self.check_path(name, p)
+
+    def check_errors(self):
+        for code, v in self.overlay.get("errors", {}).items():
+            status = v.get("status") if isinstance(v, dict) else v
+            if not isinstance(status, int) or not 300 <= status <= 599:
+                self.bad(code, "error %s: wants an HTTP status" % code)
+            if isinstance(v, dict) and "shape" in v and not self.model["shapes"].get(v["shape"], {}).get("exception"):
+                self.bad(code, "error %s: %r is no error shape" % (code, v["shape"]))
 
     def check_template(self, name, t):
         for r in t if isinstance(t, list) else [t]:
@@ -563,8 +615,9 @@ class Service:
 
     def emit_op_parts(self, c, em, idx, n, v, i, o, by_shape):
         p = self.prefix
-        c.append("static int run_%d(struct call *c, const void *in, void *out) { return %s_ops.%s ? %s_ops.%s(c, in, out) : call_not_built(c); }" % (
-            idx, p, snake(n), p, snake(n)))
+        if not self.tables_only:
+            c.append("static int run_%d(struct call *c, const void *in, void *out) { return %s_ops.%s ? %s_ops.%s(c, in, out) : call_not_built(c); }" % (
+                idx, p, snake(n), p, snake(n)))
         auth = [] if v["auth"] == "none" else v["auth"]
         rows = []
         for a in auth:
@@ -587,7 +640,9 @@ class Service:
         method, uri, need = self.route(n)
         f = [".name = " + cstr(n), ".txn = OP_" + v["txn"].upper(), ".in = %d" % em.index[i], ".out = %d" % em.index[o],
              ".method = " + cstr(method), ".uri = " + cstr(uri),
-             ".status = %d" % ht.get("responseCode", 200), ".run = run_%d" % idx]
+             ".status = %d" % ht.get("responseCode", 200)]
+        if not self.tables_only:
+            f.append(".run = run_%d" % idx)
         flags = []
         if v["auth"] == "none":
             flags.append("OP_NO_AUTHORIZATION")
@@ -626,6 +681,18 @@ class Service:
             f.append(".errors = errors_%d" % idx)
         return "{ " + ", ".join(f) + " },"
 
+    def xmlns(self):
+        """The namespace of answers: the model's, S3's known one, else the one that most requests have."""
+        ns = self.meta.get("xmlNamespace")
+        if ns:
+            return ns if isinstance(ns, str) else ns["uri"]
+        if self.meta["serviceId"] == "S3":
+            return "http://s3.amazonaws.com/doc/2006-03-01/"
+        uris = [op["input"]["xmlNamespace"]["uri"] for op in self.model["operations"].values() if "xmlNamespace" in op.get("input", {})]
+        uris += [d["xmlNamespace"]["uri"] for s in self.model["shapes"].values() if s.get("payload")
+                 for d in s.get("members", {}).values() if "uri" in (d.get("xmlNamespace") or {})]
+        return max(sorted(set(uris)), key=uris.count) if uris else None
+
     def model_row(self, n_ops, n_shapes):
         m, o, p = self.meta, self.overlay, self.prefix
         ps = self.protocols()
@@ -634,7 +701,7 @@ class Service:
                 "static const uint8_t protocols[] = { %s };" % ", ".join(PROTOCOLS[x] for x in ps),
                 "const struct service_model %s_model = {" % p,
                 "\t.name = %s, .id = %s, .api_version = %s, .endpoint_prefix = %s," % (cstr(p), cstr(m["serviceId"]), cstr(m["apiVersion"]), cstr(m["endpointPrefix"])),
-                "\t.target_prefix = %s, .json_version = %s, .xmlns = %s," % (cstr(m.get("targetPrefix")), cstr(m.get("jsonVersion")), cstr(m.get("xmlNamespace") if isinstance(m.get("xmlNamespace"), str) else (m.get("xmlNamespace") or {}).get("uri") if m.get("xmlNamespace") else None)),
+                "\t.target_prefix = %s, .json_version = %s, .xmlns = %s," % (cstr(m.get("targetPrefix")), cstr(m.get("jsonVersion")), cstr(self.xmlns())),
                 "\t.signing = signing, .protocols = protocols, .n_protocols = %d, .global = %s, .query_compatible = %s," % (
                     len(ps), "true" if o.get("global") else "false", "true" if "awsQueryCompatible" in m else "false"),
                 "\t.shapes = %s_shapes, .n_shapes = %d, .ops = ops, .n_ops = %d, .known = known," % (p, n_shapes, n_ops), "};"]
@@ -744,6 +811,7 @@ def main():
     a = sub.add_parser("service")
     a.add_argument("--data", required=True)
     a.add_argument("--overlay", required=True)
+    a.add_argument("--tables-only", action="store_true", help="no references to handlers, for tests of the protocols")
     b = sub.add_parser("records")
     b.add_argument("--records", required=True)
     for x in (a, b):
@@ -766,7 +834,7 @@ def main():
                 write(o.out, text)
             return 0
         header = os.path.basename(o.out_h)
-        h, s = Service(o.data, o.overlay).emit(header) if o.cmd == "service" else emit_records(o.records, header)
+        h, s = Service(o.data, o.overlay, o.tables_only).emit(header) if o.cmd == "service" else emit_records(o.records, header)
         write(o.out_h, h)
         write(o.out_c, s)
         return 0
