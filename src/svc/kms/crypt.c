@@ -247,7 +247,7 @@ static int data_key(struct call *c, const struct kms_rec_key *k, size_t n, const
 KMS_HANDLER(generate_data_key)
 {
 	struct kms_rec_key k;
-	size_t n;
+	size_t n = 0;
 	int r = data_key_bytes(c, in->key_spec, in->number_of_bytes, &n);
 
 	if (r == 0)
@@ -267,7 +267,7 @@ KMS_HANDLER(generate_data_key_without_plaintext)
 {
 	struct kms_rec_key k;
 	struct str plain = STR_NONE;
-	size_t n;
+	size_t n = 0;
 	int r = data_key_bytes(c, in->key_spec, in->number_of_bytes, &n);
 
 	if (r == 0)
