@@ -3,7 +3,7 @@
 SECONDS_EACH ?= 60
 SOURCES = $(shell find src tests -name '*.[ch]' -not -path '*/node_modules/*')
 
-.PHONY: help build release run test bench fuzz format check-format clean
+.PHONY: help build release run test bench fuzz format check-format coverage clean
 
 help:
 	@echo 'make build         build/ (with debug information)'
@@ -13,6 +13,7 @@ help:
 	@echo 'make bench         build-release/, then the benchmarks'
 	@echo 'make fuzz          every fuzz target for SECONDS_EACH=$(SECONDS_EACH) seconds'
 	@echo 'make format        lay out all C sources'
+	@echo 'make coverage      docs/coverage.md from models/'
 	@echo 'make clean         remove what was built (.venv and node_modules stay)'
 
 build:
@@ -42,6 +43,9 @@ format:
 
 check-format:
 	@clang-format-14 --dry-run -Werror $(SOURCES)
+
+coverage:
+	@tools/modelgen/modelgen.py coverage --data "$$(models/find-models)" --overlay-dir models --out docs/coverage.md
 
 clean:
 	@rm -rf build build-release build-asan build-fuzz .cache
