@@ -28,6 +28,7 @@ DEPTH_MAX = 5
 
 class Tool:
     def __init__(self, name):
+        subprocess.run(["ninja", "-C", str(BUILD), "tests/wire/" + name], check=True, stdout=subprocess.DEVNULL)
         self.proc = subprocess.Popen([str(BUILD / "tests" / "wire" / name)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, cmd, **args):

@@ -41,9 +41,15 @@ class Bad(Exception):
 
 
 def fail(path, text, needle, sentence):
-    """Raises the error for the line of the overlay that holds the key `needle` (the first line when it is not there)."""
-    m = re.search(r'"%s"\s*:' % re.escape(needle), text) if needle else None
-    raise Bad("%s:%d: %s" % (path, text.count("\n", 0, m.start()) + 1 if m else 1, sentence))
+    """Raises the error for the line of the file where the keys (or values) of needle follow each other; a needle that is
+    not there leaves the line of the one before it, line 1 at worst."""
+    at = 0
+    for k in [needle] if isinstance(needle, str) else needle:
+        m = re.compile(r'"%s"\s*:' % re.escape(k)).search(text, at) or re.compile(r'"[^"\n]*%s[^"\n]*"' % re.escape(k)).search(text, at)
+        if not m:
+            break
+        at = m.start()
+    raise Bad("%s:%d: %s" % (path, text.count("\n", 0, at) + 1, sentence))
 
 
 def load_overlay(path):
@@ -74,7 +80,7 @@ def snake(name):
     s = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", s)
     s = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", s)
     s = s.strip("_").lower()
-    return s + "_" if s in C_WORDS or s[0].isdigit() else s
+    return "_" + s if s[0].isdigit() else s + "_" if s in C_WORDS else s
 
 
 def cstr(s):
@@ -90,9 +96,9 @@ def cstr(s):
 # What Java's and ECMAScript's expressions write differently from PCRE2. Applied in this order, without regard to case.
 REWRITES = [
     (r"\\ud800\\udc00-\\udbff\\udfff|\\ud800\\udbff-\\udc00\\udfff", lambda m: r"\x{10000}-\x{10ffff}"),  # pairs are code points
-    (r"\\u\{([0-9a-f]+)\}", lambda m: r"\x{%s}" % m[1]),
-    (r"\\u([0-9a-f]{4})", lambda m: r"\x{%s}" % m[1]),
-    (r"(\\[wds]|\\p\{\w+\})-(?!\])", lambda m: m[1] + r"\-"),  # a class is no end of a range
+    (r"\\u\{([0-9a-f]+)\}", lambda m: r"\x{%s}" % m["x"]),
+    (r"\\u([0-9a-f]{4})", lambda m: r"\x{%s}" % m["x"]),
+    (r"(\\[wds]|\\p\{\w+\})-(?!\])", lambda m: m["x"] + r"\-"),  # a class is no end of a range
 ]
 PROPERTIES = {"isalphabetic": r"\p{L}", "iswhitespace": r"\s", "ld": r"\p{L}\p{Nd}", "all": r"\p{Any}"}
 PROPERTIES.update((c, "[:%s:]" % c) for c in "alpha digit alnum upper lower punct graph print blank cntrl xdigit space ascii".split())
@@ -112,7 +118,7 @@ def pcre_of(pattern):
     if pattern in SKIPPED_PATTERNS:
         return ""
     for old, new in REWRITES:
-        pattern = re.sub(old, new, pattern, flags=re.I)
+        pattern = re.sub(r"(?<!\\)(?P<bs>(?:\\\\)*)(?:%s)" % re.sub(r"\((?!\?)", "(?P<x>", old, count=1), lambda m: m["bs"] + new(m), pattern, flags=re.I)
     out, i, in_class = [], 0, False
     while i < len(pattern):
         m = re.match(r"\\p\{(\w+)\}", pattern[i:])
@@ -209,7 +215,7 @@ class Emitter:
         v = self.value_type(self.shapes[name]["member"]["shape"])
         if v in LIST_TYPES:
             return LIST_TYPES[v]
-        return self.free_name((re.sub(r"_list$", "", v) if not v.endswith("*") else v.rstrip(" *")) + "_list")
+        return self.free_name(v.rstrip(" *") + "_list")
 
     def map_type(self, name):
         v = self.value_type(self.shapes[name]["value"]["shape"])
@@ -459,38 +465,52 @@ class Service:
 
     def check(self):
         ops = self.model["operations"]
-        known = {"txn", "auth", "keys", "tags", "anonymous", "recorded", "resource_policy", "note", "errors"}
+        known = {"operations", "model", "prefix", "protocols", "signing", "global", "errors", "shapes+", "note"}
+        for k in self.overlay:
+            if k not in known:
+                self.bad(k, "unknown key %r" % k)
+        self.protocols()
         for name, v in self.overlay.get("operations", {}).items():
             if name not in ops:
-                self.bad(name, "%s has no operation %s" % (self.prefix, name))
-            if v.get("txn") not in ("read", "write", "none"):
-                self.bad(name, '%s: "txn" is "read", "write" or "none"' % name)
-            if "auth" not in v:
-                self.bad(name, '%s: "auth" is missing; an operation without one does not build' % name)
-            for k in v:
-                if k not in known:
-                    self.bad(name, "%s: unknown key %r" % (name, k))
-            if v["auth"] != "none":
-                for a in v["auth"]:
-                    if not re.fullmatch(r"[a-z0-9-]+:[A-Za-z0-9*]+", a.get("action", "")):
-                        self.bad(name, '%s: an "auth" entry needs an "action" such as "kms:Encrypt"' % name)
-                    self.check_template(name, a.get("resource", "*"))
-                    if "if" in a:
-                        self.check_path(name, a["if"].lstrip("!"))
-            for k, p in v.get("keys", {}).items():
-                self.check_path(name, p)
-            if "tags" in v:
-                self.check_path(name, v["tags"])
-            for p in v.get("recorded", []):
-                self.check_path(name, p)
+                self.bad(("operations", name), "%s has no operation %s" % (self.prefix, name))
+            self.check_operation(name, v)
+
+    def check_operation(self, name, v):
+        known = {"txn", "auth", "keys", "tags", "anonymous", "recorded", "resource_policy", "note", "errors"}
+        here = ("operations", name)
+        for k in v:
+            if k not in known:
+                self.bad(here + (k,), "%s: unknown key %r" % (name, k))
+        if v.get("txn") not in ("read", "write", "none"):
+            self.bad(here + ("txn",), '%s: "txn" is "read", "write" or "none"' % name)
+        if "auth" not in v:
+            self.bad(here, '%s: "auth" is missing; an operation without one does not build' % name)
+        if v["auth"] != "none":
+            if not isinstance(v["auth"], list) or not v["auth"]:
+                self.bad(here + ("auth",), '%s: "auth" is "none" or a list of checks' % name)
+            for a in v["auth"]:
+                if not isinstance(a, dict) or not re.fullmatch(r"[a-z0-9-]+:[A-Za-z0-9*]+", a.get("action", "")):
+                    self.bad(here + ("auth",), '%s: an "auth" entry needs an "action" such as "kms:Encrypt"' % name)
+                for k in a:
+                    if k not in ("action", "resource", "if"):
+                        self.bad(here + ("auth", k), "%s: unknown key %r of an \"auth\" entry" % (name, k))
+                self.check_template(name, a.get("resource", "*"))
+                if "if" in a:
+                    self.check_path(name, a["if"].lstrip("!"))
+        for k, p in v.get("keys", {}).items():
+            self.check_path(name, p)
+        if "tags" in v:
+            self.check_path(name, v["tags"])
+        for p in v.get("recorded", []):
+            self.check_path(name, p)
 
     def check_errors(self):
         for code, v in self.overlay.get("errors", {}).items():
             status = v.get("status") if isinstance(v, dict) else v
             if not isinstance(status, int) or not 300 <= status <= 599:
-                self.bad(code, "error %s: wants an HTTP status" % code)
+                self.bad(("errors", code), "error %s: wants an HTTP status" % code)
             if isinstance(v, dict) and "shape" in v and not self.model["shapes"].get(v["shape"], {}).get("exception"):
-                self.bad(code, "error %s: %r is no error shape" % (code, v["shape"]))
+                self.bad(("errors", code), "error %s: %r is no error shape" % (code, v["shape"]))
 
     def check_template(self, name, t):
         for r in t if isinstance(t, list) else [t]:
@@ -505,11 +525,11 @@ class Service:
             part = part[:-2] if lst else part
             s = self.model["shapes"].get(shape, {})
             if s.get("type") != "structure" or part not in s.get("members", {}):
-                self.bad(name, "%s: no input member %r" % (name, path))
+                self.bad(("operations", name, path), "%s: no input member %r" % (name, path))
             shape = s["members"][part]["shape"]
             if lst:
                 if self.model["shapes"][shape]["type"] != "list":
-                    self.bad(name, "%s: %r is not a list" % (name, path))
+                    self.bad(("operations", name, path), "%s: %r is not a list" % (name, path))
                 shape = self.model["shapes"][shape]["member"]["shape"]
 
     def built(self):
@@ -521,7 +541,7 @@ class Service:
             ps = [self.meta["protocol"]] if self.meta["protocol"] in PROTOCOLS else [p for p in self.meta.get("protocols", []) if p in PROTOCOLS][:1]
         for p in ps:
             if p not in PROTOCOLS:
-                self.bad("protocols", "unknown protocol %r" % p)
+                self.bad(("protocols", p), "unknown protocol %r" % p)
         return ps
 
     def in_out(self, em, name):
@@ -739,15 +759,15 @@ def records(path):
             return "List" + e
         if t in o["records"]:
             return "Rec" + t
-        fail(path, text, field, "%s.%s: unknown type %r" % (rec, field, t))
+        fail(path, text, ("records", rec, field), "%s.%s: unknown type %r" % (rec, field, t))
 
     for rec, fields in o["records"].items():
         ids, members = set(), {}
         for f, spec in fields.items():
             if not isinstance(spec, list) or len(spec) != 2 or not isinstance(spec[0], int) or not 0 < spec[0] < 65536:
-                fail(path, text, f, "%s.%s: wants [number, type]" % (rec, f))
+                fail(path, text, ("records", rec, f), "%s.%s: wants [number, type]" % (rec, f))
             if spec[0] in ids:
-                fail(path, text, f, "%s.%s: field number %d is taken" % (rec, f, spec[0]))
+                fail(path, text, ("records", rec, f), "%s.%s: field number %d is taken" % (rec, f, spec[0]))
             ids.add(spec[0])
             members[f] = {"shape": shape_of(spec[1], rec, f), "id": spec[0]}
         shapes["Rec" + rec] = {"type": "structure", "members": members}
