@@ -28,7 +28,7 @@ class Cloud:
         self.data, self.regions, self.args, self.proc, self.port = pathlib.Path(data), regions, list(args), None, None
 
     def start(self):
-        cmd = [str(binary()), "up", "--data", str(self.data), "--listen", "127.0.0.1:%d" % (self.port or 0)]
+        cmd = [str(binary()), "up", "--no-supervisor", "--data", str(self.data), "--listen", "127.0.0.1:%d" % (self.port or 0)]
         if self.regions:
             cmd += ["--regions", self.regions]
         self.log = open(str(self.data) + ".log", "ab")

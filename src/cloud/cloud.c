@@ -298,17 +298,19 @@ static void region_close(struct region *r)
 	r->trail = NULL;
 }
 
-/* Remembers which regions run, for the next start. */
+/* Remembers which regions run, for the next start; writes nothing when that is known already. */
 static int save_regions(struct cloud *cl)
 {
 	struct arena a = { 0 };
 	struct json *j = json_new(&a, JSON_ARRAY);
+	const char *path = in_dir(&a, cl, "regions.json");
+	struct str old;
 	int r;
 
 	for (size_t i = 0; i < cl->n_regions; i++)
 		if (cl->regions[i]->up)
 			json_push(&a, j, json_new_str(&a, cl->regions[i]->name));
-	r = write_file(&a, in_dir(&a, cl, "regions.json"), json_text(&a, j));
+	r = read_file(&a, path, &old) == 0 && str_eq(old, json_text(&a, j)) ? 0 : write_file(&a, path, json_text(&a, j));
 	arena_done(&a);
 	return r;
 }
@@ -328,7 +330,7 @@ static struct region *add_region(struct cloud *cl, struct str name)
 	return r;
 }
 
-int cloud_region_start(struct cloud *cl, struct str name)
+static int region_start(struct cloud *cl, struct str name)
 {
 	struct region *r;
 	int e;
@@ -345,7 +347,13 @@ int cloud_region_start(struct cloud *cl, struct str name)
 		r = add_region(cl, name);
 	else if (r->up)
 		return 0;
-	e = region_open(cl, r);
+	return region_open(cl, r);
+}
+
+int cloud_region_start(struct cloud *cl, struct str name)
+{
+	int e = region_start(cl, name);
+
 	if (e == 0) {
 		e = save_regions(cl);
 		cloud_jobs_wake(cl);
@@ -384,17 +392,17 @@ static int start_regions(struct cloud *cl, const char *const *names)
 
 	if (!names && read_file(&a, in_dir(&a, cl, "regions.json"), &text) == 0 && json_parse(&a, text, &j, NULL) == 0 && json_is(j, JSON_ARRAY)) {
 		for (size_t i = 0; i < j->n && r == 0; i++)
-			r = cloud_region_start(cl, json_str(&j->items[i]));
+			r = region_start(cl, json_str(&j->items[i]));
 		arena_done(&a);
 		return r;
 	}
 	for (const char *const *n = names ? names : default_regions; *n && r == 0; n++) {
-		r = cloud_region_start(cl, str_c(*n));
+		r = region_start(cl, str_c(*n));
 		if (r == -EINVAL)
 			log_line(LOG_ERROR, "%s is not the name of a region", *n);
 	}
 	arena_done(&a);
-	return r;
+	return r < 0 ? r : save_regions(cl);
 }
 
 /* --- the cloud --- */

@@ -37,6 +37,7 @@ struct str cloud_account(const struct cloud *cl); /* the account made at first s
 const char *cloud_dir(const struct cloud *cl);
 /* cloud_master_key derives 32 bytes for a purpose ("kms", "iam-secret", "s3") from the master key (HKDF-SHA256). */
 void cloud_master_key(const struct cloud *cl, const char *purpose, uint8_t out[32]);
+bool region_name_valid(struct str name); /* is it the name that an AWS region has, or could have? */
 struct store *cloud_global(struct cloud *cl);
 struct region *cloud_global_region(struct cloud *cl); /* the pseudo-region of global services: its store and trail */
 struct region *cloud_region(struct cloud *cl, struct str name); /* NULL: not known, or stopped */

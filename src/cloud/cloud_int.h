@@ -41,7 +41,6 @@ struct cloud {
 /* region_use pins a region that is up, so that it does not close below a call; false when it is not up. */
 bool region_use(struct region *r);
 void region_unuse(struct region *r);
-bool region_name_valid(struct str name);
 
 /* --- dispatch.c: one call through the door, whatever it came from --- */
 struct call_hook {
