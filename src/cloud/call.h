@@ -159,6 +159,8 @@ struct service {
 	 * byte; begin returns a sink (memory of its own) that stores the body aside; after its end the handler runs with
 	 * c->body. abort frees what was stored when the call fails or the client goes away. */
 	int (*body_begin)(struct call *c, const struct wire_route *route, struct body **ret);
+	/* The region that holds what an unsigned request is about (S3: its bucket); absent when not known. May be NULL. */
+	struct str (*home)(struct cloud *cloud, const struct wire_route *route, struct arena *a);
 	const struct cfn_type *const *cfn; /* NULL-terminated, or NULL */
 	/* Timed jobs put with job_put(): kind as written there. Runs on the job thread. */
 	int (*job)(struct cloud *cloud, struct region *r, struct str kind, struct str id, struct str payload);

@@ -69,6 +69,9 @@ static void send_reply(struct exchange *x, struct wire_reply *w)
 		reply.source = &src;
 		reply.source_bytes = w->stream->length;
 	}
+	for (size_t i = 0; i < w->n_headers && reply.head && !w->stream && !w->body.n; i++)
+		if (str_is(w->headers[i].name, "Content-Length")) /* of what GET would give */
+			(void)str_to_u64(w->headers[i].value, &reply.source_bytes);
 	/* A refused upload may still be on its way: the connection is not worth reading to its end. */
 	reply.close = x->failed && x->streaming;
 	release(x);
@@ -238,9 +241,13 @@ static int authenticate(struct exchange *x, struct str body)
 static int find_region(struct exchange *x)
 {
 	struct cloud *cl = x->cloud;
+	const struct service *svc = service_of(cl, x->route.model);
 	struct str name = x->sig.region;
 	struct region *r = NULL, *all[CLOUD_REGIONS_MAX];
 	size_t n = cloud_regions(cl, all, ELEMENTS(all));
+
+	if (!name.p && svc && svc->home && x->route.op)
+		name = svc->home(cl, &x->route, &x->http->arena);
 
 	if (x->route.model->global) {
 		r = &cl->global;

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* policy.c - bucket policies: checked as S3 checks them before they count. Source: PutBucketPolicy, "Blocking public access
+ * to your Amazon S3 storage" (the meaning of "public"). */
+#include "svc/s3/s3_int.h"
+#include <errno.h>
+
+static bool within(struct str resource, struct str arn)
+{
+	if (!str_starts(resource, arn))
+		return false;
+	resource = str_skip(resource, arn.n);
+	return !resource.n || *resource.p == '/' || (resource.n == 1 && *resource.p == '*');
+}
+
+/* Every Resource and NotResource of every statement names this bucket or its objects. */
+static bool resources_ok(const struct json *doc, struct str arn)
+{
+	const struct json *st = json_getz(doc, "Statement");
+	size_t n = json_is(st, JSON_ARRAY) ? st->n : 1;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct json *s = json_is(st, JSON_ARRAY) ? &st->items[i] : st, *res = json_getz(s, "Resource");
+
+		if (!res)
+			res = json_getz(s, "NotResource");
+		if (json_is(res, JSON_STRING) && !within(json_str(res), arn))
+			return false;
+		for (size_t j = 0; json_is(res, JSON_ARRAY) && j < res->n; j++)
+			if (!within(json_str(&res->items[j]), arn))
+				return false;
+	}
+	return true;
+}
+
+/* Actions are those of S3, or "*". */
+static bool actions_ok(const struct json *doc)
+{
+	const struct json *st = json_getz(doc, "Statement");
+	size_t n = json_is(st, JSON_ARRAY) ? st->n : 1;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct json *s = json_is(st, JSON_ARRAY) ? &st->items[i] : st, *act = json_getz(s, "Action");
+
+		if (!act)
+			act = json_getz(s, "NotAction");
+		for (size_t j = 0; act && j < (json_is(act, JSON_ARRAY) ? act->n : 1); j++) {
+			struct str a = json_str(json_is(act, JSON_ARRAY) ? &act->items[j] : act);
+
+			if (!str_is(a, "*") && !(a.n > 3 && str_eq_ci(str_of(a.p, 3), S("s3:"))))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* The principal exists? Those of this account are looked up; others are none of our business to tell. */
+static int principal_known(struct str principal, void *arg)
+{
+	struct call *c = arg;
+	struct str account = principal;
+	struct arn arn;
+
+	if (str_starts(principal, S("arn:"))) {
+		if (arn_parse(principal, &arn) < 0)
+			return 1;
+		account = arn.account;
+		if (!str_is(arn.service, "iam") && !str_is(arn.service, "sts"))
+			return 1;
+		if (str_is(arn.service, "iam") && !str_is(arn.resource, "root") && cloud_identity(c->cloud) && cloud_identity(c->cloud)->principal_exists &&
+		    cloud_identity(c->cloud)->principal_exists(c, principal) == 0)
+			return 1;
+	}
+	if (account.n != 12)
+		return str_starts(principal, S("AIDA")) || str_starts(principal, S("AROA")) ? 0 : 1;
+	for (size_t i = 0; i < 12; i++)
+		if (account.p[i] < '0' || account.p[i] > '9')
+			return 1;
+	return 0;
+}
+
+S3_HANDLER(put_bucket_policy, response)
+{
+	struct s3_rec_bucket *b;
+	struct policy *p;
+	struct json *doc;
+	struct str why;
+	int r = s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b);
+
+	if (r < 0)
+		return r;
+	if (in->policy.n > S3_POLICY_BYTES_MAX)
+		return call_fail(c, &s3_err_malformed_policy, "Policy exceeds the maximum allowed document size.");
+	if (json_parse(c->arena, in->policy, &doc, NULL) < 0)
+		return call_fail(c, &s3_err_malformed_policy, "Policies must be valid JSON and the first byte must be '{'");
+	if (policy_parse(c->arena, in->policy, POLICY_RESOURCE, &p, &why) < 0)
+		return call_fail(c, &s3_err_malformed_policy, "%.*s", STR(why));
+	if (!actions_ok(doc))
+		return call_fail(c, &s3_err_malformed_policy, "Policy has invalid action");
+	if (!resources_ok(doc, s3_bucket_arn(c, b->name)))
+		return call_fail(c, &s3_err_malformed_policy, "Policy has invalid resource");
+	if (policy_each_principal(p, principal_known, c) != 0)
+		return call_fail(c, &s3_err_malformed_policy, "Invalid principal in policy");
+	if (policy_is_public(p) && b->block_public_policy.v)
+		return call_fail(c, &s3_err_access_denied,
+				 "User: %.*s is not authorized to perform: s3:PutBucketPolicy on resource: \"%.*s\" because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.",
+				 STR(c->who->p.arn), STR(s3_bucket_arn(c, b->name)));
+	b->policy = in->policy;
+	b->policy_public = OPT_BOOL(policy_is_public(p));
+	c->status = 204;
+	return s3_bucket_put(c->txn, b);
+}
+
+static int no_policy(struct call *c, const struct s3_rec_bucket *b)
+{
+	call_extra(c, "BucketName", b->name);
+	return call_fail(c, &s3_err_no_such_bucket_policy, "The bucket policy does not exist");
+}
+
+S3_HANDLER(get_bucket_policy, output)
+{
+	struct s3_rec_bucket *b;
+	int r = s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b);
+
+	if (r < 0)
+		return r;
+	if (!b->policy.p)
+		return no_policy(c, b);
+	out->policy = b->policy;
+	return 0;
+}
+
+S3_HANDLER(delete_bucket_policy, response)
+{
+	struct s3_rec_bucket *b;
+	int r = s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b);
+
+	if (r < 0)
+		return r;
+	b->policy = STR_NONE;
+	b->policy_public = (struct opt_bool){ 0 };
+	c->status = 204;
+	return s3_bucket_put(c->txn, b);
+}
+
+S3_HANDLER(get_bucket_policy_status, output)
+{
+	struct s3_rec_bucket *b;
+	int r = s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b);
+
+	if (r < 0)
+		return r;
+	if (!b->policy.p)
+		return no_policy(c, b);
+	out->policy_status = arena_new(c->arena, struct s3_policy_status);
+	out->policy_status->is_public = OPT_BOOL(b->policy_public.v);
+	return 0;
+}
