@@ -6,6 +6,9 @@
 
 /* iam_role_find gives the role that an ARN names. -ENOENT: none (any more), or not a role's ARN. */
 int iam_role_find(struct store_txn *global, struct arena *a, struct str role_arn, struct iam_rec_entity *ret);
+/* iam_principal_id gives the unique id of the user or role that an ARN names, for resource policies that must not go over to
+ * a successor of the same name. -ENOENT: none; -EINVAL: not a user's or role's ARN. */
+int iam_principal_id(struct store_txn *global, struct arena *a, struct str principal, struct str *ret);
 /* iam_profile_find gives the instance profile of an account by name, and its role (ret_role->id absent: none). */
 int iam_profile_find(struct store_txn *global, struct arena *a, struct str account, struct str name, struct iam_rec_entity *ret,
 		     struct iam_rec_entity *ret_role);

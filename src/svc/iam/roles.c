@@ -91,6 +91,24 @@ struct str iam_trust_document(struct store_txn *global, struct arena *a, const s
 	return text;
 }
 
+int iam_principal_id(struct store_txn *global, struct arena *a, struct str principal, struct str *ret)
+{
+	struct iam_rec_entity e;
+	enum iam_kind kind;
+	struct str name;
+	struct arn arn;
+	int r;
+
+	if (arn_parse(principal, &arn) < 0 || !own_principal(arn.account, principal, &kind, &name))
+		return -EINVAL;
+	r = iam_get(global, a, arn.account, kind, name, &e);
+	if (r == 0 && !str_eq(e.arn, principal))
+		r = -ENOENT;
+	if (r == 0)
+		*ret = e.id;
+	return r;
+}
+
 int iam_role_find(struct store_txn *global, struct arena *a, struct str role_arn, struct iam_rec_entity *ret)
 {
 	struct str name;

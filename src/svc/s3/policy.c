@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* policy.c - bucket policies: checked as S3 checks them before they count. Source: PutBucketPolicy, "Blocking public access
  * to your Amazon S3 storage" (the meaning of "public"). */
+#include "svc/iam/iam.h"
 #include "svc/s3/s3_int.h"
 #include <errno.h>
 
@@ -53,22 +54,31 @@ static bool actions_ok(const struct json *doc)
 	return true;
 }
 
-/* The principal exists? Those of this account are looked up; others are none of our business to tell. */
+struct named { /* the users and roles that a policy names, with their ids */
+	struct call *c;
+	struct str_map found;
+	size_t cap;
+};
+
+/* The principal exists? Those that this cloud holds are looked up. */
 static int principal_known(struct str principal, void *arg)
 {
-	struct call *c = arg;
-	struct str account = principal;
+	struct named *w = arg;
+	struct str account = principal, id;
 	struct arn arn;
+	int r;
 
 	if (str_starts(principal, S("arn:"))) {
-		if (arn_parse(principal, &arn) < 0)
+		if (arn_parse(principal, &arn) < 0 || (!str_is(arn.service, "iam") && !str_is(arn.service, "sts")))
 			return 1;
 		account = arn.account;
-		if (!str_is(arn.service, "iam") && !str_is(arn.service, "sts"))
+		r = iam_principal_id(w->c->global, w->c->arena, principal, &id);
+		if (r == -ENOENT)
 			return 1;
-		if (str_is(arn.service, "iam") && !str_is(arn.resource, "root") && cloud_identity(c->cloud) && cloud_identity(c->cloud)->principal_exists &&
-		    cloud_identity(c->cloud)->principal_exists(c, principal) == 0)
-			return 1;
+		if (r < 0 && r != -EINVAL)
+			return r;
+		if (r == 0)
+			vec_push(w->c->arena, w->found.v, w->found.n, w->cap) = (struct str_pair){ principal, id };
 	}
 	if (account.n != 12)
 		return str_starts(principal, S("AIDA")) || str_starts(principal, S("AROA")) ? 0 : 1;
@@ -78,8 +88,23 @@ static int principal_known(struct str principal, void *arg)
 	return 0;
 }
 
+struct str s3_policy_now(struct call *c, const struct s3_rec_bucket *b)
+{
+	struct str text = b->policy, id;
+
+	for (size_t i = 0; i < b->principals.n; i++) {
+		struct str_pair p = b->principals.v[i];
+
+		if (iam_principal_id(c->global, c->arena, p.key, &id) == 0 && str_eq(id, p.value))
+			continue;
+		text = str_replace(c->arena, text, str_printf(c->arena, "\"%.*s\"", STR(p.key)), str_printf(c->arena, "\"%.*s\"", STR(p.value)));
+	}
+	return text;
+}
+
 S3_HANDLER(put_bucket_policy, response)
 {
+	struct named w = { .c = c };
 	struct s3_rec_bucket *b;
 	struct policy *p;
 	struct json *doc;
@@ -98,13 +123,17 @@ S3_HANDLER(put_bucket_policy, response)
 		return call_fail(c, &s3_err_malformed_policy, "Policy has invalid action");
 	if (!resources_ok(doc, s3_bucket_arn(c, b->name)))
 		return call_fail(c, &s3_err_malformed_policy, "Policy has invalid resource");
-	if (policy_each_principal(p, principal_known, c) != 0)
+	r = policy_each_principal(p, principal_known, &w);
+	if (r < 0)
+		return r;
+	if (r > 0)
 		return call_fail(c, &s3_err_malformed_policy, "Invalid principal in policy");
 	if (policy_is_public(p) && b->block_public_policy.v)
 		return call_fail(c, &s3_err_access_denied,
 				 "User: %.*s is not authorized to perform: s3:PutBucketPolicy on resource: \"%.*s\" because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.",
 				 STR(c->who->p.arn), STR(s3_bucket_arn(c, b->name)));
 	b->policy = in->policy;
+	b->principals = w.found;
 	b->policy_public = OPT_BOOL(policy_is_public(p));
 	c->status = 204;
 	return s3_bucket_put(c->txn, b);
@@ -125,7 +154,7 @@ S3_HANDLER(get_bucket_policy, output)
 		return r;
 	if (!b->policy.p)
 		return no_policy(c, b);
-	out->policy = b->policy;
+	out->policy = s3_policy_now(c, b);
 	return 0;
 }
 
@@ -137,6 +166,7 @@ S3_HANDLER(delete_bucket_policy, response)
 	if (r < 0)
 		return r;
 	b->policy = STR_NONE;
+	b->principals = (struct str_map){ 0 };
 	b->policy_public = (struct opt_bool){ 0 };
 	c->status = 204;
 	return s3_bucket_put(c->txn, b);

@@ -5,15 +5,10 @@
 #include <errno.h>
 
 const struct s3_ops s3_ops = {
-	.abort_multipart_upload = s3_abort_multipart_upload,
-	.complete_multipart_upload = s3_complete_multipart_upload,
-	.copy_object = s3_copy_object,
 	.create_bucket = s3_create_bucket,
-	.create_multipart_upload = s3_create_multipart_upload,
 	.delete_bucket = s3_delete_bucket,
 	.delete_bucket_cors = s3_delete_bucket_cors,
 	.delete_bucket_encryption = s3_delete_bucket_encryption,
-	.delete_bucket_lifecycle = s3_delete_bucket_lifecycle,
 	.delete_bucket_ownership_controls = s3_delete_bucket_ownership_controls,
 	.delete_bucket_policy = s3_delete_bucket_policy,
 	.delete_bucket_replication = s3_delete_bucket_replication,
@@ -27,7 +22,6 @@ const struct s3_ops s3_ops = {
 	.get_bucket_acl = s3_get_bucket_acl,
 	.get_bucket_cors = s3_get_bucket_cors,
 	.get_bucket_encryption = s3_get_bucket_encryption,
-	.get_bucket_lifecycle_configuration = s3_get_bucket_lifecycle_configuration,
 	.get_bucket_location = s3_get_bucket_location,
 	.get_bucket_logging = s3_get_bucket_logging,
 	.get_bucket_notification_configuration = s3_get_bucket_notification_configuration,
@@ -52,12 +46,10 @@ const struct s3_ops s3_ops = {
 	.list_object_versions = s3_list_object_versions,
 	.list_objects = s3_list_objects,
 	.list_objects_v2 = s3_list_objects_v2,
-	.list_parts = s3_list_parts,
 	.put_bucket_accelerate_configuration = s3_put_bucket_accelerate_configuration,
 	.put_bucket_acl = s3_put_bucket_acl,
 	.put_bucket_cors = s3_put_bucket_cors,
 	.put_bucket_encryption = s3_put_bucket_encryption,
-	.put_bucket_lifecycle_configuration = s3_put_bucket_lifecycle_configuration,
 	.put_bucket_logging = s3_put_bucket_logging,
 	.put_bucket_notification_configuration = s3_put_bucket_notification_configuration,
 	.put_bucket_ownership_controls = s3_put_bucket_ownership_controls,
@@ -69,8 +61,6 @@ const struct s3_ops s3_ops = {
 	.put_object_acl = s3_put_object_acl,
 	.put_object_tagging = s3_put_object_tagging,
 	.put_public_access_block = s3_put_public_access_block,
-	.upload_part = s3_upload_part,
-	.upload_part_copy = s3_upload_part_copy,
 };
 
 static enum s3_op op_of(const struct call *c)
@@ -163,7 +153,7 @@ static int s3_resource(struct call *c, const char *action, struct str kind, stru
 	ret->account = b->account;
 	ret->granted = granted(c, action, b, key);
 	if (b->policy.p && (policy_counts(c, b) || ret->granted)) {
-		ret->policy = b->policy;
+		ret->policy = s3_policy_now(c, b);
 		ret->policy_name = "bucket policy";
 	}
 	return 0;

@@ -104,7 +104,7 @@ struct s3_sink { /* a body that is coming in */
 	char want_sum[64], want_md5[32]; /* base64 as the client said; empty: nothing */
 	/* results of end: */
 	char file[40], sum_text[64], crc64_text[16];
-	uint8_t md5_bytes[16];
+	uint8_t md5_bytes[32]; /* 16 of them */
 	const char *bad; /* what did not match: "CRC32", "Content-MD5"; the handler refuses */
 };
 struct s3_sink *s3_sink_new(struct region *r, uint64_t total_max);
@@ -152,6 +152,11 @@ int s3_parse_range(struct str header, uint64_t size, uint64_t *ret_from, uint64_
 /* --- copy.c --- */
 /* Takes "/bucket/key?versionId=x" (URL-encoded, first slash optional) apart; -EINVAL. */
 int s3_copy_source_parse(struct arena *a, struct str source, struct str *ret_bucket, struct str *ret_key, struct str *ret_version);
+
+/* --- policy.c --- */
+/* s3_policy_now is the bucket's policy as it counts now: a user or role that was deleted appears by its old id, so that a
+ * successor of the same name gets nothing. */
+struct str s3_policy_now(struct call *c, const struct s3_rec_bucket *b);
 
 /* --- acl.c --- */
 struct s3_acl_request {
