@@ -120,8 +120,9 @@ def cloud():
     c.start()
     yield c
     code = c.stop()
+    log = pathlib.Path(str(c.data) + ".log").read_text(errors="replace")
     shutil.rmtree(d, ignore_errors=True)
-    assert code == 0, "cloudkeep ended with %r: %s" % (code, "see its log")
+    assert code == 0, "cloudkeep ended with %r: %s" % (code, log[-4000:])
 
 
 @pytest.fixture

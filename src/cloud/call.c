@@ -151,11 +151,38 @@ struct policy_slot {
 	enum policy_kind kind;
 	struct policy *policy;
 };
-static __thread struct {
+struct policy_cache {
 	struct arena arena;
 	struct policy_slot slots[POLICY_SLOTS];
 	size_t n;
-} *cache;
+};
+static __thread struct policy_cache *cache;
+static pthread_key_t cache_key; /* frees a thread's cache when the thread ends */
+static pthread_once_t cache_once = PTHREAD_ONCE_INIT;
+
+static void cache_free(void *p)
+{
+	struct policy_cache *old = p;
+
+	arena_done(&old->arena);
+	free(old);
+	cache = NULL;
+}
+
+static void cache_key_make(void)
+{
+	(void)pthread_key_create(&cache_key, cache_free);
+}
+
+static struct policy_cache *cache_get(void)
+{
+	if (!cache) {
+		(void)pthread_once(&cache_once, cache_key_make);
+		cache = xzalloc(sizeof *cache);
+		(void)pthread_setspecific(cache_key, cache);
+	}
+	return cache;
+}
 
 static uint64_t text_hash(struct str s)
 {
@@ -187,8 +214,7 @@ const struct policy *cloud_policy(struct call *c, struct str text, enum policy_k
 	struct policy_slot *s;
 	struct policy *p;
 
-	if (!cache)
-		cache = xzalloc(sizeof *cache);
+	(void)cache_get();
 	for (size_t i = h % POLICY_SLOTS, tries = 0; tries < POLICY_SLOTS; i = (i + 1) % POLICY_SLOTS, tries++) {
 		s = &cache->slots[i];
 		if (s->policy && s->hash == h && s->kind == kind && str_eq(s->text, text))
