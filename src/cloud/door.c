@@ -142,8 +142,8 @@ static void refuse_signature(struct exchange *x, enum sigv4_fault f)
 	const char *code = t[f][sp].code;
 	struct str m = x->sig.fault_detail;
 
-	if (sp == SPEAK_S3 && f == SIGV4_MALFORMED && x->sig.presigned)
-		code = "AuthorizationQueryParametersError";
+	if (sp == SPEAK_S3 && x->sig.s3_code)
+		code = x->sig.s3_code;
 	if (sp == SPEAK_EC2 && str_is(str_c(code), "AuthFailure"))
 		m = S("AWS was not able to validate the provided access credentials");
 	if (!m.p)
@@ -549,8 +549,8 @@ static void door_headers(void *arg, struct http_request *r)
 	x->facts.host = r->host;
 	x->facts.secure_transport = r->tls;
 	x->sig_read = sigv4_read(r, false, &x->sig);
-	if (str_is(x->sig.service, "s3"))
-		x->sig_read = sigv4_read(r, true, &x->sig);
+	if (str_is(x->sig.service, "s3") || (x->sig_read == SIGV4_MALFORMED && !x->sig.service.p))
+		x->sig_read = sigv4_read(r, true, &x->sig); /* S3's rules, also for what names no service: S3 is the last resort */
 	r->body_mode = HTTP_BODY_MEMORY;
 	r->body_max = CLOUD_BODY_BYTES_MAX;
 	e = wire_find(cl->models, cl->n_services, r, STR_NONE, x->sig.service, cl->host_suffixes, &x->route);
