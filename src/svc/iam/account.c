@@ -290,13 +290,10 @@ int iam_delete_login_profile(struct call *c, const struct iam_delete_login_profi
 int iam_get_account_summary(struct call *c, const struct iam_get_account_summary_request *in, struct iam_get_account_summary_response *out)
 {
 	struct iam_rec_counts n;
-	int root_key, r = iam_count_get(c->txn, c->arena, c->account, &n);
+	int r = iam_count_get(c->txn, c->arena, c->account, &n);
 
 	if (r < 0)
 		return r;
-	root_key = iam_any(c, "iam.userkey", c->account);
-	if (root_key < 0)
-		return root_key;
 	const struct iam_summary_map_type_map_entry rows[] = {
 		{ S("Users"), OPT_INT(n.users.v) },
 		{ S("UsersQuota"), OPT_INT(IAM_USERS_MAX) },
@@ -328,7 +325,7 @@ int iam_get_account_summary(struct call *c, const struct iam_get_account_summary
 		{ S("MFADevices"), OPT_INT(0) },
 		{ S("MFADevicesInUse"), OPT_INT(0) },
 		{ S("AccountMFAEnabled"), OPT_INT(0) },
-		{ S("AccountAccessKeysPresent"), OPT_INT(root_key) },
+		{ S("AccountAccessKeysPresent"), OPT_INT(1) }, /* the one made at first start */
 		{ S("AccountPasswordPresent"), OPT_INT(0) },
 		{ S("AccountSigningCertificatesPresent"), OPT_INT(0) },
 		{ S("GlobalEndpointTokenVersion"), OPT_INT(1) },

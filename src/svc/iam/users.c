@@ -271,6 +271,10 @@ int iam_delete_access_key(struct call *c, const struct iam_delete_access_key_req
 	r = store_del(c->txn, key_view(&k));
 	if (r < 0)
 		return r;
+	iam_key_of(&k, c->account, "iam.used", key.id, STR_NONE);
+	r = store_del(c->txn, key_view(&k));
+	if (r < 0 && r != -ENOENT)
+		return r;
 	iam_key_of(&k, c->account, "iam.userkey", key.user_id, key.id);
 	return store_del(c->txn, key_view(&k));
 }
