@@ -6,7 +6,7 @@
  * region is up and has no such bucket is left over from a crash or a deletion: it may be taken over. A claim of a stopped
  * region holds. Deleting commits in the region first, then the claim is taken back (it is known by the bucket's id, so that
  * a new claim of the same name is never taken back by mistake). */
-#include "svc/s3/s3_int.h"
+#include "svc/s3/lifecycle.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
@@ -123,7 +123,8 @@ static int claim(struct call *c, struct s3_rec_bucket *b)
 		if (!str_eq(old.account, b->account))
 			return call_fail(c, &s3_err_bucket_already_exists,
 					 "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.");
-		if (str_eq(old.region, n.region) && str_is(n.region, "us-east-1"))
+		/* us-east-1 answers its clients so since its beginning; a stack must not take over what is there. */
+		if (str_eq(old.region, n.region) && str_is(n.region, "us-east-1") && !c->facts.invoked_by.p)
 			return 1;
 		return call_fail(c, &s3_err_bucket_already_owned_by_you, "Your previous request to create the named bucket succeeded and you already own it.");
 	}
@@ -327,7 +328,9 @@ S3_HANDLER(delete_bucket, response)
 	key_str(&k, b->name);
 	if (r == 0)
 		r = store_del(c->txn, key_view(&k));
-	if (r < 0)
+	if (r == 0)
+		r = job_del(c->txn, S3_JOB_LIFECYCLE, b->name);
+	if (r < 0 && r != -ENOENT)
 		return r;
 	s3_change_on_commit(c, &ch);
 	call_on_commit(c, release_hook, arena_dup(c->arena, b, sizeof *b));

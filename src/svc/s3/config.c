@@ -226,15 +226,45 @@ S3_HANDLER(get_bucket_tagging, output)
 	return 0;
 }
 
+/* Tags that a stack gave its bucket stay when its user sets tags; sending them along unchanged is fine. */
+static void keep_system_tags(struct call *c, const struct s3_rec_tag_list *old, struct s3_tag_list *now, struct s3_rec_tag_list *ret)
+{
+	size_t n = 0, cap = 0;
+
+	for (size_t i = 0; i < old->n; i++)
+		if (str_starts(old->v[i].key, S("aws:")))
+			vec_push(c->arena, ret->v, ret->n, cap) = old->v[i];
+	for (size_t i = 0; i < now->n; i++) {
+		bool same = false;
+
+		for (size_t j = 0; j < ret->n; j++)
+			same |= str_eq(ret->v[j].key, now->v[i].key) && str_eq(ret->v[j].value, now->v[i].value);
+		if (!same)
+			now->v[n++] = now->v[i];
+	}
+	now->n = n;
+}
+
 S3_HANDLER(put_bucket_tagging, response)
 {
+	struct s3_tag_list now = { arena_dup(c->arena, in->tagging->tag_set.v, in->tagging->tag_set.n * sizeof *now.v), in->tagging->tag_set.n };
+	struct s3_rec_tag_list system = { 0 };
 	struct s3_rec_bucket *b;
+	struct s3_rec_tag *all;
 	int r = load(c, in->bucket, in->expected_bucket_owner, &b);
 
+	if (r == 0 && !c->facts.invoked_by.p)
+		keep_system_tags(c, &b->tags, &now, &system);
 	if (r == 0)
-		r = s3_tags_check(c, &in->tagging->tag_set, S3_TAGS_MAX, false, &b->tags);
+		r = s3_tags_check(c, &now, S3_TAGS_MAX, false, &b->tags);
 	if (r < 0)
 		return r;
+	if (system.n) {
+		all = arena_array(c->arena, struct s3_rec_tag, b->tags.n + system.n);
+		memcpy(all, b->tags.v, b->tags.n * sizeof *all);
+		memcpy(all + b->tags.n, system.v, system.n * sizeof *all);
+		b->tags = (struct s3_rec_tag_list){ all, b->tags.n + system.n };
+	}
 	c->status = 204;
 	return store(c, b);
 }
@@ -246,7 +276,14 @@ S3_HANDLER(delete_bucket_tagging, response)
 
 	if (r < 0)
 		return r;
-	b->tags = (struct s3_rec_tag_list){ 0 };
+	if (c->facts.invoked_by.p) {
+		b->tags = (struct s3_rec_tag_list){ 0 };
+	} else {
+		struct s3_rec_tag_list system = { 0 };
+
+		keep_system_tags(c, &b->tags, &(struct s3_tag_list){ 0 }, &system);
+		b->tags = system;
+	}
 	c->status = 204;
 	return store(c, b);
 }

@@ -441,7 +441,12 @@ static int step_back(struct s3_change *ch, const struct s3_rec_bucket *b, struct
 		if (r == 0)
 			r = put_old(ch->txn, b, key, &cur);
 	} else if (r == -ENOENT) {
-		r = 0;
+		r = b->versioning.p ? newest_old(ch->txn, ch->arena, b, key, &old) : -ENOENT;
+		if (r == 0 && !old.noncurrent.has) { /* a delete marker was the latest */
+			old.noncurrent = OPT_TIME(ch->now_ms);
+			r = put_old(ch->txn, b, key, &old);
+		}
+		r = r == -ENOENT ? 0 : r;
 	}
 	if (r < 0 || enabled || !b->versioning.p)
 		return r;
@@ -479,8 +484,12 @@ static int promote(struct s3_change *ch, const struct s3_rec_bucket *b, struct s
 	struct s3_rec_object o;
 	int r = newest_old(ch->txn, ch->arena, b, key, &o);
 
-	if (r < 0 || o.marker.v)
+	if (r < 0)
 		return r == -ENOENT ? 0 : r;
+	if (o.marker.v) {
+		o.noncurrent.has = false;
+		return put_old(ch->txn, b, key, &o);
+	}
 	r = del_old(ch->txn, b, key, &o);
 	o.noncurrent.has = false;
 	return r < 0 ? r : put_current(ch->txn, b, key, &o);
