@@ -306,8 +306,6 @@ static struct json *tree_struct(struct codec *c, const struct desc_shape *s, con
 			continue;
 		if (c->redact && ((m->flags & DM_SENSITIVE) || (ms->flags & DS_SENSITIVE)))
 			j = json_new_str(c->a, S("HIDDEN_DUE_TO_SECURITY_REASONS"));
-		else if (c->redact && ms->kind == DK_BLOB)
-			continue;
 		else
 			j = tree(c, ms, time_format(m, ms, DT_ISO), x);
 		if (j)
@@ -325,6 +323,8 @@ static struct json *tree(struct codec *c, const struct desc_shape *s, enum desc_
 
 	if (c->redact && (s->flags & DS_SENSITIVE))
 		return json_new_str(c->a, S("HIDDEN_DUE_TO_SECURITY_REASONS"));
+	if (c->redact && s->kind == DK_BLOB)
+		return NULL;
 	switch (s->kind) {
 	case DK_STRUCT:
 		return tree_struct(c, s, v);
@@ -356,10 +356,6 @@ static struct json *tree(struct codec *c, const struct desc_shape *s, enum desc_
 		return NULL;
 	case DK_BOOL:
 		return ((const struct opt_bool *)v)->has ? json_new_bool(c->a, ((const struct opt_bool *)v)->v) : json_new(c->a, JSON_NULL);
-	case DK_BLOB:
-		if (c->redact)
-			return NULL;
-		/* fall through */
 	default: {
 		struct str t = scalar_text(c->a, s, DT_ISO, v);
 
