@@ -127,24 +127,45 @@ static struct value_list input_values(struct call *c, const char *path)
 }
 
 /* Tags of what is being created: aws:RequestTag/KEY and aws:TagKeys. The member is a list of {Key, Value} (TagKey,
- * TagValue in KMS), a list of tag specifications (EC2), or a map. */
+ * TagValue in KMS), a list of tag specifications that hold such lists (EC2), or a map. Key and value are paired by their
+ * element: a tag without a value must not take the value of the next one. */
+static void collect_tags(struct call *c, struct key_set *k, const struct json *tags, struct value_list *names)
+{
+	static const char *const words[][2] = { { "Key", "Value" }, { "TagKey", "TagValue" }, { "key", "value" } };
+
+	for (size_t i = 0; json_is(tags, JSON_OBJECT) && i < tags->n; i++) {
+		vec_push(c->arena, names->v, names->n, names->cap) = tags->members[i].key;
+		key_add(c, k, str_printf(c->arena, "aws:RequestTag/%.*s", STR(tags->members[i].key)), json_scalar(&tags->members[i].value));
+	}
+	for (size_t i = 0; json_is(tags, JSON_ARRAY) && i < tags->n; i++) {
+		const struct json *t = &tags->items[i];
+
+		collect_tags(c, k, json_getz(t, "Tags"), names);
+		for (size_t j = 0; j < ELEMENTS(words); j++) {
+			struct str name = json_get_str(t, words[j][0]), value = json_get_str(t, words[j][1]);
+
+			if (!name.p)
+				continue;
+			vec_push(c->arena, names->v, names->n, names->cap) = name;
+			key_add(c, k, str_printf(c->arena, "aws:RequestTag/%.*s", STR(name)), value.p ? value : S(""));
+		}
+	}
+}
+
 static void request_tag_keys(struct call *c, struct key_set *k)
 {
-	static const char *const pairs[][2] = { { "[].Key", "[].Value" }, { "[].TagKey", "[].TagValue" }, { "[].Tags[].Key", "[].Tags[].Value" } };
+	struct value_list names = { .c = c };
+	struct str path = str_c(c->op->tags), part;
+	const struct json *j;
 
-	if (!c->op->tags)
+	if (!path.p)
 		return;
-	for (size_t i = 0; i < ELEMENTS(pairs); i++) {
-		struct value_list names = input_values(c, str_printf(c->arena, "%s%s", c->op->tags, pairs[i][0]).p);
-		struct value_list values = input_values(c, str_printf(c->arena, "%s%s", c->op->tags, pairs[i][1]).p);
-
-		if (names.n == 0)
-			continue;
-		for (size_t j = 0; j < names.n && j < values.n; j++)
-			key_add(c, k, str_printf(c->arena, "aws:RequestTag/%.*s", STR(names.v[j])), values.v[j]);
+	j = wire_to_json(c->svc->model, c->op->in, c->in, c->arena, false);
+	while (str_next(&path, '.', &part))
+		j = json_get(j, part);
+	collect_tags(c, k, j, &names);
+	if (names.n)
 		key_add_list(c, k, S("aws:TagKeys"), names.v, names.n);
-		return;
-	}
 }
 
 static void call_keys(struct call *c, const char *action, struct key_set *k)
@@ -209,6 +230,8 @@ static int check_one(struct call *c, const char *action, struct str resource, co
 	for (size_t i = 0; i < base->n; i++)
 		vec_push(c->arena, k.v, k.n, k.cap) = base->v[i];
 	key_tags(c, &k, "aws:ResourceTag/", &res.tags);
+	for (size_t i = 0; i < res.keys.n; i++)
+		vec_push(c->arena, k.v, k.n, k.cap) = res.keys.v[i];
 	if (!str_is(res.arn, "*"))
 		key_z(c, &k, "aws:ResourceAccount", res.account.p ? res.account : c->who->p.account);
 	r.action = str_c(action);

@@ -124,6 +124,10 @@ int page_parse(struct call *c, struct str token, struct str *ret_key);
 const struct policy *cloud_policy(struct call *c, struct str text, enum policy_kind kind);
 
 /* --- services --- */
+struct key_set { /* condition keys of the request under construction */
+	struct policy_key *v;
+	size_t n, cap;
+};
 struct authz_resource { /* what the resource hook tells about "kind:id" */
 	struct str arn;
 	struct str account; /* owner; absent: the caller's */
@@ -132,11 +136,8 @@ struct authz_resource { /* what the resource hook tells about "kind:id" */
 	enum policy_kind policy_kind;
 	enum resource_policy_rule rule;
 	struct str_map tags; /* aws:ResourceTag */
+	struct key_set keys; /* further condition keys that only the resource can tell (ec2:Vpc) */
 	bool granted; /* a grant or ACL allows this action to this caller (an explicit deny still wins) */
-};
-struct key_set { /* condition keys of the request under construction */
-	struct policy_key *v;
-	size_t n, cap;
 };
 void key_add(struct call *c, struct key_set *k, struct str name, struct str value); /* single-valued */
 void key_add_list(struct call *c, struct key_set *k, struct str name, const struct str *values, size_t n); /* multivalued */
