@@ -210,13 +210,14 @@ static bool is_kind(struct str resource)
 	return !str_starts(resource, S("arn:")) && !str_is(resource, "*");
 }
 
-/* Resolves one resource and decides. 0 allowed, 1 denied with *ret_sentence, negative: refused or failed. */
-static int check_one(struct call *c, const char *action, struct str resource, const struct key_set *base, const struct policy_request *who,
+/* Resolves one resource and decides. keys: those of the call; the resource's own are put behind them while it decides.
+ * 0 allowed, 1 denied with *ret_sentence, negative: refused or failed. */
+static int check_one(struct call *c, const char *action, struct str resource, struct key_set *keys, const struct policy_request *who,
 		     struct str *ret_sentence, struct str *ret_arn)
 {
 	struct authz_resource res = { .arn = resource };
-	struct key_set k = { 0 };
 	struct policy_request r = *who;
+	size_t base = keys->n;
 	struct str kind, id;
 	int e;
 
@@ -227,18 +228,17 @@ static int check_one(struct call *c, const char *action, struct str resource, co
 		if (e < 0)
 			return e;
 	}
-	for (size_t i = 0; i < base->n; i++)
-		vec_push(c->arena, k.v, k.n, k.cap) = base->v[i];
-	key_tags(c, &k, "aws:ResourceTag/", &res.tags);
+	key_tags(c, keys, "aws:ResourceTag/", &res.tags);
 	for (size_t i = 0; i < res.keys.n; i++)
-		vec_push(c->arena, k.v, k.n, k.cap) = res.keys.v[i];
+		vec_push(c->arena, keys->v, keys->n, keys->cap) = res.keys.v[i];
 	if (!str_is(res.arn, "*"))
-		key_z(c, &k, "aws:ResourceAccount", res.account.p ? res.account : c->who->p.account);
+		key_z(c, keys, "aws:ResourceAccount", res.account.p ? res.account : c->who->p.account);
 	r.action = str_c(action);
 	r.resource = res.arn;
 	r.resource_account = res.account;
-	r.keys = k.v;
-	r.n_keys = k.n;
+	r.keys = keys->v;
+	r.n_keys = keys->n;
+	keys->n = base; /* the next resource starts without them; r still counts them */
 	r.rule = res.rule;
 	if (res.policy.p) {
 		r.resource_policy.policy = cloud_policy(c, res.policy, res.policy_kind ? res.policy_kind : POLICY_RESOURCE);
@@ -344,17 +344,17 @@ static void note_resource(struct call *c, struct str arn)
 static int authorize_entry(struct call *c, const char *action, const char *tmpl, const struct policy_request *who)
 {
 	struct value_list res = { .c = c };
-	struct key_set base = { 0 };
+	struct key_set keys = { 0 };
 	int r;
 
-	call_keys(c, action, &base);
+	call_keys(c, action, &keys);
 	r = expand(c, tmpl, &res);
 	if (r < 0)
 		return r;
 	for (size_t j = 0; j < res.n; j++) {
 		struct str sentence, arn;
 
-		r = check_one(c, action, res.v[j], &base, who, &sentence, &arn);
+		r = check_one(c, action, res.v[j], &keys, who, &sentence, &arn);
 		if (r < 0)
 			return r;
 		note_resource(c, arn);

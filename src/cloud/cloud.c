@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static const char *const purposes[CLOUD_N_PURPOSES] = CLOUD_PURPOSES;
 static const char *const default_regions[] = { "us-east-1", "us-west-2", "eu-west-1", NULL };
 
 /* --- small files --- */
@@ -53,6 +54,21 @@ static int make_dir(const char *path)
 }
 
 /* --- the master key and the account --- */
+/* HKDF (RFC 5869) with an empty salt, and one block of output. */
+static void derive(const uint8_t master[32], const char *purpose, uint8_t out[32])
+{
+	static const uint8_t salt[32];
+	uint8_t prk[32], info[80];
+	size_t n = strlen(purpose);
+
+	assert(n < sizeof info - 1);
+	hmac_sha256(salt, sizeof salt, master, 32, prk);
+	memcpy(info, purpose, n);
+	info[n] = 1;
+	hmac_sha256(prk, sizeof prk, info, n + 1, out);
+	mem_wipe(prk, sizeof prk);
+}
+
 static int load_master(struct cloud *cl, const char *path)
 {
 	struct arena a = { 0 };
@@ -70,6 +86,8 @@ static int load_master(struct cloud *cl, const char *path)
 		memcpy(cl->master, s.p, sizeof cl->master);
 		mem_wipe((char *)(uintptr_t)s.p, s.n);
 	}
+	for (size_t i = 0; r == 0 && i < CLOUD_N_PURPOSES; i++)
+		derive(cl->master, purposes[i], cl->derived[i]);
 	arena_done(&a);
 	return r;
 }
@@ -149,17 +167,12 @@ static int load_root(struct cloud *cl, const char *given)
 
 void cloud_master_key(const struct cloud *cl, const char *purpose, uint8_t out[32])
 {
-	/* HKDF (RFC 5869) with an empty salt, and one block of output. */
-	static const uint8_t salt[32];
-	uint8_t prk[32], info[80];
-	size_t n = strlen(purpose);
-
-	assert(n < sizeof info - 1);
-	hmac_sha256(salt, sizeof salt, cl->master, sizeof cl->master, prk);
-	memcpy(info, purpose, n);
-	info[n] = 1;
-	hmac_sha256(prk, sizeof prk, info, n + 1, out);
-	mem_wipe(prk, sizeof prk);
+	for (size_t i = 0; i < CLOUD_N_PURPOSES; i++)
+		if (strcmp(purposes[i], purpose) == 0) {
+			memcpy(out, cl->derived[i], 32);
+			return;
+		}
+	derive(cl->master, purpose, out);
 }
 
 /* --- regions --- */
@@ -460,6 +473,7 @@ void cloud_close(struct cloud *cl)
 	free(cl->global.dir);
 	mem_wipe((char *)(uintptr_t)cl->root_secret.p, cl->root_secret.n);
 	mem_wipe(cl->master, sizeof cl->master);
+	mem_wipe(cl->derived, sizeof cl->derived);
 	arena_done(&cl->arena);
 	pthread_mutex_destroy(&cl->lock);
 	free(cl->dir);

@@ -12,11 +12,16 @@
 #define CLOUD_BODY_BYTES_MAX (8u << 20) /* of a request that is collected in memory */
 #define CALL_NESTING_MAX 4
 
+/* Keys that are derived once, at start: those of hot calls. Others are derived when they are asked for. */
+#define CLOUD_PURPOSES { "kms", "iam", "sts-token", "s3", "page" }
+#define CLOUD_N_PURPOSES 5
+
 struct cloud {
 	char *dir;
 	struct str account;
 	struct str root_id, root_secret; /* secret: malloc'd, wiped at close */
 	uint8_t master[32];
+	uint8_t derived[CLOUD_N_PURPOSES][32]; /* of master, which never changes while the cloud is open */
 	const struct service *const *services;
 	const struct service_model *models[CLOUD_SERVICES_MAX];
 	size_t n_services;

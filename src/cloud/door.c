@@ -21,6 +21,7 @@ struct exchange {
 	struct region *region; /* pinned */
 	struct call call;
 	bool streaming, failed;
+	bool found; /* the route is known from the head alone */
 	bool begun; /* the request is complete: a call is under way */
 	atomic_bool replied;
 	struct body *sink; /* the service's */
@@ -554,7 +555,8 @@ static void door_headers(void *arg, struct http_request *r)
 	r->body_mode = HTTP_BODY_MEMORY;
 	r->body_max = CLOUD_BODY_BYTES_MAX;
 	e = wire_find(cl->models, cl->n_services, r, STR_NONE, x->sig.service, cl->host_suffixes, &x->route);
-	if (e < 0 || !x->route.op || !(x->route.op->flags & OP_STREAM_IN) || !service_of(cl, x->route.model)->body_begin)
+	x->found = e == 0 && x->route.op;
+	if (!x->found || !(x->route.op->flags & OP_STREAM_IN) || !service_of(cl, x->route.model)->body_begin)
 		return;
 	x->streaming = true;
 	r->body_mode = HTTP_BODY_REFUSE;
@@ -576,7 +578,7 @@ static void door_done(void *arg, struct http_request *r)
 		run(x);
 		return;
 	}
-	e = wire_find(x->cloud->models, x->cloud->n_services, r, r->body, x->sig.service, x->cloud->host_suffixes, &x->route);
+	e = x->found ? 0 : wire_find(x->cloud->models, x->cloud->n_services, r, r->body, x->sig.service, x->cloud->host_suffixes, &x->route);
 	if (e < 0 || !x->route.model) {
 		refuse(x, "UnknownService", 404, "No service of this cloud was named by the request.");
 		return;

@@ -18,6 +18,7 @@
 #define PENDING_FLUSH (256u << 10)
 #define KEEP_DAYS 90
 #define RECORD_BYTES_MAX (256u << 10)
+#define RECORD_BYTES_USUAL 2048
 
 struct trail {
 	char *dir;
@@ -173,7 +174,9 @@ static void field(struct buf *b, const char *name, struct str v)
 {
 	if (!v.p)
 		return;
-	buf_printf(b, ",\"%s\":", name);
+	buf_str(b, S(",\""));
+	buf_str(b, str_c(name));
+	buf_str(b, S("\":"));
 	json_write_str(b, v);
 }
 
@@ -185,7 +188,8 @@ static void identity(struct buf *b, struct call *c)
 		[PRINCIPAL_ROLE_SESSION] = "AssumedRole", [PRINCIPAL_FEDERATED] = "FederatedUser", [PRINCIPAL_SERVICE] = "AWSService",
 	};
 
-	buf_printf(b, ",\"userIdentity\":{\"type\":\"%s\"", types[w->p.type]);
+	buf_str(b, S(",\"userIdentity\":{\"type\":"));
+	json_write_str(b, str_c(types[w->p.type]));
 	if (w->p.type == PRINCIPAL_ANONYMOUS) {
 		field(b, "principalId", S(""));
 		field(b, "accountId", S("anonymous"));
@@ -200,7 +204,7 @@ static void identity(struct buf *b, struct call *c)
 	if (w->p.type == PRINCIPAL_USER)
 		field(b, "userName", w->name);
 	if (w->p.type == PRINCIPAL_ROLE_SESSION) {
-		buf_printf(b, ",\"sessionContext\":{\"sessionIssuer\":{\"type\":\"Role\"");
+		buf_str(b, S(",\"sessionContext\":{\"sessionIssuer\":{\"type\":\"Role\""));
 		field(b, "arn", w->p.role_arn);
 		field(b, "accountId", w->p.account);
 		buf_printf(b, "},\"attributes\":{\"creationDate\":\"%.*s\",\"mfaAuthenticated\":\"%s\"}}", STR(time_iso(c->arena, w->issued_ms)),
@@ -221,12 +225,12 @@ static void resources(struct buf *b, struct call *c)
 {
 	if (!c->trail_resources || c->trail_resources->n == 0)
 		return;
-	buf_printf(b, ",\"resources\":[");
+	buf_str(b, S(",\"resources\":["));
 	for (size_t i = 0; i < c->trail_resources->n; i++) {
 		struct arn arn;
 		struct str s = json_str(&c->trail_resources->items[i]);
 
-		buf_printf(b, "%s{\"ARN\":", i ? "," : "");
+		buf_str(b, i ? S(",{\"ARN\":") : S("{\"ARN\":"));
 		json_write_str(b, s);
 		if (arn_parse(s, &arn) == 0)
 			field(b, "accountId", arn.account.n ? arn.account : c->account);
@@ -245,7 +249,7 @@ static void outcome(struct buf *b, struct call *c, int result)
 	field(b, "errorMessage", c->message);
 	if (c->decision.policy_name.p) {
 		/* ours: which statement decided */
-		buf_printf(b, ",\"additionalEventData\":{\"decidedBy\":");
+		buf_str(b, S(",\"additionalEventData\":{\"decidedBy\":"));
 		json_write_str(b, c->decision.policy_name);
 		buf_printf(b, ",\"statement\":%d}", c->decision.statement);
 	}
@@ -254,9 +258,10 @@ static void outcome(struct buf *b, struct call *c, int result)
 static void build(struct buf *b, struct call *c, int result)
 {
 	const struct service_model *m = c->svc->model;
+	bool data = data_event(c);
 	struct str source = c->svc->principal ? str_c(c->svc->principal) : str_printf(c->arena, "%s.amazonaws.com", m->endpoint_prefix);
 
-	buf_printf(b, "{\"eventVersion\":\"1.11\"");
+	buf_str(b, S("{\"eventVersion\":\"1.11\""));
 	identity(b, c);
 	field(b, "eventTime", time_iso(c->arena, c->now_ms));
 	field(b, "eventSource", source);
@@ -265,24 +270,26 @@ static void build(struct buf *b, struct call *c, int result)
 	field(b, "sourceIPAddress", c->facts.invoked_by.p ? c->facts.invoked_by : c->facts.source_ip);
 	field(b, "userAgent", c->facts.invoked_by.p ? c->facts.invoked_by : c->facts.user_agent);
 	outcome(b, c, result);
-	buf_printf(b, ",\"requestParameters\":");
+	buf_str(b, S(",\"requestParameters\":"));
 	if (c->in)
 		json_write(b, wire_to_json(m, c->op->in, c->in, c->arena, true));
 	else
-		buf_printf(b, "null");
-	buf_printf(b, ",\"responseElements\":");
+		buf_str(b, S("null"));
+	buf_str(b, S(",\"responseElements\":"));
 	if (result == 0 && c->op->txn == OP_WRITE)
 		json_write(b, wire_to_json(m, c->op->out, c->out, c->arena, true));
 	else
-		buf_printf(b, "null");
+		buf_str(b, S("null"));
 	field(b, "requestID", c->facts.request_id);
 	field(b, "eventID", random_uuid(c->arena));
-	buf_printf(b, ",\"readOnly\":%s", c->op->txn == OP_WRITE ? "false" : "true");
+	buf_str(b, c->op->txn == OP_WRITE ? S(",\"readOnly\":false") : S(",\"readOnly\":true"));
 	resources(b, c);
-	buf_printf(b, ",\"eventType\":\"AwsApiCall\",\"managementEvent\":%s", data_event(c) ? "false" : "true");
+	buf_str(b, S(",\"eventType\":\"AwsApiCall\",\"managementEvent\":"));
+	buf_str(b, data ? S("false") : S("true"));
 	field(b, "recipientAccountId", c->account);
-	field(b, "eventCategory", data_event(c) ? S("Data") : S("Management"));
-	buf_printf(b, ",\"tlsDetails\":{\"secureTransport\":%s}}\n", c->facts.secure_transport ? "true" : "false");
+	field(b, "eventCategory", data ? S("Data") : S("Management"));
+	buf_str(b, S(",\"tlsDetails\":{\"secureTransport\":"));
+	buf_str(b, c->facts.secure_transport ? S("true}}\n") : S("false}}\n"));
 }
 
 void trail_call(struct call *c, int result)
@@ -293,6 +300,7 @@ void trail_call(struct call *c, int result)
 	if (!t)
 		return;
 	buf_init(&b, RECORD_BYTES_MAX);
+	(void)buf_reserve(&b, RECORD_BYTES_USUAL);
 	build(&b, c, result);
 	if (!buf_ok(&b)) { /* CloudTrail leaves out what does not fit, too */
 		c->in = NULL;

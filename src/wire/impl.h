@@ -8,6 +8,7 @@
 
 #define WIRE_DEPTH_MAX 100 /* nesting of decoded values */
 #define WIRE_REPLY_BYTES_MAX (64u << 20)
+#define WIRE_REPLY_BYTES_USUAL 1024
 #define XML_DEPTH_MAX 64
 #define XML_ATTRIBUTES_MAX 32
 

@@ -89,6 +89,7 @@ int wire_encode(const struct wire_route *route, const void *out, struct str requ
 	ret->stream = NULL;
 	put_request_id(route, request_id, a, ret);
 	buf_init(&b, WIRE_REPLY_BYTES_MAX);
+	(void)buf_reserve(&b, WIRE_REPLY_BYTES_USUAL);
 	switch (route->protocol) {
 	case WIRE_QUERY:
 	case WIRE_EC2:

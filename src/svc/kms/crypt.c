@@ -126,7 +126,7 @@ static int unseal(struct call *c, const struct kms_rec_key *k, struct str blob, 
 /* The key a call encrypts with: found, usable, and DryRun answered. */
 static int encrypt_key(struct call *c, struct str id, bool dry_run, struct kms_rec_key *ret)
 {
-	int r = kms_key_load(c, id, true, ret);
+	int r = kms_key_authorized(c, id, ret) ? 0 : kms_key_load(c, id, true, ret);
 
 	if (r == 0)
 		r = kms_key_usable(c, ret);

@@ -63,10 +63,27 @@ static const struct str_map *context_of(struct call *c, const char *action)
 	}
 }
 
-static void found(struct call *c, const char *action, const struct kms_rec_key *k, struct authz_resource *ret)
-{
-	struct kms_rec_key *memo = arena_dup(c->arena, k, sizeof *k);
+struct memo {
+	struct str id; /* as the request named it; absent: a ciphertext or a grant did */
+	struct kms_rec_key key;
+};
 
+bool kms_key_authorized(const struct call *c, struct str id, struct kms_rec_key *ret)
+{
+	const struct memo *m = c->memo;
+
+	if (!m || !m->id.p || !str_eq(m->id, id))
+		return false;
+	*ret = m->key;
+	return true;
+}
+
+/* id: as kms_key_load took it, or absent. */
+static void found(struct call *c, const char *action, struct str id, const struct kms_rec_key *k, struct authz_resource *ret)
+{
+	struct memo *memo = arena_new(c->arena, struct memo);
+
+	*memo = (struct memo){ id, *k };
 	c->memo = memo;
 	ret->arn = k->arn;
 	ret->account = k->account;
@@ -88,7 +105,7 @@ static int ciphertext_resource(struct call *c, const char *action, struct authz_
 	if (r == -EBADMSG)
 		return call_fail(c, &kms_err_invalid_ciphertext, "%s", "");
 	if (r == 0)
-		found(c, action, &k, ret);
+		found(c, action, STR_NONE, &k, ret);
 	return r;
 }
 
@@ -115,7 +132,7 @@ static int grant_resource(struct call *c, const char *action, struct authz_resou
 		r = kms_key_read(c->txn, c->arena, g.account, g.key_id, &k);
 	if (r < 0)
 		return r;
-	found(c, action, &k, ret);
+	found(c, action, STR_NONE, &k, ret);
 	if (g.retiring.p && (str_eq(g.retiring, c->who->p.arn) || (c->who->p.role_arn.p && str_eq(g.retiring, c->who->p.role_arn))))
 		ret->granted = true;
 	return 0;
@@ -143,7 +160,7 @@ static int kms_resource(struct call *c, const char *action, struct str kind, str
 	}
 	r = kms_key_load(c, id, str_is(kind, "key"), &k);
 	if (r == 0)
-		found(c, action, &k, ret);
+		found(c, action, str_is(kind, "key") ? id : STR_NONE, &k, ret);
 	return r;
 }
 

@@ -17,6 +17,9 @@
 int kms_key_load(struct call *c, struct str id, bool aliases, struct kms_rec_key *ret);
 int kms_key_read(struct store_txn *t, struct arena *a, struct str account, struct str id, struct kms_rec_key *ret); /* -ENOENT */
 int kms_key_put(struct store_txn *t, const struct kms_rec_key *k);
+/* kms_key_authorized: the key that authorization has just loaded for this id, from the same snapshot. Only for calls that
+ * change no key. */
+bool kms_key_authorized(const struct call *c, struct str id, struct kms_rec_key *ret);
 /* kms_key_usable refuses a disabled key or one that waits for deletion. */
 int kms_key_usable(struct call *c, const struct kms_rec_key *k);
 int kms_key_not_pending(struct call *c, const struct kms_rec_key *k);
