@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* attack_iam.c - roles and parameters of the stack. Roles are asked for by those whom their trust policies do not name.
+ * What a role may do is tried by a copy of it: the same policies as the live role has now, trusted by a user of ours,
+ * since the roles themselves trust services. Acts beyond the declared policies aim at what exists already or ask for a
+ * dry run, so that one that goes through harms nothing. */
+#include "cli/prove/prove.h"
+
+#define DOCS_MAX 40
+
+struct copied {
+	struct prove *p;
+	struct target *role;
+	struct str name; /* of the live role */
+	const struct json *docs[DOCS_MAX]; /* declared */
+	struct str arns[DOCS_MAX]; /* declared attachments */
+	size_t n_docs, n_arns;
+	struct str copy_name, copy_arn;
+	struct creds session;
+	bool bounded;
+};
+
+static struct hit iam(struct prove *p, const char *action, const char *name, struct str value, const struct creds *who)
+{
+	struct hit h = hit_query(p, "iam", S("us-east-1"), action, who);
+
+	hit_param(p, &h, name, value);
+	return h;
+}
+
+static const struct json *document(struct prove *p, struct str text)
+{
+	struct json *doc;
+
+	if (text.p && text.n && text.p[0] == '%' && uri_decode(&p->arena, text, false, &text) < 0)
+		return NULL;
+	return text.p && json_parse(&p->arena, text, &doc, NULL) == 0 ? doc : NULL;
+}
+
+static const struct json *managed_document(struct prove *p, struct str arn)
+{
+	struct hit h = iam(p, "GetPolicy", "PolicyArn", arn, &p->operator);
+	struct answer a;
+
+	if (call_hit(p, &h, "IAM GetPolicy", &a) < 0)
+		return NULL;
+	h = iam(p, "GetPolicyVersion", "PolicyArn", arn, &p->operator);
+	hit_param(p, &h, "VersionId", xml_text(xml_deep(a.xml, "Policy"), "DefaultVersionId"));
+	return call_hit(p, &h, "IAM GetPolicyVersion", &a) < 0 ? NULL : document(p, xml_text(xml_deep(a.xml, "PolicyVersion"), "Document"));
+}
+
+/* --- what is declared --- */
+static void declare_doc(struct copied *c, const struct json *doc)
+{
+	if (doc && c->n_docs < DOCS_MAX)
+		c->docs[c->n_docs++] = doc;
+}
+
+static void declare_arn(struct copied *c, struct str arn)
+{
+	struct target *t = stack_physical(c->p->stack, "AWS::IAM::ManagedPolicy", arn);
+
+	if (c->n_arns < DOCS_MAX)
+		c->arns[c->n_arns++] = arn;
+	declare_doc(c, t ? prop_get(t->props, "PolicyDocument") : managed_document(c->p, arn));
+}
+
+static bool names(const struct json *list, struct str name)
+{
+	for (size_t i = 0; i < list_len(list); i++)
+		if (str_eq(json_str(list_at(list, i)), name))
+			return true;
+	return false;
+}
+
+static void declared(struct copied *c)
+{
+	struct stack *s = c->p->stack;
+	const struct json *j = prop_get(c->role->props, "ManagedPolicyArns");
+
+	for (size_t i = 0; i < list_len(j); i++)
+		declare_arn(c, json_str(list_at(j, i)));
+	j = prop_get(c->role->props, "Policies");
+	for (size_t i = 0; i < list_len(j); i++)
+		declare_doc(c, prop_get(list_at(j, i), "PolicyDocument"));
+	for (size_t i = 0; i < s->n; i++) {
+		const struct target *t = &s->v[i];
+		bool inline_policy = target_is(t, "AWS::IAM::Policy") && names(prop_get(t->props, "Roles"), c->name);
+
+		if (inline_policy || (target_is(t, "AWS::IAM::RolePolicy") && str_eq(prop_str(t->props, "RoleName"), c->name)))
+			declare_doc(c, prop_get(t->props, "PolicyDocument"));
+		else if (target_is(t, "AWS::IAM::ManagedPolicy") && names(prop_get(t->props, "Roles"), c->name))
+			declare_arn(c, t->physical);
+	}
+	c->bounded = prop_get(c->role->props, "PermissionsBoundary") != NULL;
+}
+
+/* --- the copy --- */
+static bool is_declared_arn(const struct copied *c, struct str arn)
+{
+	for (size_t i = 0; i < c->n_arns; i++)
+		if (str_eq(c->arns[i], arn))
+			return true;
+	return false;
+}
+
+static bool is_declared_doc(const struct copied *c, const struct json *doc)
+{
+	for (size_t i = 0; i < c->n_docs; i++)
+		if (doc && json_equal(doc, c->docs[i]))
+			return true;
+	return false;
+}
+
+static int copy_attached(struct copied *c, const struct promise *m, bool judge)
+{
+	struct prove *p = c->p;
+	struct hit h = iam(p, "ListAttachedRolePolicies", "RoleName", c->name, &p->operator);
+	struct answer a, b;
+
+	if (call_hit(p, &h, "IAM ListAttachedRolePolicies", &a) < 0)
+		return -1;
+	for (struct xml_node *n = xml_deep(a.xml, "AttachedPolicies") ? xml_deep(a.xml, "AttachedPolicies")->children : NULL; n; n = n->next) {
+		struct str arn = xml_text(n, "PolicyArn");
+
+		if (judge)
+			(void)proof_equal(p, m, str_printf(&p->arena, "attached: %.*s", STR(arn)), S("declared"), is_declared_arn(c, arn) ? S("declared") : S("not declared"));
+		h = iam(p, "AttachRolePolicy", "RoleName", c->copy_name, &p->operator);
+		hit_param(p, &h, "PolicyArn", arn);
+		if (call_hit(p, &h, "IAM AttachRolePolicy", &b) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int copy_inline(struct copied *c, const struct promise *m, bool judge)
+{
+	struct prove *p = c->p;
+	struct hit h = iam(p, "ListRolePolicies", "RoleName", c->name, &p->operator);
+	struct answer a, b;
+
+	if (call_hit(p, &h, "IAM ListRolePolicies", &a) < 0)
+		return -1;
+	for (struct xml_node *n = xml_deep(a.xml, "PolicyNames") ? xml_deep(a.xml, "PolicyNames")->children : NULL; n; n = n->next) {
+		struct str name = str_trim(n->text);
+		const struct json *doc;
+
+		h = iam(p, "GetRolePolicy", "RoleName", c->name, &p->operator);
+		hit_param(p, &h, "PolicyName", name);
+		if (call_hit(p, &h, "IAM GetRolePolicy", &b) < 0)
+			return -1;
+		doc = document(p, xml_text(xml_deep(b.xml, "GetRolePolicyResult"), "PolicyDocument"));
+		if (judge)
+			(void)proof_equal(p, m, str_printf(&p->arena, "inline: %.*s", STR(name)), S("declared"), is_declared_doc(c, doc) ? S("declared") : S("not declared"));
+		h = iam(p, "PutRolePolicy", "RoleName", c->copy_name, &p->operator);
+		hit_param(p, &h, "PolicyName", name);
+		hit_param(p, &h, "PolicyDocument", doc ? json_text(&p->arena, doc) : S("{}"));
+		if (call_hit(p, &h, "IAM PutRolePolicy", &b) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int copy_role(struct copied *c)
+{
+	struct prove *p = c->p;
+	struct promise m = { "privilege", str_printf(&p->arena, "%.*s has no policies but the declared ones", STR(c->role->id)), c->role->id, c->role };
+	bool judge = promise_owed(p, &m, true);
+	struct str boundary = prop_str(c->role->props, "PermissionsBoundary");
+	struct xml_node *k;
+	struct answer a;
+	struct hit h;
+
+	if (actor_role(p, str_printf(&p->arena, "%.*s-%zu", (int)(c->role->id.n < 24 ? c->role->id.n : 24), c->role->id.p, p->n_undo).p, &c->copy_name, &c->copy_arn) < 0)
+		return -1;
+	if (copy_attached(c, &m, judge) < 0 || copy_inline(c, &m, judge) < 0)
+		return -1;
+	if (boundary.p) {
+		h = iam(p, "PutRolePermissionsBoundary", "RoleName", c->copy_name, &p->operator);
+		hit_param(p, &h, "PermissionsBoundary", boundary);
+		if (call_hit(p, &h, "IAM PutRolePermissionsBoundary", &a) < 0)
+			return -1;
+	}
+	h = hit_query(p, "sts", p->stack->region, "AssumeRole", actor(p, ACTOR_ASSUMER));
+	hit_param(p, &h, "RoleArn", c->copy_arn);
+	hit_param(p, &h, "RoleSessionName", c->copy_name);
+	if (call_hit(p, &h, "STS AssumeRole", &a) < 0)
+		return -1;
+	k = xml_deep(a.xml, "Credentials");
+	c->session = (struct creds){ xml_text(k, "AccessKeyId"), xml_text(k, "SecretAccessKey"), xml_text(k, "SessionToken") };
+	return 0;
+}
+
+/* --- beyond its policies --- */
+struct deed {
+	const char *action, *event;
+	const char *what;
+	bool grave; /* no role of a stack should have this right, declared or not */
+	bool real; /* would really be done: only where nothing declared allows it, and taken back */
+	enum deed_on { ON_NOTHING, ON_OBJECT, ON_BUCKET, ON_KEY, ON_GROUP, ON_COPY } on;
+};
+static const struct deed deeds[] = {
+	{ "s3:PutObject", NULL, "put an object into %s", false, false, ON_OBJECT },
+	{ "s3:DeleteObject", NULL, "delete an object of %s", false, false, ON_OBJECT },
+	{ "s3:PutBucketPolicy", NULL, "change the policy of %s", true, false, ON_BUCKET },
+	{ "kms:Encrypt", "Encrypt", "encrypt with %s", false, false, ON_KEY },
+	{ "kms:PutKeyPolicy", "PutKeyPolicy", "change the policy of %s", true, false, ON_KEY },
+	{ "kms:ScheduleKeyDeletion", "ScheduleKeyDeletion", "delete %s", true, true, ON_KEY },
+	{ "iam:CreateUser", NULL, "create a user", true, false, ON_NOTHING },
+	{ "iam:PutRolePolicy", NULL, "widen its own policies", true, false, ON_COPY },
+	{ "ec2:CreateVpc", "CreateVpc", "create a VPC", true, false, ON_NOTHING },
+	{ "ec2:AuthorizeSecurityGroupIngress", "AuthorizeSecurityGroupIngress", "open %s", true, false, ON_GROUP },
+};
+
+static struct target *deed_target(struct copied *c, const struct deed *d)
+{
+	static const char *const types[] = { [ON_OBJECT] = "AWS::S3::Bucket", [ON_BUCKET] = "AWS::S3::Bucket", [ON_KEY] = "AWS::KMS::Key", [ON_GROUP] = "AWS::EC2::SecurityGroup", [ON_COPY] = NULL };
+	struct stack *s = c->p->stack;
+
+	for (size_t i = 0; types[d->on] && i < s->n; i++)
+		if (target_is(&s->v[i], types[d->on]) && s->v[i].arn.p)
+			return &s->v[i];
+	return NULL;
+}
+
+/* The request, and in *ret_arn what it is about. */
+static struct hit deed_hit(struct copied *c, const struct deed *d, const struct target *t, struct str *ret_arn)
+{
+	struct prove *p = c->p;
+	struct arena *m = &p->arena;
+	struct str region = p->stack->region, key = str_printf(m, PROVE_NAME "-%.*s/victim", STR(p->run));
+	struct json *j = t ? json_object(m, "KeyId", t->arn) : NULL;
+	struct hit h;
+
+	*ret_arn = t ? t->arn : S("*");
+	if (d->on == ON_OBJECT || d->on == ON_BUCKET) {
+		bool object = d->on == ON_OBJECT;
+
+		h = hit_s3(p, region, strcmp(d->action, "s3:DeleteObject") == 0 ? "DELETE" : "PUT", t->physical, object ? key : STR_NONE, object ? STR_NONE : S("policy="), &c->session);
+		if (strcmp(d->action, "s3:DeleteObject") != 0)
+			h.body = S("no policy"); /* authorized first, then refused as malformed */
+		if (object)
+			*ret_arn = str_printf(m, "%.*s/%.*s", STR(t->arn), STR(key));
+		return h;
+	}
+	if (d->on == ON_KEY) {
+		if (strcmp(d->action, "kms:Encrypt") == 0)
+			json_set_str(m, j, "Plaintext", S("eA=="));
+		else if (strcmp(d->action, "kms:PutKeyPolicy") == 0)
+			json_set_str(m, j, "Policy", S("no policy"));
+		else
+			json_set_int(m, j, "PendingWindowInDays", 30);
+		return hit_json(p, "kms", str_printf(m, "TrentService.%s", d->action + 4).p, region, j, &c->session);
+	}
+	if (d->on == ON_COPY) {
+		*ret_arn = c->copy_arn;
+		h = iam(p, "PutRolePolicy", "RoleName", c->copy_name, &c->session);
+		hit_param(p, &h, "PolicyName", S("wide"));
+		hit_param(p, &h, "PolicyDocument", S("no policy"));
+		return h;
+	}
+	if (strcmp(d->action, "iam:CreateUser") == 0) { /* one that exists */
+		*ret_arn = p->actors[ACTOR_NOBODY].arn;
+		h = iam(p, "CreateUser", "UserName", p->actors[ACTOR_NOBODY].name, &c->session);
+		hit_param(p, &h, "Path", S(PROVE_PATH));
+		return h;
+	}
+	h = hit_query(p, "ec2", region, d->action + 4, &c->session);
+	hit_param(p, &h, "DryRun", S("true"));
+	if (d->on == ON_GROUP) {
+		hit_param(p, &h, "GroupId", t->physical);
+		hit_param(p, &h, "IpPermissions.1.IpProtocol", S("tcp"));
+		hit_param(p, &h, "IpPermissions.1.FromPort", S("22"));
+		hit_param(p, &h, "IpPermissions.1.ToPort", S("22"));
+		hit_param(p, &h, "IpPermissions.1.IpRanges.1.CidrIp", S("0.0.0.0/0"));
+	} else {
+		*ret_arn = str_printf(m, "arn:%.*s:ec2:%.*s:%.*s:vpc/*", STR(p->stack->partition), STR(region), STR(p->account));
+		hit_param(p, &h, "CidrBlock", S("10.99.0.0/16"));
+	}
+	return h;
+}
+
+static void beyond(struct copied *c)
+{
+	struct prove *p = c->p;
+	struct promise within = { "privilege", str_printf(&p->arena, "%.*s does nothing beyond its declared policies", STR(c->role->id)), c->role->id, c->role };
+	struct promise modest = { "privilege", str_printf(&p->arena, "%.*s has no rights of an administrator", STR(c->role->id)), BASELINE, c->role };
+
+	for (size_t i = 0; i < ELEMENTS(deeds); i++) {
+		const struct deed *d = &deeds[i];
+		struct target *t = deed_target(c, d);
+		struct policy_ask ask = { .arn = c->copy_arn, .account = p->account, .action = str_c(d->action) };
+		struct undo *u = NULL;
+		struct answer a;
+		struct proof *f;
+		struct hit h;
+		bool may;
+
+		if (!t && d->on != ON_NOTHING && d->on != ON_COPY)
+			continue;
+		h = deed_hit(c, d, t, &ask.resource);
+		may = policies_allow(p, c->docs, c->n_docs, &ask);
+		if (may && (!d->grave || d->real || c->bounded))
+			continue;
+		if (!promise_owed(p, may ? &modest : &within, !may))
+			continue;
+		if (d->real)
+			u = undo_later(p, UNDO_KEY, p->stack->region, t->arn, STR_NONE);
+		f = proof_denied(p, may ? &modest : &within, str_printf(&p->arena, "%s: %.*s", d->action, STR(str_replace(&p->arena, str_c(d->what), S("%s"), t ? t->id : S("")))), &h,
+				 DENIED, &a);
+		if (u && f->verdict == VERDICT_HELD)
+			u->done = true;
+		else if (u)
+			undo_one(p, u);
+		if (d->event)
+			proof_event(f, &a, d->event);
+	}
+}
+
+/* One thing that it may do, so that a role that may do nothing at all is no proof. */
+static void control(struct copied *c)
+{
+	struct prove *p = c->p;
+	struct promise m = { "control", str_printf(&p->arena, "%.*s does what it may", STR(c->role->id)), c->role->id, c->role };
+	struct hit h = hit_query(p, "sts", p->stack->region, "GetCallerIdentity", &c->session);
+	struct str what = S("sts:GetCallerIdentity");
+	struct policy_ask ask = { .arn = c->copy_arn, .account = p->account };
+	struct stack *s = p->stack;
+	struct answer a;
+
+	for (size_t i = 0; i < s->n && !c->bounded; i++) {
+		const struct target *t = &s->v[i];
+
+		ask.resource = t->arn;
+		ask.action = S("kms:DescribeKey");
+		if (target_is(t, "AWS::KMS::Key") && policies_allow(p, c->docs, c->n_docs, &ask)) {
+			h = hit_json(p, "kms", "TrentService.DescribeKey", s->region, json_object(&p->arena, "KeyId", t->arn), &c->session);
+			what = str_printf(&p->arena, "kms:DescribeKey: %.*s", STR(t->id));
+			break;
+		}
+		ask.action = S("s3:ListBucket");
+		if (target_is(t, "AWS::S3::Bucket") && policies_allow(p, c->docs, c->n_docs, &ask)) {
+			h = hit_s3(p, s->region, "GET", t->physical, STR_NONE, S("list-type=2"), &c->session);
+			what = str_printf(&p->arena, "s3:ListBucket: %.*s", STR(t->id));
+			break;
+		}
+		ask.action = S("ssm:GetParameter");
+		if (target_is(t, "AWS::SSM::Parameter") && policies_allow(p, c->docs, c->n_docs, &ask)) {
+			h = hit_json(p, "ssm", "AmazonSSM.GetParameter", s->region, json_object(&p->arena, "Name", t->physical), &c->session);
+			what = str_printf(&p->arena, "ssm:GetParameter: %.*s", STR(t->id));
+			break;
+		}
+	}
+	(void)proof_allowed(p, &m, what, &h, &a);
+}
+
+/* --- who may be it --- */
+static void assumed(struct copied *c)
+{
+	static const enum actor who[] = { ACTOR_COUNT, ACTOR_NOBODY, ACTOR_NEIGHBOUR };
+	struct prove *p = c->p;
+	struct promise m = { "trust", str_printf(&p->arena, "%.*s is assumed only by those whom it trusts", STR(c->role->id)), c->role->id, c->role };
+	const struct json *trust = prop_get(c->role->props, "AssumeRolePolicyDocument");
+	struct answer a;
+
+	m.declared = str_printf(&p->arena, "%.*s, AssumeRolePolicyDocument", STR(c->role->id));
+	for (size_t i = 0; i < ELEMENTS(who); i++) {
+		bool anonymous = who[i] == ACTOR_COUNT;
+		struct hit h = hit_query(p, "sts", p->stack->region, "AssumeRole", anonymous ? NULL : actor(p, who[i]));
+		struct policy_ask ask = { .arn = anonymous ? STR_NONE : p->actors[who[i]].arn, .account = anonymous ? STR_NONE : p->account, .action = S("sts:AssumeRole") };
+
+		ask.resource = c->role->arn;
+		if (!promise_owed(p, &m, policy_says(p, trust, POLICY_TRUST, &ask, NULL) != DECISION_ALLOW))
+			return;
+		hit_param(p, &h, "RoleArn", c->role->arn);
+		hit_param(p, &h, "RoleSessionName", S(PROVE_NAME));
+		proof_event(proof_denied(p, &m, str_printf(&p->arena, "AssumeRole, %.*s%s", STR(who_name(who[i])), who[i] == ACTOR_NEIGHBOUR ? " and sts:AssumeRole on all roles" : ""),
+					 &h, DENIED "|MissingAuthenticationToken", &a),
+			    &a, anonymous ? "" : "AssumeRole");
+	}
+}
+
+static void trusted(struct copied *c)
+{
+	struct prove *p = c->p;
+	struct promise m = { "trust", str_printf(&p->arena, "%.*s trusts those who were declared", STR(c->role->id)), c->role->id, c->role };
+	struct hit h = iam(p, "GetRole", "RoleName", c->name, &p->operator);
+	const struct json *want = prop_get(c->role->props, "AssumeRolePolicyDocument"), *now;
+	struct answer a;
+
+	m.declared = str_printf(&p->arena, "%.*s, AssumeRolePolicyDocument", STR(c->role->id));
+	if (!promise_owed(p, &m, true))
+		return;
+	if (call_hit(p, &h, "IAM GetRole", &a) < 0) {
+		(void)proof_add(p, &m, VERDICT_UNTRIED, S("GetRole"), S("the declared trust policy"), p->trouble);
+		return;
+	}
+	now = document(p, xml_text(xml_deep(a.xml, "Role"), "AssumeRolePolicyDocument"));
+	(void)proof_equal(p, &m, S("GetRole"), S("the declared trust policy"), now && json_equal(now, want) ? S("the declared trust policy") : S("another trust policy"));
+}
+
+void attack_role(struct prove *p, struct target *role)
+{
+	struct copied c = { .p = p, .role = role, .name = role->physical };
+	struct promise m = { "privilege", str_printf(&p->arena, "%.*s does nothing beyond its declared policies", STR(role->id)), role->id, role };
+
+	declared(&c);
+	assumed(&c);
+	trusted(&c);
+	if (copy_role(&c) < 0) {
+		(void)proof_add(p, &m, VERDICT_UNTRIED, S("make a copy of the role"), S("a session"), p->trouble);
+		return;
+	}
+	beyond(&c);
+	control(&c);
+}
+
+void attack_parameter(struct prove *p, struct target *t)
+{
+	static const enum actor who[] = { ACTOR_NOBODY, ACTOR_NEIGHBOUR };
+	struct promise m = { "access", str_printf(&p->arena, "%.*s is read by no outsider", STR(t->id)), t->id, t };
+	struct json *params = json_object(&p->arena, "Name", t->physical);
+	struct hit h = hit_json(p, "ssm", "AmazonSSM.GetParameter", p->stack->region, params, actor(p, ACTOR_INSIDER));
+	struct answer a;
+
+	if (!promise_owed(p, &m, true) || proof_allowed(p, &m, S("GetParameter, a user with all rights"), &h, &a)->verdict != VERDICT_HELD)
+		return;
+	for (size_t i = 0; i < ELEMENTS(who); i++) {
+		h.who = actor(p, who[i]);
+		proof_event(proof_denied(p, &m, str_printf(&p->arena, "GetParameter, %.*s", STR(who_name(who[i]))), &h, DENIED, &a), &a, "GetParameter");
+	}
+}

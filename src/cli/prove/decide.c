@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* decide.c - which statement decided. The cloud says which kind of policy it was; which statement of it, is found by
+ * evaluating the same document here. */
+#include "cli/prove/prove.h"
+
+struct str decided_by(struct arena *a, struct str message)
+{
+	ptrdiff_t at;
+
+	if (!message.p)
+		return STR_NONE;
+	at = str_find(message, S(" with an explicit deny in "));
+	if (at >= 0)
+		return str_printf(a, "explicit deny in %.*s", STR(str_skip(message, (size_t)at + 26)));
+	at = str_find(message, S(" because no "));
+	if (at >= 0)
+		return str_printf(a, "no %.*s", STR(str_skip(message, (size_t)at + 12)));
+	return STR_NONE;
+}
+
+struct str statement_name(struct arena *a, const struct json *doc, size_t i)
+{
+	const struct json *list = json_getz(doc, "Statement");
+	struct str sid;
+
+	if (i >= list_len(list))
+		return STR_NONE;
+	sid = json_get_str(list_at(list, i), "Sid");
+	return sid.n ? str_printf(a, "statement %.*s", STR(sid)) : str_printf(a, "statement %zu", i + 1);
+}
+
+#define KEYS_MAX 8
+
+static struct policy_request request_of(const struct policy_ask *ask, struct policy_principal *who, struct policy_key keys[KEYS_MAX], struct str *value)
+{
+	size_t n = ask->n_keys < KEYS_MAX - 1 ? ask->n_keys : KEYS_MAX - 1;
+
+	*who = (struct policy_principal){ .type = ask->arn.p ? PRINCIPAL_USER : PRINCIPAL_ANONYMOUS, .account = ask->account, .arn = ask->arn };
+	*value = ask->plain ? S("false") : S("true");
+	keys[0] = (struct policy_key){ .name = S("aws:SecureTransport"), .values = value, .n = 1 };
+	if (n)
+		memcpy(&keys[1], ask->keys, n * sizeof *keys);
+	return (struct policy_request){ .action = ask->action, .resource = ask->resource, .resource_account = ask->account, .principal = who, .keys = keys, .n_keys = n + 1 };
+}
+
+enum policy_decision policy_says(struct prove *p, const struct json *doc, enum policy_kind kind, const struct policy_ask *ask, struct str *ret_sid)
+{
+	struct policy_principal who;
+	struct policy_key keys[KEYS_MAX];
+	struct str value, err;
+	struct policy_request r = request_of(ask, &who, keys, &value);
+	struct policy *parsed;
+	struct policy_result d;
+
+	if (ret_sid)
+		*ret_sid = STR_NONE;
+	if (!doc || policy_parse(&p->arena, json_text(&p->arena, doc), kind, &parsed, &err) < 0)
+		return DECISION_IMPLICIT_DENY;
+	r.resource_policy = (struct policy_named){ parsed, S("policy") };
+	r.rule = RESOURCE_POLICY_REQUIRED;
+	d = policy_evaluate(&r, &p->arena);
+	if (ret_sid && d.statement >= 0)
+		*ret_sid = statement_name(&p->arena, doc, (size_t)d.statement);
+	return d.decision;
+}
+
+bool policies_allow(struct prove *p, const struct json *const *docs, size_t n, const struct policy_ask *ask)
+{
+	struct policy_principal who;
+	struct policy_key keys[KEYS_MAX];
+	struct str value, err;
+	struct policy_request r = request_of(ask, &who, keys, &value);
+	struct policy *parsed;
+
+	r.identity.v = arena_array(&p->arena, struct policy_named, n + 1);
+	for (size_t i = 0; i < n; i++)
+		if (docs[i] && policy_parse(&p->arena, json_text(&p->arena, docs[i]), POLICY_IDENTITY, &parsed, &err) == 0)
+			r.identity.v[r.identity.n++] = (struct policy_named){ parsed, S("policy") };
+	return policy_evaluate(&r, &p->arena).decision == DECISION_ALLOW;
+}
