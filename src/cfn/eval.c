@@ -89,7 +89,7 @@ int eval_text(struct template_ctx *c, const struct json *j, struct str *ret, con
 
 	if (r < 0)
 		return r;
-	if (r == EV_NOVALUE || !scalar_text(&v, ret))
+	if (r == EV_NOVALUE || !template_scalar(&v, ret))
 		return template_fail(c, "%s", sentence);
 	return 0;
 }
@@ -110,7 +110,7 @@ static bool same(const struct json *a, const struct json *b)
 {
 	struct str x, y;
 
-	if (scalar_text(a, &x) && scalar_text(b, &y))
+	if (template_scalar(a, &x) && template_scalar(b, &y))
 		return str_eq(x, y);
 	return json_equal(a, b);
 }

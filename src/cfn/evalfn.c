@@ -128,7 +128,7 @@ static int sub_value(struct template_ctx *c, struct str name, const struct json 
 		r = ref(c, name, &v);
 	if (r < 0)
 		return r;
-	if (r == EV_NOVALUE || !scalar_text(&v, ret))
+	if (r == EV_NOVALUE || !template_scalar(&v, ret))
 		return template_fail(c, "Template error: variable %.*s in Fn::Sub expression does not resolve to a string", STR(name));
 	return 0;
 }
@@ -172,7 +172,7 @@ static int fn_join(struct template_ctx *c, const struct json *arg, struct json *
 		return r;
 	v = arena_array(c->arena, struct str, list.n + 1);
 	for (size_t i = 0; i < list.n; i++) {
-		if (!scalar_text(&list.items[i], &v[i]))
+		if (!template_scalar(&list.items[i], &v[i]))
 			return template_fail(c, JOIN_SENTENCE);
 		r = eval_charge(c, v[i].n + sep.n + sizeof *v);
 		if (r < 0)

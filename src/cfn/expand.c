@@ -114,7 +114,7 @@ static int collection(struct expand *x, const struct json *j, struct str_list *r
 	for (size_t i = 0; i < j->n; i++) {
 		struct str_list more = { &s, 1 };
 
-		if (!scalar_text(&j->items[i], &s)) {
+		if (!template_scalar(&j->items[i], &s)) {
 			if (!str_is(fn_of(&j->items[i], &arg), "Ref"))
 				return failed(x, "Fn::ForEach could not resolve list of strings");
 			if (parameter_list(x, json_str(arg), &more) < 0)

@@ -49,7 +49,7 @@ static int text_member(struct template *t, const struct json *j, const char *key
 {
 	const struct json *v = json_getz(j, key);
 
-	if (v && !scalar_text(v, ret))
+	if (v && !template_scalar(v, ret))
 		return complain(t->arena, err, "Template format error: Every %s member must be a string.", key);
 	return 0;
 }
@@ -234,7 +234,7 @@ static int take_constraints(struct template *t, const struct json *j, struct tem
 	if (p->allowed && p->allowed->type != JSON_ARRAY)
 		return complain(t->arena, err, "Template format error: Every AllowedValues member must be a list.");
 	for (size_t i = 0; p->allowed && i < p->allowed->n; i++)
-		if (!scalar_text(&p->allowed->items[i], &s))
+		if (!template_scalar(&p->allowed->items[i], &s))
 			return complain(t->arena, err, "Template format error: Every AllowedValues value must be a string.");
 	return check_applies(t, p, err);
 }
@@ -314,7 +314,7 @@ static int take_mapping(struct template *t, const struct json_member *m, struct 
 					t->arena, err,
 					"Template format error: Mappings attribute name '%.*s' must contain only alphanumeric characters.",
 					STR(mapping_name(row->key) ? cell->key : row->key));
-			if (cell->value.type != JSON_ARRAY && !scalar_text(&cell->value, &s))
+			if (cell->value.type != JSON_ARRAY && !template_scalar(&cell->value, &s))
 				return complain(t->arena, err,
 						"Template format error: Every Mappings attribute must be a String or a List.");
 		}
@@ -483,7 +483,7 @@ static int take_rule(struct template *t, struct str name, const struct json *j, 
 		key = first_unknown(a, assertion_keys);
 		if (key.p)
 			return complain(t->arena, err, "Invalid template rule assertion property '%.*s'", STR(key));
-		if (text && !scalar_text(text, &s))
+		if (text && !template_scalar(text, &s))
 			return complain(t->arena, err, "Template format error: Every AssertDescription member must be a string.");
 	}
 	return 0;

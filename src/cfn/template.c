@@ -18,7 +18,7 @@ bool is_alnum_name(struct str s)
 	return true;
 }
 
-bool scalar_text(const struct json *j, struct str *ret)
+bool template_scalar(const struct json *j, struct str *ret)
 {
 	*ret = json_scalar(j);
 	return ret->p != NULL;

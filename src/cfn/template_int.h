@@ -70,4 +70,4 @@ int complain(struct arena *a, struct str *ret_err, const char *fmt, ...) _printf
 
 int condition_find(const struct template *t, struct str name); /* index, or -1 */
 bool is_alnum_name(struct str s);
-bool scalar_text(const struct json *j, struct str *ret);
+bool template_scalar(const struct json *j, struct str *ret);

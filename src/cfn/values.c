@@ -81,7 +81,7 @@ static bool allowed(const struct template_parameter *p, struct str v)
 	if (!p->allowed)
 		return true;
 	for (size_t i = 0; i < p->allowed->n; i++)
-		if (scalar_text(&p->allowed->items[i], &s) && str_eq(s, v))
+		if (template_scalar(&p->allowed->items[i], &s) && str_eq(s, v))
 			return true;
 	return false;
 }

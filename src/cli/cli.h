@@ -41,7 +41,7 @@ struct cli_command {
 	int (*run)(struct cli *c);
 };
 extern const struct cli_command cmd_up, cmd_down, cmd_status, cmd_env, cmd_region, cmd_clock, cmd_trail, cmd_explain, cmd_export, cmd_import, cmd_deploy,
-	cmd_destroy;
+	cmd_destroy, cmd_prove;
 extern const struct cli_command *const cli_commands[]; /* ended by NULL */
 
 /* --- opts.c --- */

@@ -7,7 +7,7 @@
 #define CLOUDKEEP_VERSION "unknown"
 #endif
 
-const struct cli_command *const cli_commands[] = { &cmd_up, &cmd_down, &cmd_status, &cmd_env, &cmd_region, &cmd_clock, &cmd_deploy, &cmd_destroy, NULL };
+const struct cli_command *const cli_commands[] = { &cmd_up, &cmd_down, &cmd_status, &cmd_env, &cmd_region, &cmd_clock, &cmd_deploy, &cmd_destroy, &cmd_prove, NULL };
 
 static const struct cli_command *find(const char *name)
 {

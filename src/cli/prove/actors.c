@@ -17,7 +17,7 @@ struct undo *undo_later(struct prove *p, enum undo_kind kind, struct str region,
 static int iam(struct prove *p, const char *action, struct answer *ret, const char *n1, struct str v1, const char *n2, struct str v2, const char *n3,
 	       struct str v3)
 {
-	struct hit h = hit_query(p, "iam", S("us-east-1"), action, &p->operator);
+	struct hit h = hit_query(p, "iam", S("us-east-1"), action, &p->caller);
 
 	hit_param(p, &h, n1, v1);
 	if (n2)
@@ -78,7 +78,7 @@ static int remove_objects(struct prove *p, const struct undo *u)
 	struct arena *m = &p->arena;
 
 	for (int page = 0; page < SWEEP_PAGES_MAX; page++) {
-		struct hit h = hit_s3(p, u->region, "GET", u->a, STR_NONE, str_printf(m, "prefix=%.*s&versions=", STR(uri_encode(m, u->b, false))), &p->operator);
+		struct hit h = hit_s3(p, u->region, "GET", u->a, STR_NONE, str_printf(m, "prefix=%.*s&versions=", STR(uri_encode(m, u->b, false))), &p->caller);
 		struct answer a, b;
 		size_t n = 0;
 
@@ -88,7 +88,7 @@ static int remove_objects(struct prove *p, const struct undo *u)
 			if (!str_is(v->name, "Version") && !str_is(v->name, "DeleteMarker"))
 				continue;
 			h = hit_s3(p, u->region, "DELETE", u->a, xml_text(v, "Key"),
-				   str_printf(m, "versionId=%.*s", STR(uri_encode(m, xml_text(v, "VersionId"), false))), &p->operator);
+				   str_printf(m, "versionId=%.*s", STR(uri_encode(m, xml_text(v, "VersionId"), false))), &p->caller);
 			if (call_hit(p, &h, "S3 DeleteObject", &b) < 0)
 				return -EIO;
 			n++;
@@ -101,7 +101,7 @@ static int remove_objects(struct prove *p, const struct undo *u)
 
 static int restore_policy(struct prove *p, const struct undo *u)
 {
-	struct hit h = hit_s3(p, u->region, u->b.p ? "PUT" : "DELETE", u->a, STR_NONE, S("policy="), &p->operator);
+	struct hit h = hit_s3(p, u->region, u->b.p ? "PUT" : "DELETE", u->a, STR_NONE, S("policy="), &p->caller);
 	struct answer a;
 
 	h.body = u->b.p ? u->b : S("");
@@ -223,14 +223,14 @@ int actors_make(struct prove *p, struct stack *const *stacks, size_t n_stacks)
 	for (size_t k = 0; k < n_stacks; k++) {
 		json_push(a, ids, json_new_str(a, stacks[k]->id));
 		for (size_t i = 0; i < stacks[k]->n; i++) {
-			const struct target *t = &stacks[k]->v[i];
+			const struct declared *t = &stacks[k]->v[i];
 
-			if (target_is(t, "AWS::S3::Bucket") && t->arn.p) {
+			if (declared_is(t, "AWS::S3::Bucket") && t->arn.p) {
 				json_push(a, buckets, json_new_str(a, t->arn));
 				json_push(a, buckets, json_new_str(a, str_printf(a, "%.*s/*", STR(t->arn))));
-			} else if (target_is(t, "AWS::KMS::Key") && t->arn.p)
+			} else if (declared_is(t, "AWS::KMS::Key") && t->arn.p)
 				json_push(a, keys, json_new_str(a, t->arn));
-			else if (target_is(t, "AWS::SSM::Parameter") && t->arn.p)
+			else if (declared_is(t, "AWS::SSM::Parameter") && t->arn.p)
 				json_push(a, params, json_new_str(a, t->arn));
 		}
 	}

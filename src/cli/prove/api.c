@@ -51,7 +51,7 @@ struct hit hit_s3(struct prove *p, struct str region, const char *method, struct
 int call_hit(struct prove *p, const struct hit *h, const char *what, struct answer *ret)
 {
 	if (hit(p, h, ret) < 0) {
-		p->trouble = str_printf(&p->arena, "%s: %s", what, ret->error);
+		p->trouble = str_printf(&p->arena, "%s: %.*s", what, STR(ret->error));
 		return -EIO;
 	}
 	if (answer_ok(ret))
@@ -62,18 +62,10 @@ int call_hit(struct prove *p, const struct hit *h, const char *what, struct answ
 
 struct json *call_json(struct prove *p, const char *service, const char *target, struct str region, const struct json *params)
 {
-	struct hit h = hit_json(p, service, target, region, params, &p->operator);
+	struct hit h = hit_json(p, service, target, region, params, &p->caller);
 	struct answer a;
 
 	return call_hit(p, &h, target, &a) == 0 ? a.json : NULL;
-}
-
-struct xml_node *xml_find(const struct xml_node *n, const char *name)
-{
-	for (struct xml_node *c = n ? n->children : NULL; c; c = c->next)
-		if (str_is(c->name, name))
-			return c;
-	return NULL;
 }
 
 struct xml_node *xml_deep(struct xml_node *n, const char *name)
@@ -86,13 +78,6 @@ struct xml_node *xml_deep(struct xml_node *n, const char *name)
 		if ((found = xml_deep(c, name)))
 			return found;
 	return NULL;
-}
-
-struct str xml_text(const struct xml_node *n, const char *name)
-{
-	struct xml_node *c = xml_find(n, name);
-
-	return c ? str_trim(c->text) : STR_NONE;
 }
 
 struct json *json_object(struct arena *a, const char *key, struct str value)

@@ -9,7 +9,7 @@
 
 struct copied {
 	struct prove *p;
-	struct target *role;
+	struct declared *role;
 	struct str name; /* of the live role */
 	const struct json *docs[DOCS_MAX]; /* declared */
 	struct str arns[DOCS_MAX]; /* declared attachments */
@@ -38,12 +38,12 @@ static const struct json *document(struct prove *p, struct str text)
 
 static const struct json *managed_document(struct prove *p, struct str arn)
 {
-	struct hit h = iam(p, "GetPolicy", "PolicyArn", arn, &p->operator);
+	struct hit h = iam(p, "GetPolicy", "PolicyArn", arn, &p->caller);
 	struct answer a;
 
 	if (call_hit(p, &h, "IAM GetPolicy", &a) < 0)
 		return NULL;
-	h = iam(p, "GetPolicyVersion", "PolicyArn", arn, &p->operator);
+	h = iam(p, "GetPolicyVersion", "PolicyArn", arn, &p->caller);
 	hit_param(p, &h, "VersionId", xml_text(xml_deep(a.xml, "Policy"), "DefaultVersionId"));
 	return call_hit(p, &h, "IAM GetPolicyVersion", &a) < 0 ? NULL : document(p, xml_text(xml_deep(a.xml, "PolicyVersion"), "Document"));
 }
@@ -57,7 +57,7 @@ static void declare_doc(struct copied *c, const struct json *doc)
 
 static void declare_arn(struct copied *c, struct str arn)
 {
-	struct target *t = stack_physical(c->p->stack, "AWS::IAM::ManagedPolicy", arn);
+	struct declared *t = stack_physical(c->p->stack, "AWS::IAM::ManagedPolicy", arn);
 
 	if (c->n_arns < DOCS_MAX)
 		c->arns[c->n_arns++] = arn;
@@ -83,12 +83,12 @@ static void declared(struct copied *c)
 	for (size_t i = 0; i < list_len(j); i++)
 		declare_doc(c, prop_get(list_at(j, i), "PolicyDocument"));
 	for (size_t i = 0; i < s->n; i++) {
-		const struct target *t = &s->v[i];
-		bool inline_policy = target_is(t, "AWS::IAM::Policy") && names(prop_get(t->props, "Roles"), c->name);
+		const struct declared *t = &s->v[i];
+		bool inline_policy = declared_is(t, "AWS::IAM::Policy") && names(prop_get(t->props, "Roles"), c->name);
 
-		if (inline_policy || (target_is(t, "AWS::IAM::RolePolicy") && str_eq(prop_str(t->props, "RoleName"), c->name)))
+		if (inline_policy || (declared_is(t, "AWS::IAM::RolePolicy") && str_eq(prop_str(t->props, "RoleName"), c->name)))
 			declare_doc(c, prop_get(t->props, "PolicyDocument"));
-		else if (target_is(t, "AWS::IAM::ManagedPolicy") && names(prop_get(t->props, "Roles"), c->name))
+		else if (declared_is(t, "AWS::IAM::ManagedPolicy") && names(prop_get(t->props, "Roles"), c->name))
 			declare_arn(c, t->physical);
 	}
 	c->bounded = prop_get(c->role->props, "PermissionsBoundary") != NULL;
@@ -114,7 +114,7 @@ static bool is_declared_doc(const struct copied *c, const struct json *doc)
 static int copy_attached(struct copied *c, const struct promise *m, bool judge)
 {
 	struct prove *p = c->p;
-	struct hit h = iam(p, "ListAttachedRolePolicies", "RoleName", c->name, &p->operator);
+	struct hit h = iam(p, "ListAttachedRolePolicies", "RoleName", c->name, &p->caller);
 	struct answer a, b;
 
 	if (call_hit(p, &h, "IAM ListAttachedRolePolicies", &a) < 0)
@@ -124,7 +124,7 @@ static int copy_attached(struct copied *c, const struct promise *m, bool judge)
 
 		if (judge)
 			(void)proof_equal(p, m, str_printf(&p->arena, "attached: %.*s", STR(arn)), S("declared"), is_declared_arn(c, arn) ? S("declared") : S("not declared"));
-		h = iam(p, "AttachRolePolicy", "RoleName", c->copy_name, &p->operator);
+		h = iam(p, "AttachRolePolicy", "RoleName", c->copy_name, &p->caller);
 		hit_param(p, &h, "PolicyArn", arn);
 		if (call_hit(p, &h, "IAM AttachRolePolicy", &b) < 0)
 			return -1;
@@ -135,7 +135,7 @@ static int copy_attached(struct copied *c, const struct promise *m, bool judge)
 static int copy_inline(struct copied *c, const struct promise *m, bool judge)
 {
 	struct prove *p = c->p;
-	struct hit h = iam(p, "ListRolePolicies", "RoleName", c->name, &p->operator);
+	struct hit h = iam(p, "ListRolePolicies", "RoleName", c->name, &p->caller);
 	struct answer a, b;
 
 	if (call_hit(p, &h, "IAM ListRolePolicies", &a) < 0)
@@ -144,14 +144,14 @@ static int copy_inline(struct copied *c, const struct promise *m, bool judge)
 		struct str name = str_trim(n->text);
 		const struct json *doc;
 
-		h = iam(p, "GetRolePolicy", "RoleName", c->name, &p->operator);
+		h = iam(p, "GetRolePolicy", "RoleName", c->name, &p->caller);
 		hit_param(p, &h, "PolicyName", name);
 		if (call_hit(p, &h, "IAM GetRolePolicy", &b) < 0)
 			return -1;
 		doc = document(p, xml_text(xml_deep(b.xml, "GetRolePolicyResult"), "PolicyDocument"));
 		if (judge)
 			(void)proof_equal(p, m, str_printf(&p->arena, "inline: %.*s", STR(name)), S("declared"), is_declared_doc(c, doc) ? S("declared") : S("not declared"));
-		h = iam(p, "PutRolePolicy", "RoleName", c->copy_name, &p->operator);
+		h = iam(p, "PutRolePolicy", "RoleName", c->copy_name, &p->caller);
 		hit_param(p, &h, "PolicyName", name);
 		hit_param(p, &h, "PolicyDocument", doc ? json_text(&p->arena, doc) : S("{}"));
 		if (call_hit(p, &h, "IAM PutRolePolicy", &b) < 0)
@@ -175,7 +175,7 @@ static int copy_role(struct copied *c)
 	if (copy_attached(c, &m, judge) < 0 || copy_inline(c, &m, judge) < 0)
 		return -1;
 	if (boundary.p) {
-		h = iam(p, "PutRolePermissionsBoundary", "RoleName", c->copy_name, &p->operator);
+		h = iam(p, "PutRolePermissionsBoundary", "RoleName", c->copy_name, &p->caller);
 		hit_param(p, &h, "PermissionsBoundary", boundary);
 		if (call_hit(p, &h, "IAM PutRolePermissionsBoundary", &a) < 0)
 			return -1;
@@ -211,19 +211,19 @@ static const struct deed deeds[] = {
 	{ "ec2:AuthorizeSecurityGroupIngress", "AuthorizeSecurityGroupIngress", "open %s", true, false, ON_GROUP },
 };
 
-static struct target *deed_target(struct copied *c, const struct deed *d)
+static struct declared *deed_target(struct copied *c, const struct deed *d)
 {
 	static const char *const types[] = { [ON_OBJECT] = "AWS::S3::Bucket", [ON_BUCKET] = "AWS::S3::Bucket", [ON_KEY] = "AWS::KMS::Key", [ON_GROUP] = "AWS::EC2::SecurityGroup", [ON_COPY] = NULL };
 	struct stack *s = c->p->stack;
 
 	for (size_t i = 0; types[d->on] && i < s->n; i++)
-		if (target_is(&s->v[i], types[d->on]) && s->v[i].arn.p)
+		if (declared_is(&s->v[i], types[d->on]) && s->v[i].arn.p)
 			return &s->v[i];
 	return NULL;
 }
 
 /* The request, and in *ret_arn what it is about. */
-static struct hit deed_hit(struct copied *c, const struct deed *d, const struct target *t, struct str *ret_arn)
+static struct hit deed_hit(struct copied *c, const struct deed *d, const struct declared *t, struct str *ret_arn)
 {
 	struct prove *p = c->p;
 	struct arena *m = &p->arena;
@@ -287,7 +287,7 @@ static void beyond(struct copied *c)
 
 	for (size_t i = 0; i < ELEMENTS(deeds); i++) {
 		const struct deed *d = &deeds[i];
-		struct target *t = deed_target(c, d);
+		struct declared *t = deed_target(c, d);
 		struct policy_ask ask = { .arn = c->copy_arn, .account = p->account, .action = str_c(d->action) };
 		struct undo *u = NULL;
 		struct answer a;
@@ -328,23 +328,23 @@ static void control(struct copied *c)
 	struct answer a;
 
 	for (size_t i = 0; i < s->n && !c->bounded; i++) {
-		const struct target *t = &s->v[i];
+		const struct declared *t = &s->v[i];
 
 		ask.resource = t->arn;
 		ask.action = S("kms:DescribeKey");
-		if (target_is(t, "AWS::KMS::Key") && policies_allow(p, c->docs, c->n_docs, &ask)) {
+		if (declared_is(t, "AWS::KMS::Key") && policies_allow(p, c->docs, c->n_docs, &ask)) {
 			h = hit_json(p, "kms", "TrentService.DescribeKey", s->region, json_object(&p->arena, "KeyId", t->arn), &c->session);
 			what = str_printf(&p->arena, "kms:DescribeKey: %.*s", STR(t->id));
 			break;
 		}
 		ask.action = S("s3:ListBucket");
-		if (target_is(t, "AWS::S3::Bucket") && policies_allow(p, c->docs, c->n_docs, &ask)) {
+		if (declared_is(t, "AWS::S3::Bucket") && policies_allow(p, c->docs, c->n_docs, &ask)) {
 			h = hit_s3(p, s->region, "GET", t->physical, STR_NONE, S("list-type=2"), &c->session);
 			what = str_printf(&p->arena, "s3:ListBucket: %.*s", STR(t->id));
 			break;
 		}
 		ask.action = S("ssm:GetParameter");
-		if (target_is(t, "AWS::SSM::Parameter") && policies_allow(p, c->docs, c->n_docs, &ask)) {
+		if (declared_is(t, "AWS::SSM::Parameter") && policies_allow(p, c->docs, c->n_docs, &ask)) {
 			h = hit_json(p, "ssm", "AmazonSSM.GetParameter", s->region, json_object(&p->arena, "Name", t->physical), &c->session);
 			what = str_printf(&p->arena, "ssm:GetParameter: %.*s", STR(t->id));
 			break;
@@ -383,7 +383,7 @@ static void trusted(struct copied *c)
 {
 	struct prove *p = c->p;
 	struct promise m = { "trust", str_printf(&p->arena, "%.*s trusts those who were declared", STR(c->role->id)), c->role->id, c->role };
-	struct hit h = iam(p, "GetRole", "RoleName", c->name, &p->operator);
+	struct hit h = iam(p, "GetRole", "RoleName", c->name, &p->caller);
 	const struct json *want = prop_get(c->role->props, "AssumeRolePolicyDocument"), *now;
 	struct answer a;
 
@@ -398,7 +398,7 @@ static void trusted(struct copied *c)
 	(void)proof_equal(p, &m, S("GetRole"), S("the declared trust policy"), now && json_equal(now, want) ? S("the declared trust policy") : S("another trust policy"));
 }
 
-void attack_role(struct prove *p, struct target *role)
+void attack_role(struct prove *p, struct declared *role)
 {
 	struct copied c = { .p = p, .role = role, .name = role->physical };
 	struct promise m = { "privilege", str_printf(&p->arena, "%.*s does nothing beyond its declared policies", STR(role->id)), role->id, role };
@@ -414,7 +414,7 @@ void attack_role(struct prove *p, struct target *role)
 	control(&c);
 }
 
-void attack_parameter(struct prove *p, struct target *t)
+void attack_parameter(struct prove *p, struct declared *t)
 {
 	static const enum actor who[] = { ACTOR_NOBODY, ACTOR_NEIGHBOUR };
 	struct promise m = { "access", str_printf(&p->arena, "%.*s is read by no outsider", STR(t->id)), t->id, t };

@@ -41,7 +41,7 @@ static void imported(struct prove *p)
 	for (struct xml_node *o = list ? list->children : NULL; o; o = o->next) {
 		struct str name = xml_text(o, "ExportName");
 		struct promise m = { "recovery", str_printf(&p->arena, "export %.*s stays while it is used", STR(name)), str_printf(&p->arena, "output %.*s", STR(xml_text(o, "OutputKey"))), NULL };
-		struct hit h = hit_query(p, "cloudformation", s->region, "ListImports", &p->operator);
+		struct hit h = hit_query(p, "cloudformation", s->region, "ListImports", &p->caller);
 		struct answer a;
 
 		if (!name.n)

@@ -8,7 +8,7 @@
 
 struct locked {
 	struct prove *p;
-	struct target *key;
+	struct declared *key;
 	const struct creds *user; /* who may use it */
 	struct str user_name, blob; /* blob: a ciphertext, base64 */
 };
@@ -64,7 +64,7 @@ static bool usable(struct locked *l)
 	l->user_name = who_name(ACTOR_INSIDER);
 	h = kms(l, "Encrypt", encrypt_params(l), l->user);
 	if (hit(p, &h, &a) == 0 && a.status == 400 && str_find(a.code, S("AccessDenied")) >= 0) {
-		l->user = h.who = &p->operator;
+		l->user = h.who = &p->caller;
 		l->user_name = S("whoever runs this");
 	}
 	f = proof_allowed(p, &m, str_printf(&p->arena, "Encrypt, %.*s", STR(l->user_name)), &h, &a);
@@ -229,7 +229,7 @@ static void kept(struct locked *l)
 				  json_parse(m, text, &now, NULL) == 0 && json_equal(now, declared) ? S("the declared policy") : S("another policy"));
 }
 
-void attack_key(struct prove *p, struct target *key)
+void attack_key(struct prove *p, struct declared *key)
 {
 	struct locked l = { .p = p, .key = key };
 	struct str usage = prop_str(key->props, "KeyUsage");

@@ -7,7 +7,7 @@
 
 static struct xml_node *describe(struct prove *p, const struct promise *m, const char *action, const char *param, struct str value, const char *list)
 {
-	struct hit h = hit_query(p, "ec2", p->stack->region, action, &p->operator);
+	struct hit h = hit_query(p, "ec2", p->stack->region, action, &p->caller);
 	struct answer a;
 
 	if (strncmp(param, "Filter:", 7) == 0) {
@@ -51,16 +51,16 @@ static void declared_rule(struct prove *p, struct rules *r, const struct json *j
 		add_rule(p, r, prop_str(j, "IpProtocol"), prop_str(j, "FromPort"), prop_str(j, "ToPort"), prop_str(j, peers[i]));
 }
 
-static void declared_rules(struct prove *p, const struct target *g, bool ingress, struct rules *r)
+static void declared_rules(struct prove *p, const struct declared *g, bool ingress, struct rules *r)
 {
 	const struct json *list = prop_get(g->props, ingress ? "SecurityGroupIngress" : "SecurityGroupEgress");
 
 	for (size_t i = 0; i < list_len(list); i++)
 		declared_rule(p, r, list_at(list, i));
 	for (size_t i = 0; i < p->stack->n; i++) {
-		const struct target *t = &p->stack->v[i];
+		const struct declared *t = &p->stack->v[i];
 
-		if (target_is(t, ingress ? "AWS::EC2::SecurityGroupIngress" : "AWS::EC2::SecurityGroupEgress") && str_eq(prop_str(t->props, "GroupId"), g->physical))
+		if (declared_is(t, ingress ? "AWS::EC2::SecurityGroupIngress" : "AWS::EC2::SecurityGroupEgress") && str_eq(prop_str(t->props, "GroupId"), g->physical))
 			declared_rule(p, r, t->props);
 	}
 }
@@ -94,7 +94,7 @@ static bool web(struct str rule)
 	return str_starts(rule, S("tcp 443-443 ")) || str_starts(rule, S("tcp 80-80 "));
 }
 
-static void direction(struct prove *p, struct target *g, bool ingress, struct xml_node *live)
+static void direction(struct prove *p, struct declared *g, bool ingress, struct xml_node *live)
 {
 	struct rules *want = arena_new(&p->arena, struct rules), *now = arena_new(&p->arena, struct rules);
 	struct promise m = { "network", STR_NONE, STR_NONE, g };
@@ -123,7 +123,7 @@ static void direction(struct prove *p, struct target *g, bool ingress, struct xm
 			(void)proof_equal(p, &m, str_printf(&p->arena, "live rule: from %.*s", STR(now->v[i])), S("no such rule"), S("open to the world"));
 }
 
-static void group(struct prove *p, struct target *g)
+static void group(struct prove *p, struct declared *g)
 {
 	struct promise m = { "network", str_printf(&p->arena, "%.*s lets in only what is declared", STR(g->id)), g->id, g };
 	struct xml_node *item = xml_find(describe(p, &m, "DescribeSecurityGroups", "GroupId.1", g->physical, "securityGroupInfo"), "item");
@@ -135,7 +135,7 @@ static void group(struct prove *p, struct target *g)
 }
 
 /* --- subnets --- */
-static struct str tag_value(const struct target *t, const char *key)
+static struct str tag_value(const struct declared *t, const char *key)
 {
 	const struct json *tags = prop_get(t->props, "Tags");
 
@@ -153,7 +153,7 @@ static bool says(struct prove *p, struct str s, const char *word)
 enum privacy { PUBLIC, PRIVATE, ISOLATED };
 
 /* What kind of subnet is meant: by CDK's tag, by its name, else by what it declares. */
-static enum privacy privacy(struct prove *p, const struct target *t, bool *ret_said)
+static enum privacy privacy(struct prove *p, const struct declared *t, bool *ret_said)
 {
 	struct str tag = tag_value(t, "aws-cdk:subnet-type"), name = tag_value(t, "Name");
 	struct str launch = prop_str(t->props, "MapPublicIpOnLaunch");
@@ -185,7 +185,7 @@ static struct xml_node *route_table(struct prove *p, const struct promise *m, st
 	return NULL;
 }
 
-static void subnet(struct prove *p, struct target *t)
+static void subnet(struct prove *p, struct declared *t)
 {
 	bool said;
 	enum privacy kind = privacy(p, t, &said);
@@ -222,11 +222,11 @@ static void subnet(struct prove *p, struct target *t)
 void attack_network(struct prove *p)
 {
 	for (size_t i = 0; i < p->stack->n; i++) {
-		struct target *t = &p->stack->v[i];
+		struct declared *t = &p->stack->v[i];
 
-		if (target_is(t, "AWS::EC2::SecurityGroup"))
+		if (declared_is(t, "AWS::EC2::SecurityGroup"))
 			group(p, t);
-		else if (target_is(t, "AWS::EC2::Subnet"))
+		else if (declared_is(t, "AWS::EC2::Subnet"))
 			subnet(p, t);
 	}
 }

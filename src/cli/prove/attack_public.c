@@ -6,7 +6,7 @@
 static const char *const flags[] = { "BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets" };
 
 /* The policy that the bucket has now, with a statement that opens this run's prefix to everyone. */
-static struct str opened(struct prove *p, const struct target *b, struct str now)
+static struct str opened(struct prove *p, const struct declared *b, struct str now)
 {
 	struct arena *a = &p->arena;
 	struct json *doc = NULL, *list, *s = json_object(a, "Sid", S("CloudkeepProve"));
@@ -28,9 +28,9 @@ static struct str opened(struct prove *p, const struct target *b, struct str now
 	return json_text(a, doc);
 }
 
-static void open_policy(struct prove *p, const struct promise *m, const struct target *b)
+static void open_policy(struct prove *p, const struct promise *m, const struct declared *b)
 {
-	struct hit h = hit_s3(p, p->stack->region, "GET", b->physical, STR_NONE, S("policy="), &p->operator);
+	struct hit h = hit_s3(p, p->stack->region, "GET", b->physical, STR_NONE, S("policy="), &p->caller);
 	struct answer a;
 	struct proof *f;
 	struct undo *u;
@@ -38,7 +38,7 @@ static void open_policy(struct prove *p, const struct promise *m, const struct t
 
 	(void)hit(p, &h, &a);
 	if (!answer_ok(&a) && !str_is(a.code, "NoSuchBucketPolicy")) {
-		(void)proof_add(p, m, VERDICT_UNTRIED, S("put a public bucket policy"), S("AccessDenied"), a.status ? a.code : str_c(a.error));
+		(void)proof_add(p, m, VERDICT_UNTRIED, S("put a public bucket policy"), S("AccessDenied"), a.status ? a.code : a.error);
 		return;
 	}
 	now = answer_ok(&a) ? a.reply.body : STR_NONE;
@@ -52,7 +52,7 @@ static void open_policy(struct prove *p, const struct promise *m, const struct t
 		undo_one(p, u);
 }
 
-static void open_acl(struct prove *p, const struct promise *m, const struct target *b)
+static void open_acl(struct prove *p, const struct promise *m, const struct declared *b)
 {
 	struct hit h = hit_s3(p, p->stack->region, "PUT", b->physical, str_printf(&p->arena, PROVE_NAME "-%.*s/public", STR(p->run)), STR_NONE, actor(p, ACTOR_INSIDER));
 	struct answer a;
@@ -62,11 +62,11 @@ static void open_acl(struct prove *p, const struct promise *m, const struct targ
 	(void)proof_denied(p, m, S("put an object with a public ACL, a user with all rights"), &h, DENIED "|AccessControlListNotSupported", &a);
 }
 
-void attack_public(struct prove *p, struct target *b)
+void attack_public(struct prove *p, struct declared *b)
 {
 	const struct json *block = prop_get(b->props, "PublicAccessBlockConfiguration");
 	struct promise m = { "public", str_printf(&p->arena, "%.*s cannot be made public", STR(b->id)), BASELINE, b };
-	struct hit h = hit_s3(p, p->stack->region, "GET", b->physical, STR_NONE, S("publicAccessBlock="), &p->operator);
+	struct hit h = hit_s3(p, p->stack->region, "GET", b->physical, STR_NONE, S("publicAccessBlock="), &p->caller);
 	bool declared[ELEMENTS(flags)], all = true;
 	struct answer a;
 	struct xml_node *conf;
@@ -85,14 +85,14 @@ void attack_public(struct prove *p, struct target *b)
 		open_acl(p, &m, b);
 	(void)hit(p, &h, &a);
 	if (!answer_ok(&a) && !str_is(a.code, "NoSuchPublicAccessBlockConfiguration")) {
-		(void)proof_add(p, &m, VERDICT_UNTRIED, S("read the public access block"), S("an answer"), a.status ? a.code : str_c(a.error));
+		(void)proof_add(p, &m, VERDICT_UNTRIED, S("read the public access block"), S("an answer"), a.status ? a.code : a.error);
 		return;
 	}
 	conf = answer_ok(&a) ? xml_deep(a.xml, "PublicAccessBlockConfiguration") : NULL;
 	for (size_t i = 0; i < ELEMENTS(flags); i++)
 		if (declared[i] || !p->declared_only)
 			(void)proof_equal(p, &m, str_c(flags[i]), S("true"), conf && xml_text(conf, flags[i]).n ? xml_text(conf, flags[i]) : S("not set"));
-	h = hit_s3(p, p->stack->region, "GET", b->physical, STR_NONE, S("policyStatus="), &p->operator);
+	h = hit_s3(p, p->stack->region, "GET", b->physical, STR_NONE, S("policyStatus="), &p->caller);
 	(void)hit(p, &h, &a);
 	if (answer_ok(&a))
 		(void)proof_equal(p, &m, S("is its policy public?"), S("false"), str_lower(&p->arena, xml_text(xml_deep(a.xml, "PolicyStatus"), "IsPublic")));

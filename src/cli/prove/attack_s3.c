@@ -5,7 +5,7 @@
 
 #define CANARY_TEXT "put here to be attacked"
 
-static struct str object_arn(struct prove *p, const struct target *b, struct str key)
+static struct str object_arn(struct prove *p, const struct declared *b, struct str key)
 {
 	return str_printf(&p->arena, "%.*s/%.*s", STR(b->arn), STR(key));
 }
@@ -16,7 +16,7 @@ static struct str own_key(struct prove *p, const char *name)
 }
 
 /* Which encryption a write must ask for where the bucket's policy takes no other. */
-static void ask_encryption(struct prove *p, const struct target *b, struct hit *h)
+static void ask_encryption(struct prove *p, const struct declared *b, struct hit *h)
 {
 	const struct json *rule = list_at(prop_get(b->props, "BucketEncryption.ServerSideEncryptionConfiguration"), 0);
 	struct str alg = prop_str(rule, "ServerSideEncryptionByDefault.SSEAlgorithm"), key = prop_str(rule, "ServerSideEncryptionByDefault.KMSMasterKeyID");
@@ -28,7 +28,7 @@ static void ask_encryption(struct prove *p, const struct target *b, struct hit *
 		hit_header(h, "x-amz-server-side-encryption-aws-kms-key-id", key);
 }
 
-static bool put_canary(struct prove *p, struct target *b)
+static bool put_canary(struct prove *p, struct declared *b)
 {
 	struct promise m = { "control", str_printf(&p->arena, "%.*s works for those who may use it", STR(b->id)), b->id, b };
 	struct str key = own_key(p, "canary");
@@ -63,7 +63,7 @@ static const struct act acts[] = {
 	{ "GET", "LIST old versions", "s3:ListBucketVersions", "versions=", false, false },
 };
 
-static struct hit act_hit(struct prove *p, const struct target *b, const struct act *x, const struct creds *who)
+static struct hit act_hit(struct prove *p, const struct declared *b, const struct act *x, const struct creds *who)
 {
 	/* What a successful DELETE or PUT hits is of no use to anybody. */
 	struct str key = strcmp(x->method, "GET") == 0 ? b->canary : own_key(p, "victim");
@@ -74,7 +74,7 @@ static struct hit act_hit(struct prove *p, const struct target *b, const struct 
 	return h;
 }
 
-void attack_access(struct prove *p, struct target *b)
+void attack_access(struct prove *p, struct declared *b)
 {
 	static const enum actor who[] = { ACTOR_COUNT, ACTOR_NOBODY, ACTOR_NEIGHBOUR };
 	struct promise m = { "access", str_printf(&p->arena, "%.*s lets no outsider in", STR(b->id)), b->policy ? b->policy_id : b->id, b };
@@ -98,7 +98,7 @@ void attack_access(struct prove *p, struct target *b)
 }
 
 /* --- over what --- */
-void attack_transport(struct prove *p, struct target *b)
+void attack_transport(struct prove *p, struct declared *b)
 {
 	struct promise m = { "transport", str_printf(&p->arena, "%.*s takes no plain HTTP", STR(b->id)), BASELINE, b };
 	struct policy_ask ask = { .arn = p->actors[ACTOR_INSIDER].arn, .account = p->account, .action = S("s3:GetObject"), .plain = true };
@@ -132,7 +132,7 @@ void attack_transport(struct prove *p, struct target *b)
 /* The ARN of the key that the template names by id, ARN or alias. */
 static struct str key_arn(struct prove *p, struct str name)
 {
-	struct target *t = stack_physical(p->stack, "AWS::KMS::Key", name);
+	struct declared *t = stack_physical(p->stack, "AWS::KMS::Key", name);
 	struct json *d;
 
 	if (t)
@@ -141,7 +141,7 @@ static struct str key_arn(struct prove *p, struct str name)
 	return json_get_str(json_getz(d, "KeyMetadata"), "Arn");
 }
 
-static void under_the_key(struct prove *p, const struct target *b, struct str key)
+static void under_the_key(struct prove *p, const struct declared *b, struct str key)
 {
 	struct promise m = { "encryption", str_printf(&p->arena, "%.*s is of no use without its key", STR(b->id)), b->id, b };
 	struct hit h = hit_s3(p, p->stack->region, "GET", b->physical, b->canary, STR_NONE, actor(p, ACTOR_KEYLESS));
@@ -156,7 +156,7 @@ static void under_the_key(struct prove *p, const struct target *b, struct str ke
 }
 
 /* Writes that a policy demands to ask for encryption: without asking, and asking for less. */
-static void demanded(struct prove *p, const struct target *b)
+static void demanded(struct prove *p, const struct declared *b)
 {
 	static const char *const asks[][2] = { { NULL, "asking for no encryption" }, { "AES256", "asking for AES256" } };
 	struct answer a;
@@ -181,7 +181,7 @@ static void demanded(struct prove *p, const struct target *b)
 	}
 }
 
-void attack_encryption(struct prove *p, struct target *b)
+void attack_encryption(struct prove *p, struct declared *b)
 {
 	const struct json *rule = list_at(prop_get(b->props, "BucketEncryption.ServerSideEncryptionConfiguration"), 0);
 	struct str alg = prop_str(rule, "ServerSideEncryptionByDefault.SSEAlgorithm"), key = prop_str(rule, "ServerSideEncryptionByDefault.KMSMasterKeyID");
@@ -207,7 +207,7 @@ void attack_encryption(struct prove *p, struct target *b)
 }
 
 /* --- old versions --- */
-void attack_versions(struct prove *p, struct target *b)
+void attack_versions(struct prove *p, struct declared *b)
 {
 	bool declared = str_is(prop_str(b->props, "VersioningConfiguration.Status"), "Enabled");
 	struct promise m = { "recovery", str_printf(&p->arena, "%.*s keeps what is overwritten or deleted", STR(b->id)), BASELINE, b };
@@ -232,7 +232,7 @@ void attack_versions(struct prove *p, struct target *b)
 	v = answer_header(&a, "x-amz-version-id");
 	if (!answer_ok(&a) || !v.p || str_is(v, "null")) {
 		(void)proof_add(p, &m, a.status ? VERDICT_BROKEN : VERDICT_UNTRIED, S("PUT an object"), S("a version id"),
-				answer_ok(&a) ? S("none") : a.status ? a.code : str_c(a.error));
+				answer_ok(&a) ? S("none") : a.status ? a.code : a.error);
 		return;
 	}
 	put.body = S("second");

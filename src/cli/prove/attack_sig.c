@@ -104,7 +104,7 @@ static void sessions(struct signed_by *s)
 	deny(s, "a session's key without its token", &h, NO_KEY);
 }
 
-static void objects(struct signed_by *s, const struct target *b)
+static void objects(struct signed_by *s, const struct declared *b)
 {
 	struct prove *p = s->p;
 	const struct creds *who = actor(p, ACTOR_INSIDER);

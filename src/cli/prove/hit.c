@@ -4,7 +4,7 @@
 #include "cli/prove/prove.h"
 #include <errno.h>
 
-#define REQUEST_BYTES_MAX (1u << 20)
+#define QUERY_BYTES_MAX 65536
 #define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 void hit_header(struct hit *h, const char *name, struct str value)
@@ -78,7 +78,7 @@ static void sign_query(struct prove *p, struct hit *h)
 	if (h->who->token.p)
 		pairs[n++] = (struct str_pair){ S("X-Amz-Security-Token"), uri_encode(a, h->who->token, false) };
 	qsort(pairs, n, sizeof *pairs, by_name);
-	buf_init(&b, REQUEST_BYTES_MAX);
+	buf_init(&b, QUERY_BYTES_MAX);
 	for (size_t i = 0; i < n; i++)
 		buf_printf(&b, "%s%.*s=%.*s", i ? "&" : "", STR(pairs[i].key), STR(pairs[i].value));
 	h->query = str_dup(a, buf_view(&b));
@@ -114,27 +114,6 @@ static void tamper(struct hit *h)
 			i--;
 		}
 	}
-}
-
-static struct str bytes_of(struct prove *p, const struct hit *h)
-{
-	struct buf b;
-	struct str s;
-
-	buf_init(&b, REQUEST_BYTES_MAX);
-	buf_printf(&b, "%.*s %.*s", STR(h->method), STR(h->path));
-	if (h->query.n)
-		buf_printf(&b, "?%.*s", STR(h->query));
-	buf_printf(&b, " HTTP/1.1\r\n");
-	for (size_t i = 0; i < h->n_headers; i++)
-		buf_printf(&b, "%.*s: %.*s\r\n", STR(h->headers[i].name), STR(h->headers[i].value));
-	if (h->body.n || str_is(h->method, "PUT") || str_is(h->method, "POST"))
-		buf_printf(&b, "content-length: %zu\r\n", h->body.n);
-	buf_printf(&b, "\r\n");
-	buf_str(&b, h->body);
-	s = str_dup(&p->arena, buf_view(&b));
-	buf_done(&b);
-	return s;
 }
 
 struct str answer_header(const struct answer *a, const char *name)
@@ -186,36 +165,31 @@ static void read_error(struct prove *p, struct answer *a)
 		a->code = str_printf(&p->arena, "HTTP %d", a->status);
 }
 
-static const volatile int never;
-
 int hit(struct prove *p, const struct hit *in, struct answer *ret)
 {
 	struct hit h = *in;
 	int64_t t = clock_mono_ms();
-	int r;
+	struct str to;
+	int r = -EINTR;
 
-	*ret = (struct answer){ 0 };
+	*ret = (struct answer){ .error = S("interrupted") };
 	if (!h.path.p)
 		h.path = S("/");
 	memmove(&h.headers[1], &h.headers[0], h.n_headers * sizeof *h.headers);
-	h.headers[0] = (struct http_header){ S("host"), p->endpoint.authority };
+	h.headers[0] = (struct http_header){ S("host"), p->authority };
 	h.n_headers++;
 	if (h.who && h.presign_s)
 		sign_query(p, &h);
 	else if (h.who)
 		sign_header(p, &h);
 	tamper(&h);
-	if (prove_stop && !p->cleaning)
-		r = -EINTR;
-	else
-		r = line_exchange(p->line, p->endpoint.tls && !h.plain, bytes_of(p, &h), str_is(h.method, "HEAD"), p->cleaning ? &never : &prove_stop,
-				  &p->arena, &ret->reply, &ret->error);
+	to = h.query.n ? str_printf(&p->arena, "%.*s?%.*s", STR(h.path), STR(h.query)) : h.path;
+	if (!prove_stop || p->cleaning) /* the client sends Host by itself */
+		r = client_send(h.plain ? p->plain : p->tls, &p->arena, str_z(&p->arena, h.method), to, h.headers + 1, h.n_headers - 1, h.body.p ? h.body : S(""), &ret->reply,
+				&ret->error);
 	ret->took_ms = clock_mono_ms() - t;
-	if (r < 0) {
-		if (r == -EINTR)
-			ret->error = "interrupted";
+	if (r < 0)
 		return r;
-	}
 	ret->status = ret->reply.status;
 	read_error(p, ret);
 	return 0;

@@ -6,7 +6,6 @@
  * cloud's inside, so that it works against any endpoint that speaks the AWS APIs.
  *
  *   prove.c     the command: options, endpoint, regions, the order of things, the exit status
- *   line.c      bytes to the endpoint and back, TLS and plain, on kept connections
  *   hit.c       one request as an attacker makes it: signed, presigned, unsigned, altered after signing
  *   api.c       the same for ordinary calls, and their answers read
  *   targets.c   the stack: its template evaluated against what was deployed
@@ -24,41 +23,22 @@
 #include "base/str.h"
 #include "base/util.h"
 #include "cfn/template.h"
+#include "cli/client.h"
 #include "http/http.h"
 #include "policy/policy.h"
 #include "wire/wire.h"
+#include <signal.h>
 
 #define PROVE_NAME "cloudkeep-prove"
 #define PROVE_PATH "/cloudkeep-prove/" /* of IAM principals */
 #define PROVE_HEADERS_MAX 16
-#define PROVE_ANSWER_BYTES_MAX (16u << 20)
-#define PROVE_TIMEOUT_S 30
+#define PROVE_TIMEOUT_MS 30000
 #define PROVE_REGIONS_MAX 32
 #define PROVE_SWEEP_AGE_MS (3600 * 1000LL) /* older principals of ours were left by a run that was killed */
 
 struct creds {
 	struct str key_id, secret, token; /* token absent: a long-term key */
 };
-
-/* --- line.c --- */
-struct line; /* up to two kept connections: TLS and plain */
-struct endpoint {
-	bool tls; /* the scheme of the address given */
-	struct str host, port, authority; /* authority: what goes into Host */
-	const char *ca_file; /* NULL: the system's */
-};
-int line_new(const struct endpoint *e, struct line **ret, const char **ret_error);
-struct line *line_free(struct line *l); /* accepts NULL, returns NULL */
-struct reply {
-	int status; /* of HTTP */
-	struct http_header headers[64];
-	size_t n_headers;
-	struct str body;
-};
-/* line_exchange sends one whole request and reads one answer (memory of a). head: the answer has no body. 0; -EINTR when
- * *stop became true; else negative with a sentence. A kept connection that the other side closed is opened anew, once. */
-int line_exchange(struct line *l, bool tls, struct str request, bool head, const volatile int *stop, struct arena *a, struct reply *ret,
-		  const char **ret_error);
 
 /* --- the run --- */
 struct undo {
@@ -81,7 +61,7 @@ struct proof {
 	enum verdict verdict;
 	int64_t took_ms;
 };
-struct target { /* one resource of the stack */
+struct declared { /* one resource of the stack, as its template declares it */
 	struct str id, type, physical; /* logical id */
 	size_t index; /* in the template */
 	const struct json *props; /* evaluated; an object */
@@ -96,7 +76,7 @@ struct stack {
 	bool protected; /* against termination */
 	struct template *tpl;
 	struct template_ctx ctx;
-	struct target *v;
+	struct declared *v;
 	size_t n, cap;
 	const struct json *params;
 	struct xml_node *described; /* of DescribeStacks */
@@ -109,9 +89,9 @@ struct principal_made {
 };
 struct prove {
 	struct arena arena;
-	struct line *line;
-	struct endpoint endpoint;
-	struct creds operator;
+	struct client *tls, *plain; /* the same address; neither signs */
+	struct str authority; /* of the address: what goes into Host */
+	struct creds caller; /* whoever runs this */
 	struct str stack_name, run; /* run: random, part of all names */
 	struct str regions[PROVE_REGIONS_MAX];
 	size_t n_regions;
@@ -128,7 +108,7 @@ struct prove {
 	struct str trouble; /* why something could not be tried; absent */
 	bool cleaning; /* stop is no longer looked at */
 };
-extern volatile int prove_stop; /* the number of the signal that asks to end; 0: none */
+extern volatile sig_atomic_t prove_stop; /* the number of the signal that asks to end; 0: none */
 
 /* --- hit.c --- */
 struct hit {
@@ -150,10 +130,10 @@ struct hit {
 struct answer {
 	int status; /* 0: there was no answer; error says why */
 	struct str code, message, request_id;
-	struct reply reply;
+	struct client_reply reply;
 	struct xml_node *xml; /* when the body is XML */
 	struct json *json; /* when it is JSON */
-	const char *error;
+	struct str error;
 	int64_t took_ms;
 };
 void hit_header(struct hit *h, const char *name, struct str value);
@@ -169,17 +149,15 @@ struct hit hit_s3(struct prove *p, struct str region, const char *method, struct
 /* call_*: the operator's own calls. 0, or -EIO with p->trouble set ("IAM CreateUser: ...") unless quiet. */
 int call_hit(struct prove *p, const struct hit *h, const char *what, struct answer *ret);
 struct json *call_json(struct prove *p, const char *service, const char *target, struct str region, const struct json *params);
-struct xml_node *xml_find(const struct xml_node *n, const char *name); /* first child of that name; accepts NULL */
 struct xml_node *xml_deep(struct xml_node *n, const char *name); /* depth first, itself too */
-struct str xml_text(const struct xml_node *n, const char *name); /* of a child; absent when there is none */
 struct json *json_object(struct arena *a, const char *key, struct str value); /* {key: value} */
 
 /* --- targets.c --- */
 int stack_read(struct prove *p, struct str region, struct stack **ret); /* -ENOENT: no such stack there; -EIO: p->trouble */
-struct target *stack_target(struct stack *s, struct str id);
-struct target *stack_physical(struct stack *s, const char *type, struct str physical);
-bool target_is(const struct target *t, const char *type);
-struct str target_waived(const struct target *t, const char *family); /* the reason, absent: not waived */
+struct declared *stack_find(struct stack *s, struct str id);
+struct declared *stack_physical(struct stack *s, const char *type, struct str physical);
+bool declared_is(const struct declared *t, const char *type);
+struct str declared_waived(const struct declared *t, const char *family); /* the reason, absent: not waived */
 struct str prop_str(const struct json *props, const char *path); /* "A.B" */
 const struct json *prop_get(const struct json *props, const char *path);
 /* list_of: a property that may be one value or a list of them: the number, and the i-th. */
@@ -203,7 +181,7 @@ struct str who_name(enum actor a); /* "an outsider without policies", ... */
 struct promise { /* what one or more attempts are about */
 	const char *family;
 	struct str text, declared;
-	const struct target *target; /* whose waiver counts; may be NULL */
+	const struct declared *target; /* whose waiver counts; may be NULL */
 };
 /* proof_add appends a proof with its verdict; all strings are copied or live as long as the run. */
 struct proof *proof_add(struct prove *p, const struct promise *m, enum verdict v, struct str attempt, struct str expected, struct str got);
@@ -248,14 +226,14 @@ bool policies_allow(struct prove *p, const struct json *const *docs, size_t n, c
 struct str statement_name(struct arena *a, const struct json *doc, size_t i);
 
 /* --- attack_*.c --- */
-void attack_access(struct prove *p, struct target *bucket); /* first: puts the canary */
-void attack_transport(struct prove *p, struct target *bucket);
-void attack_encryption(struct prove *p, struct target *bucket);
-void attack_public(struct prove *p, struct target *bucket);
-void attack_versions(struct prove *p, struct target *bucket);
-void attack_key(struct prove *p, struct target *key);
-void attack_role(struct prove *p, struct target *role);
-void attack_parameter(struct prove *p, struct target *parameter);
+void attack_access(struct prove *p, struct declared *bucket); /* first: puts the canary */
+void attack_transport(struct prove *p, struct declared *bucket);
+void attack_encryption(struct prove *p, struct declared *bucket);
+void attack_public(struct prove *p, struct declared *bucket);
+void attack_versions(struct prove *p, struct declared *bucket);
+void attack_key(struct prove *p, struct declared *key);
+void attack_role(struct prove *p, struct declared *role);
+void attack_parameter(struct prove *p, struct declared *parameter);
 void attack_signatures(struct prove *p);
 void attack_network(struct prove *p);
 void attack_keep(struct prove *p);

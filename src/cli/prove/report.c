@@ -38,7 +38,7 @@ void proof_skip(struct prove *p, const struct promise *m, struct str reason)
 
 bool promise_owed(struct prove *p, const struct promise *m, bool is_declared)
 {
-	struct str why = target_waived(m->target, m->family);
+	struct str why = declared_waived(m->target, m->family);
 
 	if (why.p)
 		proof_skip(p, m, str_printf(&p->arena, "waived in the template: %.*s", STR(why)));
@@ -93,7 +93,7 @@ static bool no_verdict(const struct answer *a)
 static struct str got(struct prove *p, const struct answer *a)
 {
 	if (a->status == 0)
-		return str_c(a->error);
+		return a->error;
 	return answer_ok(a) ? str_printf(&p->arena, "allowed (%d)", a->status) : a->code;
 }
 

@@ -31,17 +31,17 @@ const struct json *list_at(const struct json *j, size_t i)
 	return json_is(j, JSON_ARRAY) ? &j->items[i] : j;
 }
 
-bool target_is(const struct target *t, const char *type)
+bool declared_is(const struct declared *t, const char *type)
 {
 	return str_is(t->type, type);
 }
 
-struct str target_waived(const struct target *t, const char *family)
+struct str declared_waived(const struct declared *t, const char *family)
 {
 	return t ? json_get_str(t->waived, family) : STR_NONE;
 }
 
-struct target *stack_target(struct stack *s, struct str id)
+struct declared *stack_find(struct stack *s, struct str id)
 {
 	for (size_t i = 0; i < s->n; i++)
 		if (str_eq(s->v[i].id, id))
@@ -49,7 +49,7 @@ struct target *stack_target(struct stack *s, struct str id)
 	return NULL;
 }
 
-struct target *stack_physical(struct stack *s, const char *type, struct str physical)
+struct declared *stack_physical(struct stack *s, const char *type, struct str physical)
 {
 	for (size_t i = 0; i < s->n; i++)
 		if (str_is(s->v[i].type, type) && physical.p && (str_eq(s->v[i].physical, physical) || (s->v[i].arn.p && str_eq(s->v[i].arn, physical))))
@@ -63,7 +63,7 @@ struct bound {
 	struct stack *s;
 };
 
-static struct target *by_index(struct stack *s, size_t resource)
+static struct declared *by_index(struct stack *s, size_t resource)
 {
 	for (size_t i = 0; i < s->n; i++)
 		if (s->v[i].index == resource)
@@ -71,7 +71,7 @@ static struct target *by_index(struct stack *s, size_t resource)
 	return NULL;
 }
 
-static struct str arn_of(struct prove *p, const struct stack *s, const struct target *t)
+static struct str arn_of(struct prove *p, const struct stack *s, const struct declared *t)
 {
 	struct arena *a = &p->arena;
 	struct str part = s->partition, id = t->physical, path;
@@ -80,22 +80,22 @@ static struct str arn_of(struct prove *p, const struct stack *s, const struct ta
 		return STR_NONE;
 	if (str_starts(id, S("arn:")))
 		return id;
-	if (target_is(t, "AWS::S3::Bucket"))
+	if (declared_is(t, "AWS::S3::Bucket"))
 		return str_printf(a, "arn:%.*s:s3:::%.*s", STR(part), STR(id));
-	if (target_is(t, "AWS::KMS::Key"))
+	if (declared_is(t, "AWS::KMS::Key"))
 		return str_printf(a, "arn:%.*s:kms:%.*s:%.*s:key/%.*s", STR(part), STR(s->region), STR(s->account), STR(id));
-	if (target_is(t, "AWS::SSM::Parameter"))
+	if (declared_is(t, "AWS::SSM::Parameter"))
 		return str_printf(a, "arn:%.*s:ssm:%.*s:%.*s:parameter%s%.*s", STR(part), STR(s->region), STR(s->account), id.p[0] == '/' ? "" : "/", STR(id));
-	if (target_is(t, "AWS::IAM::Role") || target_is(t, "AWS::IAM::User")) {
+	if (declared_is(t, "AWS::IAM::Role") || declared_is(t, "AWS::IAM::User")) {
 		path = prop_str(t->props ? t->props : s->tpl->resources[t->index].properties, "Path");
-		return str_printf(a, "arn:%.*s:iam::%.*s:%s%.*s%.*s", STR(part), STR(s->account), target_is(t, "AWS::IAM::Role") ? "role" : "user",
+		return str_printf(a, "arn:%.*s:iam::%.*s:%s%.*s%.*s", STR(part), STR(s->account), declared_is(t, "AWS::IAM::Role") ? "role" : "user",
 				  STR(path.p ? path : S("/")), STR(id));
 	}
 	if (str_starts(t->type, S("AWS::EC2::"))) {
 		static const char *const kinds[][2] = { { "AWS::EC2::VPC", "vpc" }, { "AWS::EC2::Subnet", "subnet" }, { "AWS::EC2::SecurityGroup", "security-group" } };
 
 		for (size_t i = 0; i < ELEMENTS(kinds); i++)
-			if (target_is(t, kinds[i][0]))
+			if (declared_is(t, kinds[i][0]))
 				return str_printf(a, "arn:%.*s:ec2:%.*s:%.*s:%s/%.*s", STR(part), STR(s->region), STR(s->account), kinds[i][1], STR(id));
 	}
 	return STR_NONE;
@@ -104,7 +104,7 @@ static struct str arn_of(struct prove *p, const struct stack *s, const struct ta
 static int answer_ref(void *user, size_t resource, struct str *ret)
 {
 	struct bound *b = user;
-	struct target *t = by_index(b->s, resource);
+	struct declared *t = by_index(b->s, resource);
 
 	if (!t || !t->physical.p)
 		return -ENOENT;
@@ -118,7 +118,7 @@ static int answer_getatt(void *user, size_t resource, struct str attribute, stru
 {
 	struct bound *b = user;
 	struct arena *a = &b->p->arena;
-	struct target *t = by_index(b->s, resource);
+	struct declared *t = by_index(b->s, resource);
 	struct json *own = NULL;
 	struct str s = STR_NONE;
 
@@ -142,7 +142,7 @@ static int answer_import(void *user, struct str name, struct str *ret)
 	struct str next = STR_NONE;
 
 	for (int i = 0; i < PAGES_MAX; i++) {
-		struct hit h = hit_query(b->p, "cloudformation", b->s->region, "ListExports", &b->p->operator);
+		struct hit h = hit_query(b->p, "cloudformation", b->s->region, "ListExports", &b->p->caller);
 		struct answer a;
 
 		if (next.p)
@@ -211,7 +211,7 @@ static int read_resources(struct prove *p, struct stack *s)
 	struct str next = STR_NONE;
 
 	for (int page = 0; page < PAGES_MAX; page++) {
-		struct hit h = hit_query(p, "cloudformation", s->region, "ListStackResources", &p->operator);
+		struct hit h = hit_query(p, "cloudformation", s->region, "ListStackResources", &p->caller);
 		struct xml_node *list;
 		struct answer a;
 
@@ -222,7 +222,7 @@ static int read_resources(struct prove *p, struct stack *s)
 			return -EIO;
 		list = xml_deep(a.xml, "StackResourceSummaries");
 		for (struct xml_node *m = list ? list->children : NULL; m; m = m->next) {
-			struct target t = { .id = xml_text(m, "LogicalResourceId"), .type = xml_text(m, "ResourceType"), .physical = xml_text(m, "PhysicalResourceId") };
+			struct declared t = { .id = xml_text(m, "LogicalResourceId"), .type = xml_text(m, "ResourceType"), .physical = xml_text(m, "PhysicalResourceId") };
 
 			if (template_find(s->tpl, t.id, &t.index) != TEMPLATE_RESOURCE || str_starts(xml_text(m, "ResourceStatus"), S("DELETE_COMPLETE")))
 				continue;
@@ -240,7 +240,7 @@ static int evaluate(struct prove *p, struct stack *s)
 	for (size_t i = 0; i < s->n; i++)
 		s->v[i].arn = arn_of(p, s, &s->v[i]);
 	for (size_t i = 0; i < s->n; i++) {
-		struct target *t = &s->v[i];
+		struct declared *t = &s->v[i];
 		struct json *props, *meta = NULL;
 		int r = template_eval_resource(&s->ctx, t->index, &props);
 
@@ -258,7 +258,7 @@ static int evaluate(struct prove *p, struct stack *s)
 
 static int read_template(struct prove *p, struct stack *s)
 {
-	struct hit h = hit_query(p, "cloudformation", s->region, "GetTemplate", &p->operator);
+	struct hit h = hit_query(p, "cloudformation", s->region, "GetTemplate", &p->caller);
 	struct xml_node *body;
 	struct answer a;
 	struct str err = STR_NONE;
@@ -280,7 +280,7 @@ static int read_template(struct prove *p, struct stack *s)
 int stack_read(struct prove *p, struct str region, struct stack **ret)
 {
 	struct stack *s = arena_new(&p->arena, struct stack);
-	struct hit h = hit_query(p, "cloudformation", region, "DescribeStacks", &p->operator);
+	struct hit h = hit_query(p, "cloudformation", region, "DescribeStacks", &p->caller);
 	struct bound *b = arena_new(&p->arena, struct bound);
 	struct xml_node *m;
 	struct answer a;
