@@ -91,6 +91,9 @@ static struct thread_contexts *contexts(void)
 	mine->seal = EVP_CIPHER_CTX_new();
 	mine->open = EVP_CIPHER_CTX_new();
 	must(mine->digest && mine->seal && mine->open, "contexts");
+	/* The algorithm is set once: naming it again at each use would free and allocate the cipher's state. */
+	must(EVP_EncryptInit_ex2(mine->seal, algorithms.gcm, NULL, NULL, NULL) && EVP_DecryptInit_ex2(mine->open, algorithms.gcm, NULL, NULL, NULL),
+	     "AES-GCM");
 	must(pthread_setspecific(algorithms.thread_key, mine) == 0, "thread contexts");
 	return mine;
 }
@@ -340,7 +343,7 @@ int aes_gcm_seal(const uint8_t key[32], const uint8_t nonce[12], struct str aad,
 	EVP_CIPHER_CTX *c = contexts()->seal;
 	int done = 0;
 
-	must(EVP_EncryptInit_ex2(c, algorithms.gcm, key, nonce, NULL), "AES-GCM");
+	must(EVP_EncryptInit_ex2(c, NULL, key, nonce, NULL), "AES-GCM");
 	cipher_feed(c, NULL, aad.p, aad.n);
 	cipher_feed(c, out, plain.p, plain.n);
 	must(EVP_EncryptFinal_ex(c, out + plain.n, &done) && done == 0, "AES-GCM");
@@ -361,7 +364,7 @@ int aes_gcm_open(const uint8_t key[32], const uint8_t nonce[12], struct str aad,
 		return -EBADMSG;
 	n = sealed.n - SEAL_TAG_BYTES;
 	memcpy(tag, sealed.p + n, sizeof tag);
-	must(EVP_DecryptInit_ex2(c, algorithms.gcm, key, nonce, NULL), "AES-GCM");
+	must(EVP_DecryptInit_ex2(c, NULL, key, nonce, NULL), "AES-GCM");
 	cipher_feed(c, NULL, aad.p, aad.n);
 	cipher_feed(c, out, sealed.p, n);
 	must(EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, sizeof tag, tag) == 1, "AES-GCM");

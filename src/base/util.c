@@ -5,6 +5,7 @@
  * bytes and live in the arena. */
 #include "base/util.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -60,19 +61,39 @@ int hex_decode(struct arena *a, struct str s, struct str *ret)
 
 static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+#define BASE64_BAD (1u << 31)
+/* What the hot loops look up: two digits for 12 bits; and what a digit means at each of the four places, BASE64_BAD when
+ * it is none. */
+static char base64_pairs[4096][2];
+static uint32_t base64_values[4][256];
+static pthread_once_t base64_once = PTHREAD_ONCE_INIT;
+
+static void make_base64_tables(void)
+{
+	for (unsigned i = 0; i < 4096; i++) {
+		base64_pairs[i][0] = base64_digits[i >> 6];
+		base64_pairs[i][1] = base64_digits[i & 63];
+	}
+	for (unsigned place = 0; place < 4; place++) {
+		for (unsigned i = 0; i < 256; i++)
+			base64_values[place][i] = BASE64_BAD;
+		for (unsigned i = 0; i < 64; i++)
+			base64_values[place][(uint8_t)base64_digits[i]] = i << (18 - 6 * place);
+	}
+}
+
 struct str base64_encode(struct arena *a, struct str s)
 {
 	size_t n = arena_mul(s.n / 3 + (s.n % 3 != 0), 4), i = 0;
 	char *out = arena_alloc(a, n + 1), *w = out;
 	const uint8_t *b = (const uint8_t *)s.p;
 
-	for (; s.n - i >= 3; i += 3) {
+	pthread_once(&base64_once, make_base64_tables);
+	for (; s.n - i >= 3; i += 3, w += 4) {
 		uint32_t v = (uint32_t)b[i] << 16 | (uint32_t)b[i + 1] << 8 | b[i + 2];
 
-		*w++ = base64_digits[v >> 18];
-		*w++ = base64_digits[v >> 12 & 63];
-		*w++ = base64_digits[v >> 6 & 63];
-		*w++ = base64_digits[v & 63];
+		memcpy(w, base64_pairs[v >> 12], 2);
+		memcpy(w + 2, base64_pairs[v & 4095], 2);
 	}
 	if (i < s.n) {
 		bool two = s.n - i == 2;
@@ -87,49 +108,35 @@ struct str base64_encode(struct arena *a, struct str s)
 	return str_of(out, n);
 }
 
-#define BASE64_BAD 0x80
-static uint8_t base64_values[256]; /* BASE64_BAD: no digit */
-
-static void make_base64_values(void)
-{
-	memset(base64_values, BASE64_BAD, sizeof base64_values);
-	for (uint8_t i = 0; i < 64; i++)
-		base64_values[(uint8_t)base64_digits[i]] = i;
-}
-
 int base64_decode(struct arena *a, struct str s, struct str *ret)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	const uint8_t *t = base64_values, *p = (const uint8_t *)s.p;
+	const uint32_t(*t)[256] = base64_values;
+	const uint8_t *p = (const uint8_t *)s.p;
 	size_t pad = 0, whole;
-	unsigned bad = 0;
+	uint32_t bad = 0, v;
 	char *out, *w;
 
 	if (s.n % 4)
 		return -EINVAL;
-	pthread_once(&once, make_base64_values);
+	pthread_once(&base64_once, make_base64_tables);
 	if (s.n)
 		pad = (p[s.n - 1] == '=') + (p[s.n - 1] == '=' && p[s.n - 2] == '=');
 	whole = s.n - (pad ? 4 : 0);
 	w = out = arena_alloc(a, s.n / 4 * 3 + 1);
-	for (const uint8_t *end = p + whole; p < end; p += 4) {
-		unsigned v = (unsigned)t[p[0]] << 18 | (unsigned)t[p[1]] << 12 | (unsigned)t[p[2]] << 6 | t[p[3]];
-
-		bad |= t[p[0]] | t[p[1]] | t[p[2]] | t[p[3]];
-		*w++ = (char)(v >> 16);
-		*w++ = (char)(v >> 8);
-		*w++ = (char)v;
+	for (const uint8_t *end = p + whole; p < end; p += 4, w += 3) {
+		v = t[0][p[0]] | t[1][p[1]] | t[2][p[2]] | t[3][p[3]];
+		bad |= v;
+		v = htobe32(v << 8);
+		memcpy(w, &v, 4); /* a byte more than counts: there is room for a final zero */
 	}
 	if (pad) {
-		unsigned third = pad == 1 ? t[p[2]] : 0;
-		unsigned v = (unsigned)t[p[0]] << 12 | (unsigned)t[p[1]] << 6 | third;
-
-		bad |= t[p[0]] | t[p[1]] | third;
-		if (v & (pad == 1 ? 3 : 0x3ff)) /* bits that belong to no byte */
+		v = t[0][p[0]] | t[1][p[1]] | (pad == 1 ? t[2][p[2]] : 0);
+		bad |= v;
+		if (v & (pad == 1 ? 0xff : 0xffff)) /* bits that belong to no byte */
 			return -EINVAL;
-		*w++ = (char)(v >> 10);
+		*w++ = (char)(v >> 16);
 		if (pad == 1)
-			*w++ = (char)(v >> 2);
+			*w++ = (char)(v >> 8);
 	}
 	if (bad & BASE64_BAD)
 		return -EINVAL;
