@@ -34,13 +34,14 @@ int call_execute(struct call *c)
 	c->hooks = NULL;
 	c->trail_resources = NULL;
 	c->memo = NULL;
+	c->account = c->who->p.account.p ? c->who->p.account : c->cloud->account;
 	c->decision = (struct policy_result){ .statement = -1 };
 	memset(c->out, 0, c->svc->model->shapes[c->op->out].size);
 	r = authorize_call(c);
 	if (r == 0)
 		r = c->op->run(c, c->in, c->out);
-	assert(!(r == 0 && c->err)); /* success never carries an error */
-	return r;
+	assert(!(r >= 0 && c->err)); /* success never carries an error */
+	return r > 0 ? 0 : r;
 }
 
 void call_settle(struct call *c, int r)

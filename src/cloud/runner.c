@@ -29,15 +29,16 @@ static int put_later(struct store_txn *t, void *arg)
 	return job_put(t, x->due_ms, x->job->kind, x->job->id, x->job->payload);
 }
 
-static void run_job(struct cloud *cl, struct region *r, const struct job *j, struct arena *a)
+static bool run_job(struct cloud *cl, struct region *r, const struct job *j, struct arena *a)
 {
 	const struct service *s = service_of_kind(cl, j->kind, a);
 	int e = s && s->job ? s->job(cl, r, j->kind, j->id, j->payload) : -ENOSYS;
 
 	if (e == 0)
-		return;
+		return true;
 	log_line(LOG_ERROR, "%.*s: job %.*s %.*s: %s; it will be tried again", STR(r->name), STR(j->kind), STR(j->id), strerror(-e));
 	(void)store_write(r->store, put_later, &(struct retime){ j, clock_now_ms() + RETRY_MS });
+	return false;
 }
 
 /* Runs what is due in one region; returns when the next job is due (INT64_MAX: none known). */
@@ -47,6 +48,7 @@ static int64_t run_region(struct cloud *cl, struct region *r)
 	struct store_txn *t;
 	struct job_list due = { 0 };
 	int64_t next = INT64_MAX;
+	bool failed = false;
 
 	if (!region_use(r))
 		return next;
@@ -56,13 +58,14 @@ static int64_t run_region(struct cloud *cl, struct region *r)
 		store_end(t);
 	}
 	for (size_t i = 0; i < due.n; i++)
-		run_job(cl, r, &due.v[i], &a);
+		failed |= !run_job(cl, r, &due.v[i], &a);
 	for (size_t i = 0; i < cl->n_services; i++)
 		if (cl->services[i]->tick && cl->services[i]->model->global == r->global)
 			cl->services[i]->tick(cl, r, clock_now_ms());
 	region_unuse(r);
 	arena_done(&a);
-	return due.n ? clock_now_ms() : next;
+	/* A disk that is full keeps a job from being put off, too: it is not tried again and again at once. */
+	return failed ? clock_now_ms() + RETRY_MS : due.n ? clock_now_ms() : next;
 }
 
 static bool has_ticks(const struct cloud *cl)

@@ -7,6 +7,7 @@
  * history is. Record format: "CloudTrail record contents" (AWS CloudTrail User Guide). */
 #include "cloud/cloud_int.h"
 #include <dirent.h>
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -19,6 +20,9 @@
 #define KEEP_DAYS 90
 #define RECORD_BYTES_MAX (256u << 10)
 #define RECORD_BYTES_USUAL 2048
+#define RESOURCES_KEPT 20
+#define TEXT_BYTES_MAX 1024
+#define WRITTEN_LATE_MS 3600000
 
 struct trail {
 	char *dir;
@@ -56,17 +60,30 @@ static void remove_old(struct trail *t, int64_t now_ms)
 	(void)closedir(d);
 }
 
+/* What a crash cut short must not swallow the record that is written behind it. */
+static void end_line(int fd)
+{
+	off_t end = lseek(fd, 0, SEEK_END);
+	char last = '\n';
+
+	if (end > 0 && pread(fd, &last, 1, end - 1) == 1 && last != '\n')
+		(void)!write(fd, "\n", 1);
+}
+
 static int open_day(struct trail *t, const char *day, int64_t now_ms)
 {
 	struct arena a = { 0 };
 
 	if (t->fd >= 0)
 		(void)close(t->fd);
-	t->fd = open(str_printf(&a, "%s/%s.jsonl", t->dir, day).p, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	t->fd = open(str_printf(&a, "%s/%s.jsonl", t->dir, day).p, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	arena_done(&a);
+	if (t->fd < 0)
+		return -errno;
 	memcpy(t->day, day, sizeof t->day);
+	end_line(t->fd);
 	remove_old(t, now_ms);
-	return t->fd < 0 ? -errno : 0;
+	return 0;
 }
 
 /* Writes what is pending; the lock is held. What cannot be written now stays pending, up to PENDING_MAX. */
@@ -180,6 +197,28 @@ static void field(struct buf *b, const char *name, struct str v)
 	json_write_str(b, v);
 }
 
+/* Text that clients choose is cut (CloudTrail does it, too), so that nobody makes a record too large to be kept. */
+static struct str bounded(struct str s)
+{
+	if (s.n > TEXT_BYTES_MAX)
+		s.n = TEXT_BYTES_MAX;
+	return s;
+}
+
+/* A record is JSON whatever bytes were sent: a line that no reader can parse would hide the call. */
+static void clean(struct buf *b)
+{
+	if (utf8_valid(buf_view(b)))
+		return;
+	for (size_t i = 0; i < b->n;) {
+		size_t k = utf8_len(b->p + i, b->n - i);
+
+		if (!k)
+			b->p[i] = '?';
+		i += k ? k : 1;
+	}
+}
+
 static void identity(struct buf *b, struct call *c)
 {
 	const struct principal *w = c->who;
@@ -246,7 +285,7 @@ static void outcome(struct buf *b, struct call *c, int result)
 	/* EC2 writes "Client.X" for its clients' errors. */
 	field(b, "errorCode", c->svc->model->protocols[0] == WIRE_EC2 ? str_printf(c->arena, "%s%s", c->err->sender ? "Client." : "Server.", c->err->code) :
 									str_c(c->err->code));
-	field(b, "errorMessage", c->message);
+	field(b, "errorMessage", bounded(c->message));
 	if (c->decision.policy_name.p) {
 		/* ours: which statement decided */
 		buf_str(b, S(",\"additionalEventData\":{\"decidedBy\":"));
@@ -268,7 +307,7 @@ static void build(struct buf *b, struct call *c, int result)
 	field(b, "eventName", str_c(c->op->name));
 	field(b, "awsRegion", c->region->name);
 	field(b, "sourceIPAddress", c->facts.invoked_by.p ? c->facts.invoked_by : c->facts.source_ip);
-	field(b, "userAgent", c->facts.invoked_by.p ? c->facts.invoked_by : c->facts.user_agent);
+	field(b, "userAgent", c->facts.invoked_by.p ? c->facts.invoked_by : bounded(c->facts.user_agent));
 	outcome(b, c, result);
 	buf_str(b, S(",\"requestParameters\":"));
 	if (c->in)
@@ -302,13 +341,18 @@ void trail_call(struct call *c, int result)
 	buf_init(&b, RECORD_BYTES_MAX);
 	(void)buf_reserve(&b, RECORD_BYTES_USUAL);
 	build(&b, c, result);
-	if (!buf_ok(&b)) { /* CloudTrail leaves out what does not fit, too */
+	if (!buf_ok(&b)) { /* CloudTrail leaves out what does not fit, too: parameters, answer and all but the first resources */
+		const void *in = c->in;
+
 		c->in = NULL;
-		result = result ? result : 1;
+		if (c->trail_resources && c->trail_resources->n > RESOURCES_KEPT)
+			c->trail_resources->n = RESOURCES_KEPT;
 		buf_clear(&b);
-		b.overflow = false;
-		build(&b, c, result < 0 ? result : -E2BIG);
+		build(&b, c, result < 0 ? result : 1);
+		c->in = in;
 	}
+	assert(buf_ok(&b)); /* what is left is bounded */
+	clean(&b);
 	pthread_mutex_lock(&t->lock);
 	if (t->pending.n == 0)
 		pthread_cond_signal(&t->cond);
@@ -386,7 +430,8 @@ int trail_read(struct region *r, struct trail_cursor *cur, int (*fn)(struct str 
 		char day[16], limit[40] = "";
 
 		if (cur->before_ms) {
-			day_of(cur->before_ms + 86400000, day);
+			/* A record is in the file of the moment it was written: calls that ended in the next day's first hours too. */
+			day_of(cur->before_ms + 86400000 + WRITTEN_LATE_MS, day);
 			(void)snprintf(limit, sizeof limit, "%s.jsonl", day);
 		}
 		e = newest_file(r, limit, cur->file);

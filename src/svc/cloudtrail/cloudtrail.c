@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #define SCANNED_MAX 200000 /* records one call looks at before it hands back a token */
+#define DISORDER_MS 900000 /* no management call takes longer */
 
 struct found {
 	struct cloudtrail_event event;
@@ -109,8 +110,9 @@ static int look(struct str text, void *arg)
 	if (json_parse(&w->scratch, text, &rec, NULL) < 0 || time_parse_iso(json_get_str(rec, "eventTime"), &ms) < 0)
 		return 0; /* a damaged line hides no other */
 	if (w->in->start_time.has && ms < w->in->start_time.ms) {
-		w->ended = true;
-		return 1;
+		/* Records are in the order in which calls ended: a long upload, begun earlier, may stand before younger ones. */
+		w->ended = ms < w->in->start_time.ms - DISORDER_MS && json_to_bool(json_getz(rec, "managementEvent"), true);
+		return w->ended;
 	}
 	if ((w->in->end_time.has && ms > w->in->end_time.ms) || !json_to_bool(json_getz(rec, "managementEvent"), true) ||
 	    !str_eq(json_get_str(rec, "recipientAccountId"), w->c->account))

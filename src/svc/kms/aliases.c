@@ -95,6 +95,11 @@ static int names_of(struct store_txn *t, struct arena *a, struct str owner, stru
 	return r;
 }
 
+int kms_alias_names(struct store_txn *t, struct arena *a, const struct kms_rec_key *key, struct str_list *ret)
+{
+	return names_of(t, a, key->account, key->id, ALIASES_PER_KEY_MAX, ret);
+}
+
 int kms_aliases_drop(struct store_txn *t, struct arena *a, const struct kms_rec_key *key)
 {
 	struct str_list names;
@@ -163,7 +168,9 @@ KMS_HANDLER(update_alias)
 		r = kms_key_load(c, in->target_key_id, false, &key);
 	if (r == 0)
 		r = kms_key_not_pending(c, &key);
-	if (r == 0)
+	if (r == 0 && !str_eq(key.account, c->account))
+		return call_fail(c, &kms_err_not_found, "Key '%.*s' does not exist", STR(in->target_key_id));
+	if (r == 0 && !str_eq(key.id, al.target))
 		r = room_for_alias(c, &key);
 	if (r == 0)
 		r = alias_del(c->txn, c->account, &al);

@@ -39,9 +39,26 @@ static int grant_get(struct store_txn *t, struct arena *a, struct str account, s
 	return record_get(t, &kms_records, KMS_REC_GRANT, a, &k, ret);
 }
 
-int kms_grant_read(struct call *c, struct str key_id, struct str grant_id, struct kms_rec_grant *ret)
+static bool is_caller(const struct call *c, struct str principal)
 {
-	return grant_get(c->txn, c->arena, c->account, key_id, grant_id, ret);
+	const struct policy_principal *p = &c->who->p;
+
+	if (!principal.p)
+		return false;
+	if (p->type == PRINCIPAL_SERVICE)
+		return str_eq(principal, p->service);
+	return (p->arn.p && str_eq(principal, p->arn)) || (p->type == PRINCIPAL_ROLE_SESSION && str_eq(principal, p->role_arn)) ||
+	       (p->type == PRINCIPAL_ROOT && str_eq(principal, p->account));
+}
+
+int kms_grant_read(struct call *c, const struct kms_rec_key *k, struct str grant_id, struct kms_rec_grant *ret)
+{
+	return grant_get(c->txn, c->arena, k->account, k->id, grant_id, ret);
+}
+
+bool kms_may_retire(const struct call *c, const struct kms_rec_grant *g)
+{
+	return is_caller(c, g->retiring) || (is_caller(c, g->grantee) && str_list_has(&g->operations, S("RetireGrant")));
 }
 
 int kms_grant_by_token(struct call *c, struct str token, struct kms_rec_grant *ret)
@@ -126,10 +143,8 @@ static bool map_has(const struct str_map *m, const struct str_pair *p)
 
 static bool constraints_met(const struct kms_rec_grant *g, const struct str_map *ctx)
 {
-	static const struct str_map none;
-
 	if (!ctx)
-		ctx = &none;
+		return true; /* constraints are for cryptographic operations */
 	if (g->equals.n && ctx->n != g->equals.n)
 		return false;
 	for (size_t i = 0; i < g->equals.n; i++)
@@ -139,18 +154,6 @@ static bool constraints_met(const struct kms_rec_grant *g, const struct str_map 
 		if (!map_has(ctx, &g->subset.v[i]))
 			return false;
 	return true;
-}
-
-static bool is_caller(const struct call *c, struct str principal)
-{
-	const struct policy_principal *p = &c->who->p;
-
-	if (!principal.p)
-		return false;
-	if (p->type == PRINCIPAL_SERVICE)
-		return str_eq(principal, p->service);
-	return (p->arn.p && str_eq(principal, p->arn)) || (p->type == PRINCIPAL_ROLE_SESSION && str_eq(principal, p->role_arn)) ||
-	       (p->type == PRINCIPAL_ROOT && str_eq(principal, p->account));
 }
 
 bool kms_granted(struct call *c, const struct kms_rec_key *key, const char *operation, const struct str_map *ctx)
@@ -172,6 +175,44 @@ bool kms_granted(struct call *c, const struct kms_rec_key *key, const char *oper
 }
 
 /* --- operations --- */
+static bool holds_all(const struct str_map *m, const struct str_map *wanted)
+{
+	for (size_t i = 0; i < wanted->n; i++)
+		if (!map_has(m, &wanted->v[i]))
+			return false;
+	return true;
+}
+
+/* A grant made under another one gives no more than it: the same operations or fewer, the same context or a narrower one. */
+static bool within(const struct kms_rec_grant *g, const struct kms_rec_grant *parent)
+{
+	for (size_t i = 0; i < g->operations.n; i++)
+		if (!str_list_has(&parent->operations, g->operations.v[i]))
+			return false;
+	if (parent->equals.n && (g->equals.n != parent->equals.n || !holds_all(&g->equals, &parent->equals)))
+		return false;
+	return !parent->subset.n || holds_all(&g->subset, &parent->subset) || holds_all(&g->equals, &parent->subset);
+}
+
+/* Does a grant of the caller's that lets it make grants cover this one? */
+static bool covered(struct call *c, const struct kms_rec_grant *want)
+{
+	struct store_range range = { 0 };
+	struct kms_rec_grant g;
+	struct str kk, value;
+	struct keybuf k;
+	bool yes = false;
+
+	by_id(&k, want->account, want->key_id, STR_NONE);
+	if (store_range_open(&range, c->txn, key_view(&k), STR_NONE, false) < 0)
+		return false;
+	while (!yes && store_range_next(&range, &kk, &value) == 1)
+		if (record_decode(&kms_records, KMS_REC_GRANT, c->arena, value, &g) == 0)
+			yes = is_caller(c, g.grantee) && str_list_has(&g.operations, S("CreateGrant")) && within(want, &g);
+	store_range_close(&range);
+	return yes;
+}
+
 static bool same_grant(const struct kms_rec_grant *a, const struct kms_rec_grant *b)
 {
 	if (!str_eq(a->name, b->name) || !str_eq(a->grantee, b->grantee) || !str_eq(a->retiring, b->retiring) || a->operations.n != b->operations.n ||
@@ -235,6 +276,10 @@ KMS_HANDLER(create_grant)
 		g.subset = in->constraints->encryption_context_subset;
 		g.equals = in->constraints->encryption_context_equals;
 	}
+	if (c->decision.decision != DECISION_ALLOW && !covered(c, &g)) /* it is a grant that lets the caller make grants */
+		return call_fail(c, &aws_err_access_denied_exception,
+				 "User: %.*s is not authorized to perform: kms:CreateGrant on resource: %.*s because the grant would allow more than the grant it is made under",
+				 STR(c->who->p.arn), STR(k.arn));
 	r = find_same(c, &g, &same, &count);
 	if (r < 0)
 		return r;

@@ -28,8 +28,18 @@ int kms_key_put(struct store_txn *t, const struct kms_rec_key *rec)
 	return record_put(t, &kms_records, KMS_REC_KEY, &k, rec);
 }
 
-static int no_key(struct call *c, struct str arn)
+int kms_foreign(struct call *c, const char *action, struct str arn)
 {
+	return call_fail(c, &aws_err_access_denied_exception,
+			 "User: %.*s is not authorized to perform: %s on resource: %.*s because the resource does not exist in this Region, no resource-based policies allow "
+			 "access, or a resource-based policy explicitly denies access",
+			 STR(c->who->p.arn.p ? c->who->p.arn : c->who->name), action, STR(arn));
+}
+
+static int no_key(struct call *c, struct str account, struct str arn)
+{
+	if (!str_eq(account, c->account))
+		return kms_foreign(c, str_printf(c->arena, "kms:%s", c->op->name).p, arn);
 	return call_fail(c, &kms_err_not_found, "Key '%.*s' does not exist", STR(arn));
 }
 
@@ -67,10 +77,11 @@ static int by_alias(struct call *c, struct str account, struct str name, struct 
 	if (r == -ENOENT && str_starts(name, S("alias/aws/")) && name.n > 10 && c->facts.invoked_by.p && str_eq(account, c->account) &&
 	    store_txn_writable(c->txn))
 		return make_managed(c, name, ret);
-	if (r == -ENOENT)
-		return call_fail(c, &kms_err_not_found, "Alias %.*s is not found.",
-				 STR(str_printf(c->arena, "arn:%.*s:kms:%.*s:%.*s:%.*s", STR(region_partition(call_region(c))), STR(call_region(c)), STR(account),
-						STR(name))));
+	if (r == -ENOENT) {
+		struct str arn = str_printf(c->arena, "arn:%.*s:kms:%.*s:%.*s:%.*s", STR(region_partition(call_region(c))), STR(call_region(c)), STR(account), STR(name));
+
+		return str_eq(account, c->account) ? call_fail(c, &kms_err_not_found, "Alias %.*s is not found.", STR(arn)) : no_key(c, account, arn);
+	}
 	return r < 0 ? r : kms_key_read(c->txn, c->arena, account, al.target, ret);
 }
 
@@ -95,7 +106,7 @@ int kms_key_load(struct call *c, struct str id, bool aliases, struct kms_rec_key
 	}
 	r = kms_key_read(c->txn, c->arena, account, name, ret);
 	if (r == -ENOENT)
-		return no_key(c, str_printf(c->arena, "arn:%.*s:kms:%.*s:%.*s:key/%.*s", STR(region_partition(call_region(c))), STR(call_region(c)),
+		return no_key(c, account, str_printf(c->arena, "arn:%.*s:kms:%.*s:%.*s:key/%.*s", STR(region_partition(call_region(c))), STR(call_region(c)),
 					    STR(account), STR(name)));
 	return r;
 }

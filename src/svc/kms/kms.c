@@ -78,12 +78,26 @@ bool kms_key_authorized(const struct call *c, struct str id, struct kms_rec_key 
 	return true;
 }
 
-/* id: as kms_key_load took it, or absent. */
-static void found(struct call *c, const char *action, struct str id, const struct kms_rec_key *k, struct authz_resource *ret)
+/* The names that the key has, and the one that the request used. */
+static void alias_keys(struct call *c, struct str id, const struct kms_rec_key *k, struct key_set *ret)
+{
+	struct str_list names;
+	struct arn arn;
+
+	if (arn_parse(id, &arn) == 0)
+		id = arn.resource;
+	if (str_starts(id, S("alias/")))
+		key_add(c, ret, S("kms:RequestAlias"), id);
+	if (kms_alias_names(c->txn, c->arena, k, &names) == 0 && names.n)
+		key_add_list(c, ret, S("kms:ResourceAliases"), names.v, names.n);
+}
+
+/* id: as the request named the key, or absent. whole: kms_key_load took it, aliases included. */
+static void found(struct call *c, const char *action, struct str id, bool whole, const struct kms_rec_key *k, struct authz_resource *ret)
 {
 	struct memo *memo = arena_new(c->arena, struct memo);
 
-	*memo = (struct memo){ id, *k };
+	*memo = (struct memo){ whole ? id : STR_NONE, *k };
 	c->memo = memo;
 	ret->arn = k->arn;
 	ret->account = k->account;
@@ -91,11 +105,12 @@ static void found(struct call *c, const char *action, struct str id, const struc
 	ret->policy_name = "key policy";
 	ret->rule = RESOURCE_POLICY_REQUIRED;
 	ret->tags = k->tags;
+	alias_keys(c, id, k, &ret->keys);
 	ret->granted = kms_granted(c, k, action + 4, context_of(c, action));
 }
 
 /* The ciphertext names its key. One that is none of ours belongs to nobody: the handler refuses it. */
-static int ciphertext_resource(struct call *c, const char *action, struct authz_resource *ret)
+static int ciphertext_resource(struct call *c, const char *action, struct str id, struct authz_resource *ret)
 {
 	bool re = (enum kms_op)(c->op - kms_model.ops) == KMS_OP_RE_ENCRYPT;
 	struct str blob = re ? ((const struct kms_re_encrypt_request *)c->in)->ciphertext_blob : ((const struct kms_decrypt_request *)c->in)->ciphertext_blob;
@@ -105,7 +120,7 @@ static int ciphertext_resource(struct call *c, const char *action, struct authz_
 	if (r == -EBADMSG)
 		return call_fail(c, &kms_err_invalid_ciphertext, "%s", "");
 	if (r == 0)
-		found(c, action, STR_NONE, &k, ret);
+		found(c, action, id, false, &k, ret);
 	return r;
 }
 
@@ -122,7 +137,7 @@ static int grant_resource(struct call *c, const char *action, struct authz_resou
 	else {
 		r = in->key_id.p ? kms_key_load(c, in->key_id, false, &k) : -ENOENT;
 		if (r == 0)
-			r = in->grant_id.p ? kms_grant_read(c, k.id, in->grant_id, &g) : -ENOENT;
+			r = in->grant_id.p ? kms_grant_read(c, &k, in->grant_id, &g) : -ENOENT;
 	}
 	if (r == -ENOENT) {
 		ret->arn = S("*"); /* nothing to protect; the handler says what is missing */
@@ -132,10 +147,30 @@ static int grant_resource(struct call *c, const char *action, struct authz_resou
 		r = kms_key_read(c->txn, c->arena, g.account, g.key_id, &k);
 	if (r < 0)
 		return r;
-	found(c, action, STR_NONE, &k, ret);
-	if (g.retiring.p && (str_eq(g.retiring, c->who->p.arn) || (c->who->p.role_arn.p && str_eq(g.retiring, c->who->p.role_arn))))
-		ret->granted = true;
+	found(c, action, STR_NONE, false, &k, ret);
+	ret->granted = kms_may_retire(c, &g); /* this very grant, not any other of the key */
 	return 0;
+}
+
+/* "Cross-account use: No" in the API Reference: no policy lets another account's principals do these. */
+static bool own_keys_only(const struct call *c)
+{
+	switch ((enum kms_op)(c->op - kms_model.ops)) {
+	case KMS_OP_DESCRIBE_KEY:
+	case KMS_OP_ENCRYPT:
+	case KMS_OP_DECRYPT:
+	case KMS_OP_RE_ENCRYPT:
+	case KMS_OP_GENERATE_DATA_KEY:
+	case KMS_OP_GENERATE_DATA_KEY_WITHOUT_PLAINTEXT:
+	case KMS_OP_GET_KEY_ROTATION_STATUS:
+	case KMS_OP_CREATE_GRANT:
+	case KMS_OP_LIST_GRANTS:
+	case KMS_OP_REVOKE_GRANT:
+	case KMS_OP_RETIRE_GRANT:
+		return false;
+	default:
+		return true;
+	}
 }
 
 static int kms_resource(struct call *c, const char *action, struct str kind, struct str id, struct authz_resource *ret)
@@ -145,7 +180,7 @@ static int kms_resource(struct call *c, const char *action, struct str kind, str
 	int r;
 
 	if (str_is(kind, "ciphertext"))
-		return ciphertext_resource(c, action, ret);
+		return ciphertext_resource(c, action, id, ret);
 	if (str_is(kind, "grant"))
 		return grant_resource(c, action, ret);
 	if (str_is(kind, "alias") || str_is(kind, "newalias")) {
@@ -159,9 +194,46 @@ static int kms_resource(struct call *c, const char *action, struct str kind, str
 		id = al.target;
 	}
 	r = kms_key_load(c, id, str_is(kind, "key"), &k);
-	if (r == 0)
-		found(c, action, str_is(kind, "key") ? id : STR_NONE, &k, ret);
-	return r;
+	if (r < 0)
+		return r;
+	if (!str_eq(k.account, c->account) && own_keys_only(c))
+		return kms_foreign(c, action, k.arn);
+	found(c, action, id, str_is(kind, "key"), &k, ret);
+	return 0;
+}
+
+/* Keys of one operation each. What the request leaves out counts with its default. A grant's constraints are its context. */
+static void operation_keys(struct call *c, struct key_set *k, const struct str_map **ctx)
+{
+	enum kms_op op = (enum kms_op)(c->op - kms_model.ops);
+	struct str algorithm = S("SYMMETRIC_DEFAULT");
+
+	if (op == KMS_OP_SCHEDULE_KEY_DELETION) {
+		const struct kms_schedule_key_deletion_request *in = c->in;
+
+		key_add(c, k, S("kms:ScheduleKeyDeletionPendingWindowInDays"), str_printf(c->arena, "%lld", in->pending_window_in_days.has ? (long long)in->pending_window_in_days.v : 30ll));
+	} else if (op == KMS_OP_ENABLE_KEY_ROTATION) {
+		const struct kms_enable_key_rotation_request *in = c->in;
+
+		key_add(c, k, S("kms:RotationPeriodInDays"),
+			str_printf(c->arena, "%lld", in->rotation_period_in_days.has ? (long long)in->rotation_period_in_days.v : (long long)KMS_ROTATION_DAYS));
+	} else if (op == KMS_OP_CREATE_GRANT || op == KMS_OP_LIST_GRANTS || op == KMS_OP_REVOKE_GRANT) {
+		key_add(c, k, S("kms:GrantIsForAWSResource"), c->facts.invoked_by.p ? S("true") : S("false"));
+		if (op == KMS_OP_CREATE_GRANT) {
+			const struct kms_grant_constraints *g = ((const struct kms_create_grant_request *)c->in)->constraints;
+
+			if (g && (g->encryption_context_equals.n || g->encryption_context_subset.n)) {
+				*ctx = g->encryption_context_equals.n ? &g->encryption_context_equals : &g->encryption_context_subset;
+				key_add(c, k, S("kms:GrantConstraintType"), g->encryption_context_equals.n ? S("EncryptionContextEquals") : S("EncryptionContextSubset"));
+			}
+		}
+	} else if (*ctx) {
+		if (op == KMS_OP_ENCRYPT && ((const struct kms_encrypt_request *)c->in)->encryption_algorithm.p)
+			algorithm = ((const struct kms_encrypt_request *)c->in)->encryption_algorithm;
+		if (op == KMS_OP_DECRYPT && ((const struct kms_decrypt_request *)c->in)->encryption_algorithm.p)
+			algorithm = ((const struct kms_decrypt_request *)c->in)->encryption_algorithm;
+		key_add(c, k, S("kms:EncryptionAlgorithm"), algorithm);
+	}
 }
 
 /* Source: "Condition keys for AWS KMS" (Developer Guide). */
@@ -178,6 +250,7 @@ static int kms_conditions(struct call *c, const char *action, struct key_set *k)
 	key_add(c, k, S("kms:KeySpec"), S("SYMMETRIC_DEFAULT"));
 	key_add(c, k, S("kms:KeyUsage"), S("ENCRYPT_DECRYPT"));
 	key_add(c, k, S("kms:KeyOrigin"), S("AWS_KMS"));
+	operation_keys(c, k, &ctx);
 	if (ctx && ctx->n) {
 		names = arena_array(c->arena, struct str, ctx->n);
 		for (size_t i = 0; i < ctx->n; i++) {
@@ -189,11 +262,22 @@ static int kms_conditions(struct call *c, const char *action, struct key_set *k)
 	return 0;
 }
 
+/* Another account's key is refused in the same words whether it exists or not. */
+static int kms_denied(struct call *c, const char *action, struct str resource, struct str sentence)
+{
+	struct arn arn;
+
+	if (arn_parse(resource, &arn) == 0 && c->who->p.account.p && !str_eq(arn.account, c->who->p.account))
+		return kms_foreign(c, action, resource);
+	return call_fail(c, &aws_err_access_denied_exception, "%.*s", STR(sentence));
+}
+
 const struct service kms_service = {
 	.model = &kms_model,
 	.principal = "kms.amazonaws.com",
 	.resource = kms_resource,
 	.conditions = kms_conditions,
+	.denied = kms_denied,
 	.job = kms_job,
 	.cfn = kms_cfn,
 };

@@ -20,6 +20,8 @@ int kms_key_put(struct store_txn *t, const struct kms_rec_key *k);
 /* kms_key_authorized: the key that authorization has just loaded for this id, from the same snapshot. Only for calls that
  * change no key. */
 bool kms_key_authorized(const struct call *c, struct str id, struct kms_rec_key *ret);
+/* kms_foreign refuses what is another account's, whether it exists or not, in the same words. */
+int kms_foreign(struct call *c, const char *action, struct str arn);
 /* kms_key_usable refuses a disabled key or one that waits for deletion. */
 int kms_key_usable(struct call *c, const struct kms_rec_key *k);
 int kms_key_not_pending(struct call *c, const struct kms_rec_key *k);
@@ -29,6 +31,7 @@ int kms_alias_read(struct store_txn *t, struct arena *a, struct str account, str
 int kms_alias_put(struct call *c, const struct kms_rec_alias *al);
 int kms_aliases_drop(struct store_txn *t, struct arena *a, const struct kms_rec_key *k);
 struct str kms_alias_arn(struct call *c, struct str name);
+int kms_alias_names(struct store_txn *t, struct arena *a, const struct kms_rec_key *k, struct str_list *ret);
 struct kms_key_metadata *kms_metadata(struct call *c, const struct kms_rec_key *k);
 int kms_policy_check(struct call *c, const struct kms_rec_key *k, struct str text, bool bypass_lockout);
 void kms_tags_set(struct arena *a, struct str_map *m, struct str key, struct str value);
@@ -40,7 +43,8 @@ int kms_blob_key(struct call *c, struct str blob, struct kms_rec_key *ret);
 /* --- grants.c --- */
 bool kms_granted(struct call *c, const struct kms_rec_key *k, const char *operation, const struct str_map *context);
 int kms_grant_by_token(struct call *c, struct str token, struct kms_rec_grant *ret);
-int kms_grant_read(struct call *c, struct str key_id, struct str grant_id, struct kms_rec_grant *ret);
+int kms_grant_read(struct call *c, const struct kms_rec_key *k, struct str grant_id, struct kms_rec_grant *ret);
+bool kms_may_retire(const struct call *c, const struct kms_rec_grant *g);
 int kms_grants_drop(struct store_txn *t, struct arena *a, const struct kms_rec_key *k);
 
 /* --- rotation.c --- */

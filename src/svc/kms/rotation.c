@@ -240,6 +240,13 @@ static int delete_due(struct due *d, struct store_txn *t, struct arena *a, struc
 	return r < 0 ? r : store_del(t, key_view(&kb));
 }
 
+static bool not_yet(const struct due *d, const struct kms_rec_key *k, int64_t now)
+{
+	const struct opt_time *at = str_eq(d->kind, JOB_ROTATE) ? &k->next_rotation : &k->deletion;
+
+	return at->has && at->ms > now;
+}
+
 static int run_due(struct store_txn *t, void *arg)
 {
 	struct due *d = arg;
@@ -252,6 +259,8 @@ static int run_due(struct store_txn *t, void *arg)
 	r = kms_key_read(t, &a, account, id, &k);
 	if (r == -ENOENT)
 		r = job_del(t, d->kind, d->id);
+	else if (r == 0 && not_yet(d, &k, clock_now_ms()))
+		r = 0; /* it was put off after the runner had found it due */
 	else if (r == 0)
 		r = str_eq(d->kind, JOB_ROTATE) ? rotate_due(d, t, &a, &k, clock_now_ms()) : delete_due(d, t, &a, &k);
 	arena_done(&a);

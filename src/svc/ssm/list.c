@@ -92,7 +92,7 @@ static bool wanted(const struct page *g, const struct ssm_rec_parameter *p)
 }
 
 /* The key behind everything below the sub-path that this name is in: a level that isn't asked for is skipped whole. */
-static bool skip_level(const struct page *g, struct str name, struct keybuf *ret)
+static bool skip_level(const struct page *g, struct str name, struct arena *scratch, struct keybuf *ret)
 {
 	struct str rest;
 	ptrdiff_t slash;
@@ -103,13 +103,22 @@ static bool skip_level(const struct page *g, struct str name, struct keybuf *ret
 	slash = str_find_char(rest, '/');
 	if (slash < 0)
 		return false;
-	ssm_key(ret, g->c->account, str_printf(g->c->arena, "%.*s%.*s/\xff", STR(g->prefix), (int)slash, rest.p)); /* names are ASCII */
+	ssm_key(ret, g->c->account, str_printf(scratch, "%.*s%.*s/\xff", STR(g->prefix), (int)slash, rest.p)); /* names are ASCII */
 	return true;
+}
+
+static struct str keep(char *to, struct str key)
+{
+	memcpy(to, key.p, key.n);
+	return str_of(to, key.n);
 }
 
 static int read_page(struct page *g)
 {
 	struct store_range range = { 0 };
+	struct arena scratch = { 0 }; /* of those that are looked at and not wanted */
+	char last[STORE_KEY_BYTES_MAX];
+	size_t seen = 0;
 	struct str after = STR_NONE, key, value;
 	struct keybuf k, skip;
 	int r;
@@ -126,20 +135,30 @@ static int read_page(struct page *g)
 			r = 0;
 			break;
 		}
-		r = record_decode(&ssm_records, SSM_REC_PARAMETER, g->c->arena, value, &p);
+		if (++seen > SSM_SCANNED_MAX) { /* an early end of a page is AWS's way, too */
+			g->next = page_token(g->c, after);
+			r = 0;
+			break;
+		}
+		arena_reset(&scratch);
+		r = record_decode(&ssm_records, SSM_REC_PARAMETER, &scratch, value, &p);
 		if (r < 0)
 			break;
-		if (skip_level(g, p.name, &skip)) {
-			after = str_dup(g->c->arena, key_view(&skip));
+		if (skip_level(g, p.name, &scratch, &skip)) {
+			after = keep(last, key_view(&skip));
 			store_range_close(&range);
 			r = store_range_open(&range, g->c->txn, key_view(&k), after, false);
 			continue;
 		}
-		after = str_dup(g->c->arena, key);
-		if (wanted(g, &p))
+		after = keep(last, key);
+		if (!wanted(g, &p))
+			continue;
+		r = record_decode(&ssm_records, SSM_REC_PARAMETER, g->c->arena, value, &p);
+		if (r == 0)
 			vec_push(g->c->arena, g->v, g->n, g->cap) = p;
 	}
 	store_range_close(&range);
+	arena_done(&scratch);
 	return r;
 }
 

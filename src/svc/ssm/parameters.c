@@ -35,7 +35,8 @@ int ssm_ref_parse(struct call *c, struct str s, struct ssm_ref *ret)
 
 	*ret = (struct ssm_ref){ 0 };
 	if (str_starts(s, S("arn:"))) {
-		if (arn_parse(s, &arn) < 0 || !str_starts(arn.resource, S("parameter/")) || !str_is(arn.service, "ssm"))
+		if (arn_parse(s, &arn) < 0 || !str_starts(arn.resource, S("parameter/")) || !str_is(arn.service, "ssm") || !str_eq(arn.account, c->account) ||
+		    !str_eq(arn.region, call_region(c)))
 			return -EINVAL;
 		name = str_skip(arn.resource, 9);
 		if (str_find_char(str_skip(name, 1), '/') < 0)
@@ -194,6 +195,9 @@ static int add_tags(struct call *c, struct str_map *m, const struct ssm_tag_list
 	for (size_t i = 0; i < tags->n; i++) {
 		if (str_starts(tags->v[i].key, S("aws:")))
 			return call_fail(c, &aws_err_validation_exception, "Tag keys starting with 'aws:' are reserved for system use");
+		for (size_t j = 0; j < i; j++) /* conditions on aws:RequestTag see one value a key */
+			if (str_eq(tags->v[i].key, tags->v[j].key))
+				return call_fail(c, &aws_err_validation_exception, "Duplicate tag keys found. Please note that Tag keys are case insensitive.");
 		set_tag(c, m, tags->v[i].key, tags->v[i].value);
 	}
 	return m->n > 50 ? call_fail(c, &ssm_err_too_many_tags_error, "The number of tags exceeds the limit of 50.") : 0;
@@ -432,7 +436,7 @@ SSM_HANDLER(delete_parameter)
 	int r = ssm_ref_parse(c, in->name, &ref);
 
 	if (r == 0)
-		r = drop(c, ref.name);
+		r = ref.version ? -ENOENT : drop(c, ref.name); /* a version alone cannot be deleted */
 	return r == -ENOENT || r == -EINVAL ? not_found(c) : r;
 }
 
@@ -445,7 +449,7 @@ SSM_HANDLER(delete_parameters)
 		int r = ssm_ref_parse(c, in->names.v[i], &ref);
 
 		if (r == 0)
-			r = drop(c, ref.name);
+			r = ref.version ? -ENOENT : drop(c, ref.name);
 		if (r == 0)
 			out->deleted_parameters.v[out->deleted_parameters.n++] = in->names.v[i];
 		else if (r == -ENOENT || r == -EINVAL)

@@ -10,6 +10,7 @@
 #define SSM_STANDARD_BYTES_MAX 4096
 #define SSM_ADVANCED_BYTES_MAX 8192
 #define SSM_LEVELS_MAX 15
+#define SSM_SCANNED_MAX 5000 /* parameters one call looks at before it hands back a token */
 
 /* A name as clients give it: "name", "/path/name", an ARN, each with an optional ":version". */
 struct ssm_ref {
