@@ -342,6 +342,8 @@ int s3_parts_drop(struct s3_change *ch, struct str upload)
 		r = record_decode(&s3_records, S3_REC_PART, ch->arena, value, &p);
 		if (r == 0 && p.file.p)
 			vec_push(ch->arena, files.v, files.n, cap) = p.file;
+		for (size_t i = 0; r == 0 && i < p.more.n; i++)
+			vec_push(ch->arena, files.v, files.n, cap) = p.more.v[i].file;
 		if (r == 0)
 			r = store_del(ch->txn, k);
 	}

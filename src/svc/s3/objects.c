@@ -210,13 +210,16 @@ static int check_length(struct call *c, struct opt_int content_length)
 			(in)->checksum_algorithm, (in)->content_md5                                                                        \
 	}
 
-static int begin(struct call *c, const struct sums *q, struct opt_int length, struct s3_sink **ret)
+/* otherwise: the checksum to compute where the client names none. */
+static int begin(struct call *c, const struct sums *q, struct opt_int length, struct str otherwise, struct s3_sink **ret)
 {
 	struct s3_sink *s = s3_sink_new(c->region, S3_PUT_BYTES_MAX);
 	int r = check_length(c, length);
 
 	if (r == 0)
 		r = want_sums(c, q, s);
+	if (s->kind < 0 && otherwise.p)
+		s->kind = s3_sum_kind(otherwise);
 	if (r == 0)
 		r = s3_sink_begin(s);
 	if (r < 0) {
@@ -236,9 +239,16 @@ int s3_body_begin(struct call *c, const struct wire_route *route, struct body **
 		const struct s3_upload_part_request *in = c->in;
 		const struct sums q = SUMS_OF(in);
 
-		r = s3_key_check(c, in->key);
+		struct s3_rec_bucket *b;
+		struct s3_rec_upload u;
+
+		r = s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b);
 		if (r == 0)
-			r = begin(c, &q, in->content_length, &s);
+			r = s3_part_number_check(c, in->part_number.v);
+		if (r == 0)
+			r = s3_upload_load(c, b, in->key, in->upload_id, &u);
+		if (r == 0)
+			r = begin(c, &q, in->content_length, u.sum_alg, &s);
 	} else {
 		const struct s3_put_object_request *in = c->in;
 		const struct sums q = SUMS_OF(in);
@@ -247,7 +257,7 @@ int s3_body_begin(struct call *c, const struct wire_route *route, struct body **
 		if (r == 0)
 			r = s3_metadata_check(c, &in->metadata);
 		if (r == 0)
-			r = begin(c, &q, in->content_length, &s);
+			r = begin(c, &q, in->content_length, STR_NONE, &s);
 	}
 	if (r == 0)
 		*ret = &s->b;
@@ -283,7 +293,7 @@ static int incoming(struct call *c, struct body *src, const struct sums *q, stru
 	*own = !c->body;
 	*ret = (struct s3_sink *)c->body;
 	if (*own) {
-		r = begin(c, q, length, ret);
+		r = begin(c, q, length, STR_NONE, ret);
 		if (r < 0)
 			return r;
 		r = pull(c, src, *ret);
@@ -370,6 +380,55 @@ static int put_record(struct call *c, const struct s3_put_object_request *in, st
 	if (r == 0)
 		s3_change_on_commit(c, &ch);
 	return r;
+}
+
+S3_HANDLER(upload_part, output)
+{
+	struct s3_change ch = s3_change_of(c);
+	struct s3_sink *s = (struct s3_sink *)c->body;
+	struct s3_rec_part p = { .number = in->part_number };
+	struct s3_rec_bucket *b;
+	struct s3_rec_upload u;
+	uint8_t kek[32];
+	int r = s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b), kind;
+
+	if (r == 0)
+		r = s3_upload_load(c, b, in->key, in->upload_id, &u);
+	if (r == 0 && !s)
+		r = call_fail(c, &s3_err_not_implemented, "Parts are not taken from inside this cloud.");
+	if (r == 0)
+		r = s3_sink_verify(c, s);
+	if (r < 0)
+		return r;
+	kind = s->kind < 0 ? S3_SUM_CRC64NVME : s->kind;
+	if (u.sum_alg.p && !str_is(u.sum_alg, s3_sum_names[kind]))
+		return call_fail(c, &s3_err_invalid_request, "Checksum Type mismatch occurred, expected checksum Type: %.*s, actual checksum Type: %s",
+				 STR(str_lower(c->arena, u.sum_alg)), str_lower(c->arena, str_c(s3_sum_names[kind])).p);
+	r = s3_seal_open(c, u.object, kek);
+	if (r < 0)
+		return r;
+	p.file = str_c(s->file);
+	p.file_key = s3_key_wrap(c->arena, kek, p.file, s->file_key);
+	mem_wipe(kek, sizeof kek);
+	p.size = p.file_size = OPT_INT((int64_t)s->total);
+	p.modified = OPT_TIME(c->now_ms / 1000 * 1000);
+	p.etag = u.object->data_key.p ? random_hex(c->arena, 32) : hex_encode(c->arena, s->md5_bytes, 16);
+	p.sum_alg = str_c(s3_sum_names[kind]);
+	p.sum = str_dup(c->arena, str_c(s->sum_text));
+	p.crc64 = str_dup(c->arena, str_c(s->crc64_text));
+	r = s3_part_put(&ch, u.id, &p);
+	if (r < 0)
+		return r;
+	s3_change_on_commit(c, &ch);
+	s3_sink_keep(c, s);
+	out->e_tag = s3_etag(c->arena, p.etag);
+	if (s->kind >= 0)
+		*S3_SUM_GET(out, kind) = p.sum;
+	out->server_side_encryption = u.object->sse;
+	out->ssekms_key_id = u.object->kms_key;
+	out->bucket_key_enabled = u.object->bucket_key;
+	s3_cors_headers(c, b);
+	return 0;
 }
 
 S3_HANDLER(put_object, output)
@@ -509,7 +568,7 @@ static int part_range(struct call *c, const struct s3_rec_object *o, int64_t num
 	p->to = (uint64_t)o->size.v;
 	if (number < 1 || number > (o->parts.has ? o->parts.v : 1))
 		return call_fail(c, &s3_err_invalid_part_number, "The requested partnumber is not satisfiable");
-	if (!o->upload.p)
+	if (!o->upload.p || !o->parts.has)
 		return 0;
 	s3_part_prefix(&prefix, o->upload);
 	r = store_range_open(&range, c->txn, key_view(&prefix), STR_NONE, false);

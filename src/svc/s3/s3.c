@@ -5,7 +5,11 @@
 #include <errno.h>
 
 const struct s3_ops s3_ops = {
+	.abort_multipart_upload = s3_abort_multipart_upload,
+	.complete_multipart_upload = s3_complete_multipart_upload,
+	.copy_object = s3_copy_object,
 	.create_bucket = s3_create_bucket,
+	.create_multipart_upload = s3_create_multipart_upload,
 	.delete_bucket = s3_delete_bucket,
 	.delete_bucket_cors = s3_delete_bucket_cors,
 	.delete_bucket_encryption = s3_delete_bucket_encryption,
@@ -48,6 +52,7 @@ const struct s3_ops s3_ops = {
 	.list_object_versions = s3_list_object_versions,
 	.list_objects = s3_list_objects,
 	.list_objects_v2 = s3_list_objects_v2,
+	.list_parts = s3_list_parts,
 	.put_bucket_accelerate_configuration = s3_put_bucket_accelerate_configuration,
 	.put_bucket_acl = s3_put_bucket_acl,
 	.put_bucket_cors = s3_put_bucket_cors,
@@ -64,6 +69,8 @@ const struct s3_ops s3_ops = {
 	.put_object_acl = s3_put_object_acl,
 	.put_object_tagging = s3_put_object_tagging,
 	.put_public_access_block = s3_put_public_access_block,
+	.upload_part = s3_upload_part,
+	.upload_part_copy = s3_upload_part_copy,
 };
 
 static enum s3_op op_of(const struct call *c)

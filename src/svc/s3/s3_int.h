@@ -132,6 +132,10 @@ int s3_seal_new(struct call *c, const struct s3_rec_bucket *b, struct str key, c
 int s3_seal_open(struct call *c, const struct s3_rec_object *o, uint8_t kek[32]);
 struct str s3_key_wrap(struct arena *a, const uint8_t kek[32], struct str file, const uint8_t file_key[32]);
 int s3_key_unwrap(const uint8_t kek[32], struct str file, struct str wrapped, uint8_t file_key[32]); /* -EBADMSG */
+/* s3_object_slices lists the files (or parts of them) that make an object's body; s3_slices_cut makes pieces of those that hold
+ * bytes from..to (malloc'd; -EBADMSG when a key does not open). */
+int s3_object_slices(struct store_txn *t, struct arena *a, const struct s3_rec_object *o, struct s3_rec_part_list *ret);
+int s3_slices_cut(const uint8_t kek[32], const struct s3_rec_part_list *l, uint64_t from, uint64_t to, struct s3_piece **ret, size_t *ret_n);
 /* s3_object_pieces lists what to read for plaintext bytes from..to of an object; malloc'd, keys in it. */
 int s3_object_pieces(struct call *c, const struct s3_rec_object *o, uint64_t from, uint64_t to, struct s3_piece **ret, size_t *ret_n);
 void s3_pieces_free(struct s3_piece *p, size_t n);
@@ -148,6 +152,11 @@ int s3_write_conditions(struct call *c, const struct s3_rec_bucket *b, struct st
 struct str s3_etag(struct arena *a, struct str etag); /* quoted */
 bool s3_etag_matches(struct str list, struct str etag);
 int s3_parse_range(struct str header, uint64_t size, uint64_t *ret_from, uint64_t *ret_to); /* 1: whole; 0; -ERANGE */
+
+/* --- multipart.c --- */
+int s3_upload_load(struct call *c, const struct s3_rec_bucket *b, struct str key, struct str id, struct s3_rec_upload *ret); /* refuses NoSuchUpload */
+int s3_part_put(struct s3_change *ch, struct str upload, const struct s3_rec_part *p); /* replaces; its files are referred to */
+int s3_part_number_check(struct call *c, int64_t number);
 
 /* --- copy.c --- */
 /* Takes "/bucket/key?versionId=x" (URL-encoded, first slash optional) apart; -EINVAL. */

@@ -142,71 +142,87 @@ int s3_seal_open(struct call *c, const struct s3_rec_object *o, uint8_t kek[32])
 	return 0;
 }
 
-/* One piece of a file, cut to what is asked for; base is where the file's bytes begin in the object. */
-static int add_piece(struct s3_piece **v, size_t *n, size_t *cap, const uint8_t kek[32], const struct s3_rec_part *p, uint64_t base, uint64_t from, uint64_t to)
+static void add_slices(struct arena *a, const struct s3_rec_part *p, struct s3_rec_part_list *l, size_t *cap)
 {
-	uint64_t end = base + (uint64_t)p->size.v, offset = (uint64_t)p->file_offset.v;
-	struct s3_piece *x;
-
-	if (from >= end || to <= base || p->file.n >= sizeof x->file)
-		return p->file.n >= sizeof x->file ? -EBADMSG : 0;
-	if (*n == *cap) {
-		struct s3_piece *old = *v;
-
-		*cap = *cap ? *cap * 2 : 4;
-		*v = xzalloc(*cap * sizeof **v);
-		if (old)
-			memcpy(*v, old, *n * sizeof *old);
-		s3_pieces_free(old, *n);
-	}
-	x = &(*v)[*n];
-	memset(x, 0, sizeof *x);
-	memcpy(x->file, p->file.p, p->file.n);
-	x->size = (uint64_t)p->file_size.v;
-	x->from = offset + (from > base ? from - base : 0);
-	x->to = offset + (to < end ? to - base : (uint64_t)p->size.v);
-	if (x->to > x->size || s3_key_unwrap(kek, p->file, p->file_key, x->key) < 0)
-		return -EBADMSG;
-	(*n)++;
-	return 0;
+	vec_push(a, l->v, l->n, *cap) = *p;
+	if (p->more.n) /* the part's size is that of all its slices */
+		for (size_t i = 0; i < p->more.n; i++)
+			l->v[l->n - 1].size.v -= p->more.v[i].size.v;
+	for (size_t i = 0; i < p->more.n; i++)
+		vec_push(a, l->v, l->n, *cap) = p->more.v[i];
 }
 
-int s3_object_pieces(struct call *c, const struct s3_rec_object *o, uint64_t from, uint64_t to, struct s3_piece **ret, size_t *ret_n)
+int s3_object_slices(struct store_txn *t, struct arena *a, const struct s3_rec_object *o, struct s3_rec_part_list *ret)
 {
 	struct store_range range = { 0 };
 	struct str k, value;
 	struct keybuf prefix;
-	struct s3_piece *v = NULL;
-	size_t n = 0, cap = 0;
-	uint64_t base = 0;
-	uint8_t kek[32];
-	int r = s3_seal_open(c, o, kek);
+	size_t cap = 0;
+	int r;
 
-	if (r < 0)
-		return r;
+	*ret = (struct s3_rec_part_list){ 0 };
 	if (!o->upload.p) {
 		struct s3_rec_part p = { .file = o->file, .file_key = o->file_key, .size = o->size, .file_size = o->size };
 
-		r = add_piece(&v, &n, &cap, kek, &p, 0, from, to);
-	} else {
-		s3_part_prefix(&prefix, o->upload);
-		r = store_range_open(&range, c->txn, key_view(&prefix), STR_NONE, false);
-		while (r == 0 && base < to && (r = store_range_next(&range, &k, &value)) == 1) {
-			struct s3_rec_part p;
-
-			r = record_decode(&s3_records, S3_REC_PART, c->arena, value, &p);
-			if (r == 0)
-				r = add_piece(&v, &n, &cap, kek, &p, base, from, to);
-			base += (uint64_t)p.size.v;
-		}
-		store_range_close(&range);
+		add_slices(a, &p, ret, &cap);
+		return 0;
 	}
-	mem_wipe(kek, sizeof kek);
-	if (r < 0) {
-		s3_pieces_free(v, n);
-		return r;
+	s3_part_prefix(&prefix, o->upload);
+	r = store_range_open(&range, t, key_view(&prefix), STR_NONE, false);
+	while (r == 0 && (r = store_range_next(&range, &k, &value)) == 1) {
+		struct s3_rec_part p;
+
+		r = record_decode(&s3_records, S3_REC_PART, a, value, &p);
+		if (r == 0)
+			add_slices(a, &p, ret, &cap);
+	}
+	store_range_close(&range);
+	return r;
+}
+
+int s3_slices_cut(const uint8_t kek[32], const struct s3_rec_part_list *l, uint64_t from, uint64_t to, struct s3_piece **ret, size_t *ret_n)
+{
+	struct s3_piece *v = xzalloc((l->n + 1) * sizeof *v);
+	uint64_t base = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n && base < to; i++) {
+		const struct s3_rec_part *p = &l->v[i];
+		uint64_t end = base + (uint64_t)p->size.v, offset = (uint64_t)p->file_offset.v;
+		struct s3_piece *x = &v[n];
+
+		if (from < end) {
+			if (p->file.n >= sizeof x->file || s3_key_unwrap(kek, p->file, p->file_key, x->key) < 0)
+				goto damaged;
+			memcpy(x->file, p->file.p, p->file.n);
+			x->size = (uint64_t)p->file_size.v;
+			x->from = offset + (from > base ? from - base : 0);
+			x->to = offset + (to < end ? to - base : (uint64_t)p->size.v);
+			if (x->to > x->size)
+				goto damaged;
+			n++;
+		}
+		base = end;
 	}
 	*ret = v;
 	*ret_n = n;
 	return 0;
+damaged:
+	s3_pieces_free(v, l->n + 1);
+	return -EBADMSG;
+}
+
+int s3_object_pieces(struct call *c, const struct s3_rec_object *o, uint64_t from, uint64_t to, struct s3_piece **ret, size_t *ret_n)
+{
+	struct s3_rec_part_list slices;
+	uint8_t kek[32];
+	int r = s3_object_slices(c->txn, c->arena, o, &slices);
+
+	if (r == 0)
+		r = s3_seal_open(c, o, kek);
+	if (r < 0)
+		return r;
+	r = s3_slices_cut(kek, &slices, from, to, ret, ret_n);
+	mem_wipe(kek, sizeof kek);
+	return r;
 }
