@@ -211,4 +211,5 @@ const struct service ec2_service = {
 	.open = ec2_open,
 	.resource = ec2_resource,
 	.conditions = ec2_conditions,
+	.cfn = ec2_cfn,
 };

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cfn_int.h - shared by the resource types of EC2 (cfn.c, cfn_route.c, cfn_group.c). */
+#pragma once
+#include "cfn/type.h"
+
+struct json *cfn_ec2_params(struct cfn_resource *r); /* an empty object */
+/* cfn_ec2_copy copies the named properties (NULL-terminated) that are there. */
+void cfn_ec2_copy(struct cfn_resource *r, struct json *params, const struct json *props, const char *const *names);
+void cfn_ec2_tag_specs(struct cfn_resource *r, struct json *params, const char *type); /* TagSpecifications of what is made */
+int cfn_ec2_retag(struct cfn_resource *r, struct str id); /* on update: sets what is new, takes away what went */
+bool cfn_ec2_changed(struct cfn_resource *r, const char *name);
+bool cfn_ec2_gone(struct str code); /* the error says that it is not there: a deletion is done */
+/* cfn_ec2_find describes with one filter and gives the first item of the answer's list, or NULL. */
+int cfn_ec2_find(struct cfn_resource *r, const char *op, const char *list, const char *filter, struct str value, const struct json **ret);
+void cfn_ec2_attr(struct cfn_resource *r, const char *name, struct str value); /* adds to r->ret_attrs */
+
+extern const struct cfn_type cfn_ec2_route_table, cfn_ec2_route, cfn_ec2_association, cfn_ec2_attachment;
+extern const struct cfn_type cfn_ec2_group, cfn_ec2_ingress, cfn_ec2_egress;
