@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fill.c - puts many records into a cloud's stores at once, for bench/run: KMS keys and IAM roles by number, as their
- * services would have stored them. The cloud in DIR must exist and be down.
+/* fill.c - puts many records into a cloud's stores at once, for bench/run: KMS keys, IAM roles and objects (their records,
+ * not their bodies) by number, as their services would have stored them. The cloud in DIR must exist, have the bucket
+ * many-objects, and be down.
  *
  * bench_fill DIR N */
 #include "cloud/cloud.h"
 #include "svc/iam/iam_int.h"
 #include "svc/kms/kms_int.h"
+#include "svc/s3/s3_int.h"
 #include "svc/services.h"
 #include <stdio.h>
 
@@ -64,16 +66,37 @@ static int put_role(struct fill *f, struct store_txn *t, struct arena *a, uint64
 	return r < 0 ? r : record_put(t, &iam_records, IAM_REC_ENTITY, &k, &e);
 }
 
-static int put_keys(struct store_txn *t, void *arg)
+static int put_object(struct fill *f, struct store_txn *t, struct arena *a, const struct s3_rec_bucket *bucket, uint64_t i)
+{
+	struct s3_change change = { .txn = t, .arena = a, .now_ms = clock_now_ms() };
+	struct s3_rec_object o = {
+		.size = OPT_INT(4096),
+		.etag = S("0123456789abcdef0123456789abcdef"),
+		.modified = OPT_TIME(clock_now_ms() / 1000 * 1000),
+		.owner = cloud_account(f->cloud),
+		.content_type = S("binary/octet-stream"),
+		.storage_class = S("STANDARD"),
+		.sse = S("AES256"),
+	};
+
+	return s3_object_insert(&change, bucket, str_printf(a, "o/%07llu", (unsigned long long)i), &o);
+}
+
+/* Keys and objects of the region. */
+static int put_regional(struct store_txn *t, void *arg)
 {
 	struct fill *f = arg;
-	struct arena a = { 0 };
-	int r = 0;
+	struct arena a = { 0 }, kept = { 0 };
+	struct s3_rec_bucket bucket;
+	int r = s3_bucket_read(t, &kept, S("many-objects"), &bucket);
 
 	for (uint64_t i = f->from; i < f->to && r == 0; i++) {
 		arena_reset(&a);
 		r = put_key(f, t, &a, i);
+		if (r == 0)
+			r = put_object(f, t, &a, &bucket, i);
 	}
+	arena_done(&kept);
 	arena_done(&a);
 	return r;
 }
@@ -112,7 +135,7 @@ int main(int argc, char **argv)
 	f.region = cloud_region(f.cloud, S("us-east-1"));
 	for (f.from = 0; f.from < n && r == 0; f.from += BATCH) {
 		f.to = f.from + BATCH < n ? f.from + BATCH : n;
-		r = store_write(f.region->store, put_keys, &f);
+		r = store_write(f.region->store, put_regional, &f);
 		if (r == 0)
 			r = store_write(cloud_global(f.cloud), put_roles, &f);
 	}
