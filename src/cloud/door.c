@@ -408,6 +408,24 @@ static int sink_piece(void *arg, struct str piece)
 	return x->sink->write(x->sink, piece);
 }
 
+/* An unsigned request may come in chunks, too: only those that carry no signatures. Answers the client on refusal. */
+static int unsigned_chunks(struct exchange *x)
+{
+	static const char nothing[64];
+	struct str kind = http_header(x->http, "x-amz-content-sha256");
+	struct sigv4 s = { .payload = SIGV4_PAYLOAD_UNSIGNED_TRAILER, .signature = { nothing, sizeof nothing }, .trailer = http_header(x->http, "x-amz-trailer") };
+
+	if (!str_starts(kind, S("STREAMING-")))
+		return 0;
+	if (!str_is(kind, "STREAMING-UNSIGNED-PAYLOAD-TRAILER") ||
+	    str_to_i64(http_header(x->http, "x-amz-decoded-content-length"), &s.decoded_length) < 0 || s.decoded_length < 0) {
+		refuse(x, "InvalidRequest", 400, "The value of x-amz-content-sha256 is not valid for a request without a signature.");
+		return -EINVAL;
+	}
+	x->chunked = chunked_new(&s, sink_piece, x);
+	return 0;
+}
+
 /* Before the first byte of a streamed body: who is it, may they, and where do the bytes go. */
 static int begin_stream(struct exchange *x)
 {
@@ -452,6 +470,8 @@ static int begin_stream(struct exchange *x)
 		x->chunked = chunked_new(&x->sig, sink_piece, x);
 	else if (x->sig_read == SIGV4_OK && x->sig.payload == SIGV4_PAYLOAD_HASH)
 		x->hash = hash_new(HASH_SHA256);
+	else if (x->sig_read != SIGV4_OK)
+		return unsigned_chunks(x);
 	return 0;
 }
 

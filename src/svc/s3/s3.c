@@ -148,6 +148,13 @@ static bool policy_counts(const struct call *c, const struct s3_rec_bucket *b)
 	return !b->restrict_public_buckets.v || !b->policy_public.v || c->who->p.type == PRINCIPAL_SERVICE || str_eq(c->who->p.account, b->account);
 }
 
+/* The root user of a bucket's account can always look after its policy, whatever that says. Source: DeleteBucketPolicy. */
+static bool is_caretaker(const struct call *c, const struct s3_rec_bucket *b, const char *action)
+{
+	return c->who->p.type == PRINCIPAL_ROOT && str_eq(c->who->p.account, b->account) &&
+	       (strcmp(action, "s3:DeleteBucketPolicy") == 0 || strcmp(action, "s3:PutBucketPolicy") == 0 || strcmp(action, "s3:GetBucketPolicy") == 0);
+}
+
 static int s3_resource(struct call *c, const char *action, struct str kind, struct str id, struct authz_resource *ret)
 {
 	struct s3_rec_bucket *b;
@@ -162,7 +169,7 @@ static int s3_resource(struct call *c, const char *action, struct str kind, stru
 	ret->arn = key.p ? s3_object_arn(c, bucket, key) : s3_bucket_arn(c, bucket);
 	ret->account = b->account;
 	ret->granted = granted(c, action, b, key);
-	if (b->policy.p && (policy_counts(c, b) || ret->granted)) {
+	if (b->policy.p && !is_caretaker(c, b, action) && (policy_counts(c, b) || ret->granted)) {
 		ret->policy = s3_policy_now(c, b);
 		ret->policy_name = "bucket policy";
 	}
