@@ -14,8 +14,8 @@ struct undo *undo_later(struct prove *p, enum undo_kind kind, struct str region,
 	return &(vec_push(&p->arena, p->undo, p->n_undo, p->cap_undo) = u, p->undo)[p->n_undo - 1];
 }
 
-static int iam(struct prove *p, const char *action, struct answer *ret, const char *n1, struct str v1, const char *n2, struct str v2, const char *n3,
-	       struct str v3)
+static int iam(struct prove *p, const char *action, struct answer *ret, const char *n1, struct str v1, const char *n2, struct str v2,
+	       const char *n3, struct str v3)
 {
 	struct hit h = hit_query(p, "iam", S("us-east-1"), action, &p->caller);
 
@@ -33,7 +33,8 @@ static bool gone(const struct answer *a)
 }
 
 /* Calls action(KIND=name, member=value) for each value listed by list. */
-static int each(struct prove *p, const char *kind, struct str name, const char *list, const char *value_in, const char *action, const char *member)
+static int each(struct prove *p, const char *kind, struct str name, const char *list, const char *value_in, const char *action,
+		const char *member)
 {
 	struct answer a, b;
 	struct xml_node *root;
@@ -78,7 +79,8 @@ static int remove_objects(struct prove *p, const struct undo *u)
 	struct arena *m = &p->arena;
 
 	for (int page = 0; page < SWEEP_PAGES_MAX; page++) {
-		struct hit h = hit_s3(p, u->region, "GET", u->a, STR_NONE, str_printf(m, "prefix=%.*s&versions=", STR(uri_encode(m, u->b, false))), &p->caller);
+		struct hit h = hit_s3(p, u->region, "GET", u->a, STR_NONE,
+				      str_printf(m, "prefix=%.*s&versions=", STR(uri_encode(m, u->b, false))), &p->caller);
 		struct answer a, b;
 		size_t n = 0;
 
@@ -110,13 +112,17 @@ static int restore_policy(struct prove *p, const struct undo *u)
 
 static int restore_key(struct prove *p, const struct undo *u)
 {
-	struct json *params = json_object(&p->arena, "KeyId", u->a), *d = call_json(p, "kms", "TrentService.DescribeKey", u->region, params);
+	struct json *params = json_object(&p->arena, "KeyId", u->a),
+		    *d = call_json(p, "kms", "TrentService.DescribeKey", u->region, params);
 
 	if (!d)
 		return -EIO;
 	if (!str_is(json_get_str(json_getz(d, "KeyMetadata"), "KeyState"), "PendingDeletion"))
 		return 0;
-	return call_json(p, "kms", "TrentService.CancelKeyDeletion", u->region, params) && call_json(p, "kms", "TrentService.EnableKey", u->region, params) ? 0 : -EIO;
+	return call_json(p, "kms", "TrentService.CancelKeyDeletion", u->region, params) &&
+			       call_json(p, "kms", "TrentService.EnableKey", u->region, params)
+		       ? 0
+		       : -EIO;
 }
 
 void undo_one(struct prove *p, struct undo *u)
@@ -182,6 +188,8 @@ static int make_user(struct prove *p, enum actor who, const char *suffix, struct
 	if (iam(p, "CreateUser", &ans, "UserName", u->name, "Path", S(PROVE_PATH), NULL, STR_NONE) < 0)
 		return -EIO;
 	u->arn = xml_text(xml_deep(ans.xml, "User"), "Arn");
+	if (!p->started_ms)
+		(void)time_parse_iso(xml_text(xml_deep(ans.xml, "User"), "CreateDate"), &p->started_ms);
 	if (statements) {
 		doc = json_object(a, "Version", S("2012-10-17"));
 		json_set(a, doc, S("Statement"), statements);
@@ -215,10 +223,11 @@ static struct json *allow(struct arena *a, struct json *list, struct json *resou
 int actors_make(struct prove *p, struct stack *const *stacks, size_t n_stacks)
 {
 	struct arena *a = &p->arena;
-	struct json *buckets = json_new(a, JSON_ARRAY), *keys = json_new(a, JSON_ARRAY), *params = json_new(a, JSON_ARRAY), *others = json_new(a, JSON_ARRAY),
-		    *ids = json_new(a, JSON_ARRAY), *roles = json_new(a, JSON_ARRAY), *anything = json_new(a, JSON_ARRAY);
-	struct json *insider = json_new(a, JSON_ARRAY), *keyless = json_new(a, JSON_ARRAY), *neighbour = json_new(a, JSON_ARRAY), *deleter = json_new(a, JSON_ARRAY),
-		    *assumer = json_new(a, JSON_ARRAY);
+	struct json *buckets = json_new(a, JSON_ARRAY), *keys = json_new(a, JSON_ARRAY), *params = json_new(a, JSON_ARRAY),
+		    *others = json_new(a, JSON_ARRAY), *ids = json_new(a, JSON_ARRAY), *roles = json_new(a, JSON_ARRAY),
+		    *anything = json_new(a, JSON_ARRAY);
+	struct json *insider = json_new(a, JSON_ARRAY), *keyless = json_new(a, JSON_ARRAY), *neighbour = json_new(a, JSON_ARRAY),
+		    *deleter = json_new(a, JSON_ARRAY), *assumer = json_new(a, JSON_ARRAY);
 
 	for (size_t k = 0; k < n_stacks; k++) {
 		json_push(a, ids, json_new_str(a, stacks[k]->id));
@@ -250,8 +259,9 @@ int actors_make(struct prove *p, struct stack *const *stacks, size_t n_stacks)
 	allow(a, deleter, buckets, "s3:DeleteBucket", NULL);
 	allow(a, assumer, roles, "sts:AssumeRole", NULL);
 	if (make_user(p, ACTOR_NOBODY, "nobody", NULL) < 0 || make_user(p, ACTOR_INSIDER, "insider", insider->n ? insider : NULL) < 0 ||
-	    make_user(p, ACTOR_KEYLESS, "keyless", keyless->n ? keyless : NULL) < 0 || make_user(p, ACTOR_NEIGHBOUR, "neighbour", neighbour) < 0 ||
-	    make_user(p, ACTOR_DELETER, "deleter", deleter) < 0 || make_user(p, ACTOR_ASSUMER, "assumer", assumer) < 0)
+	    make_user(p, ACTOR_KEYLESS, "keyless", keyless->n ? keyless : NULL) < 0 ||
+	    make_user(p, ACTOR_NEIGHBOUR, "neighbour", neighbour) < 0 || make_user(p, ACTOR_DELETER, "deleter", deleter) < 0 ||
+	    make_user(p, ACTOR_ASSUMER, "assumer", assumer) < 0)
 		return -EIO;
 	return 0;
 }
@@ -260,7 +270,9 @@ int actor_role(struct prove *p, const char *suffix, struct str *ret_name, struct
 {
 	struct arena *a = &p->arena;
 	struct str name = str_printf(a, PROVE_NAME "-%.*s-%s", STR(p->run), suffix);
-	struct str trust = str_printf(a, "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"%.*s\"},\"Action\":\"sts:AssumeRole\"}]}",
+	struct str trust = str_printf(a,
+				      "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"%.*s\"},"
+				      "\"Action\":\"sts:AssumeRole\"}]}",
 				      STR(p->actors[ACTOR_ASSUMER].arn));
 	struct answer ans;
 
@@ -277,7 +289,7 @@ static void sweep(struct prove *p, const char *list, const char *name_member, in
 {
 	struct answer a;
 	struct xml_node *l;
-	int64_t ms, now = clock_now_ms() + p->clock_ms;
+	int64_t ms;
 
 	if (iam(p, list, &a, "PathPrefix", S(PROVE_PATH), NULL, STR_NONE, NULL, STR_NONE) < 0)
 		return;
@@ -286,7 +298,8 @@ static void sweep(struct prove *p, const char *list, const char *name_member, in
 		l = l->next;
 	for (l = l ? l->children : NULL; l; l = l->next)
 		for (struct xml_node *m = l->children; m; m = m->next)
-			if (str_starts(xml_text(m, name_member), S(PROVE_NAME "-")) && time_parse_iso(xml_text(m, "CreateDate"), &ms) == 0 && now - ms > PROVE_SWEEP_AGE_MS)
+			if (str_starts(xml_text(m, name_member), S(PROVE_NAME "-")) &&
+			    time_parse_iso(xml_text(m, "CreateDate"), &ms) == 0 && p->started_ms - ms > PROVE_SWEEP_AGE_MS)
 				(void)away(p, xml_text(m, name_member));
 }
 

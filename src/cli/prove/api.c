@@ -7,7 +7,9 @@
 
 static const char *version_of(const char *service)
 {
-	static const char *const v[][2] = { { "iam", "2010-05-08" }, { "sts", "2011-06-15" }, { "ec2", "2016-11-15" }, { "cloudformation", "2010-05-15" } };
+	static const char *const v[][2] = {
+		{ "iam", "2010-05-08" }, { "sts", "2011-06-15" }, { "ec2", "2016-11-15" }, { "cloudformation", "2010-05-15" }
+	};
 
 	for (size_t i = 0; i < ELEMENTS(v); i++)
 		if (strcmp(v[i][0], service) == 0)
@@ -18,7 +20,11 @@ static const char *version_of(const char *service)
 struct hit hit_query(struct prove *p, const char *service, struct str region, const char *action, const struct creds *who)
 {
 	/* IAM is global and signed for its home. */
-	struct hit h = { .service = service, .region = strcmp(service, "iam") == 0 ? S("us-east-1") : region, .method = S("POST"), .path = S("/"), .who = who };
+	struct hit h = { .service = service,
+			 .region = strcmp(service, "iam") == 0 ? S("us-east-1") : region,
+			 .method = S("POST"),
+			 .path = S("/"),
+			 .who = who };
 
 	hit_header(&h, "content-type", S("application/x-www-form-urlencoded; charset=utf-8"));
 	h.body = str_printf(&p->arena, "Action=%s&Version=%s", action, version_of(service));
@@ -30,7 +36,8 @@ void hit_param(struct prove *p, struct hit *h, const char *name, struct str valu
 	h->body = str_printf(&p->arena, "%.*s&%s=%.*s", STR(h->body), name, STR(uri_encode(&p->arena, value, false)));
 }
 
-struct hit hit_json(struct prove *p, const char *service, const char *target, struct str region, const struct json *params, const struct creds *who)
+struct hit hit_json(struct prove *p, const char *service, const char *target, struct str region, const struct json *params,
+		    const struct creds *who)
 {
 	struct hit h = { .service = service, .region = region, .method = S("POST"), .path = S("/"), .who = who };
 
@@ -40,7 +47,8 @@ struct hit hit_json(struct prove *p, const char *service, const char *target, st
 	return h;
 }
 
-struct hit hit_s3(struct prove *p, struct str region, const char *method, struct str bucket, struct str key, struct str query, const struct creds *who)
+struct hit hit_s3(struct prove *p, struct str region, const char *method, struct str bucket, struct str key, struct str query,
+		  const struct creds *who)
 {
 	struct hit h = { .service = "s3", .region = region, .method = str_c(method), .query = query, .who = who };
 

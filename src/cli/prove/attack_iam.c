@@ -10,13 +10,14 @@
 struct copied {
 	struct prove *p;
 	struct declared *role;
-	struct str name; /* of the live role */
+	struct str name;                   /* of the live role */
 	const struct json *docs[DOCS_MAX]; /* declared */
-	struct str arns[DOCS_MAX]; /* declared attachments */
+	struct str arns[DOCS_MAX];         /* declared attachments */
 	size_t n_docs, n_arns;
 	struct str copy_name, copy_arn;
 	struct creds session;
-	bool bounded;
+	const struct json *boundary; /* declared; NULL: none */
+	struct xml_node *live;       /* of GetRole; NULL: it did not answer */
 };
 
 static struct hit iam(struct prove *p, const char *action, const char *name, struct str value, const struct creds *who)
@@ -55,13 +56,19 @@ static void declare_doc(struct copied *c, const struct json *doc)
 		c->docs[c->n_docs++] = doc;
 }
 
+/* What the stack declares for a managed policy of its own, else what the policy says. */
+static const struct json *attached_document(struct prove *p, struct str arn)
+{
+	struct declared *t = stack_physical(p->stack, "AWS::IAM::ManagedPolicy", arn);
+
+	return t ? prop_get(t->props, "PolicyDocument") : managed_document(p, arn);
+}
+
 static void declare_arn(struct copied *c, struct str arn)
 {
-	struct declared *t = stack_physical(c->p->stack, "AWS::IAM::ManagedPolicy", arn);
-
 	if (c->n_arns < DOCS_MAX)
 		c->arns[c->n_arns++] = arn;
-	declare_doc(c, t ? prop_get(t->props, "PolicyDocument") : managed_document(c->p, arn));
+	declare_doc(c, attached_document(c->p, arn));
 }
 
 static bool names(const struct json *list, struct str name)
@@ -76,6 +83,7 @@ static void declared(struct copied *c)
 {
 	struct stack *s = c->p->stack;
 	const struct json *j = prop_get(c->role->props, "ManagedPolicyArns");
+	struct str boundary = prop_str(c->role->props, "PermissionsBoundary");
 
 	for (size_t i = 0; i < list_len(j); i++)
 		declare_arn(c, json_str(list_at(j, i)));
@@ -91,16 +99,24 @@ static void declared(struct copied *c)
 		else if (declared_is(t, "AWS::IAM::ManagedPolicy") && names(prop_get(t->props, "Roles"), c->name))
 			declare_arn(c, t->physical);
 	}
-	c->bounded = prop_get(c->role->props, "PermissionsBoundary") != NULL;
+	if (boundary.p)
+		c->boundary = attached_document(c->p, boundary);
 }
 
 /* --- the copy --- */
-static bool is_declared_arn(const struct copied *c, struct str arn)
+/* A policy of the stack must also still say what was declared. */
+static struct str judge_arn(const struct copied *c, struct str arn)
 {
-	for (size_t i = 0; i < c->n_arns; i++)
-		if (str_eq(c->arns[i], arn))
-			return true;
-	return false;
+	struct prove *p = c->p;
+
+	for (size_t i = 0; i < c->n_arns; i++) {
+		if (!str_eq(c->arns[i], arn))
+			continue;
+		if (!stack_physical(p->stack, "AWS::IAM::ManagedPolicy", arn))
+			return S("declared");
+		return json_equal(attached_document(p, arn), managed_document(p, arn)) ? S("declared") : S("another document");
+	}
+	return S("not declared");
 }
 
 static bool is_declared_doc(const struct copied *c, const struct json *doc)
@@ -119,11 +135,12 @@ static int copy_attached(struct copied *c, const struct promise *m, bool judge)
 
 	if (call_hit(p, &h, "IAM ListAttachedRolePolicies", &a) < 0)
 		return -1;
-	for (struct xml_node *n = xml_deep(a.xml, "AttachedPolicies") ? xml_deep(a.xml, "AttachedPolicies")->children : NULL; n; n = n->next) {
+	for (struct xml_node *n = xml_deep(a.xml, "AttachedPolicies") ? xml_deep(a.xml, "AttachedPolicies")->children : NULL; n;
+	     n = n->next) {
 		struct str arn = xml_text(n, "PolicyArn");
 
 		if (judge)
-			(void)proof_equal(p, m, str_printf(&p->arena, "attached: %.*s", STR(arn)), S("declared"), is_declared_arn(c, arn) ? S("declared") : S("not declared"));
+			(void)proof_equal(p, m, str_printf(&p->arena, "attached: %.*s", STR(arn)), S("declared"), judge_arn(c, arn));
 		h = iam(p, "AttachRolePolicy", "RoleName", c->copy_name, &p->caller);
 		hit_param(p, &h, "PolicyArn", arn);
 		if (call_hit(p, &h, "IAM AttachRolePolicy", &b) < 0)
@@ -150,7 +167,8 @@ static int copy_inline(struct copied *c, const struct promise *m, bool judge)
 			return -1;
 		doc = document(p, xml_text(xml_deep(b.xml, "GetRolePolicyResult"), "PolicyDocument"));
 		if (judge)
-			(void)proof_equal(p, m, str_printf(&p->arena, "inline: %.*s", STR(name)), S("declared"), is_declared_doc(c, doc) ? S("declared") : S("not declared"));
+			(void)proof_equal(p, m, str_printf(&p->arena, "inline: %.*s", STR(name)), S("declared"),
+					  is_declared_doc(c, doc) ? S("declared") : S("not declared"));
 		h = iam(p, "PutRolePolicy", "RoleName", c->copy_name, &p->caller);
 		hit_param(p, &h, "PolicyName", name);
 		hit_param(p, &h, "PolicyDocument", doc ? json_text(&p->arena, doc) : S("{}"));
@@ -163,14 +181,16 @@ static int copy_inline(struct copied *c, const struct promise *m, bool judge)
 static int copy_role(struct copied *c)
 {
 	struct prove *p = c->p;
-	struct promise m = { "privilege", str_printf(&p->arena, "%.*s has no policies but the declared ones", STR(c->role->id)), c->role->id, c->role };
+	struct promise m = { "privilege", str_printf(&p->arena, "%.*s has no policies but the declared ones", STR(c->role->id)),
+			     c->role->id, c->role };
 	bool judge = promise_owed(p, &m, true);
-	struct str boundary = prop_str(c->role->props, "PermissionsBoundary");
+	struct str boundary = xml_text(xml_find(c->live, "PermissionsBoundary"), "PermissionsBoundaryArn");
 	struct xml_node *k;
 	struct answer a;
 	struct hit h;
 
-	if (actor_role(p, str_printf(&p->arena, "%.*s-%zu", (int)(c->role->id.n < 24 ? c->role->id.n : 24), c->role->id.p, p->n_undo).p, &c->copy_name, &c->copy_arn) < 0)
+	if (actor_role(p, str_printf(&p->arena, "%.*s-%zu", (int)(c->role->id.n < 24 ? c->role->id.n : 24), c->role->id.p, p->n_undo).p,
+		       &c->copy_name, &c->copy_arn) < 0)
 		return -1;
 	if (copy_attached(c, &m, judge) < 0 || copy_inline(c, &m, judge) < 0)
 		return -1;
@@ -195,7 +215,7 @@ struct deed {
 	const char *action, *event;
 	const char *what;
 	bool grave; /* no role of a stack should have this right, declared or not */
-	bool real; /* would really be done: only where nothing declared allows it, and taken back */
+	bool real;  /* would really be done: only where nothing declared allows it, and taken back */
 	enum deed_on { ON_NOTHING, ON_OBJECT, ON_BUCKET, ON_KEY, ON_GROUP, ON_COPY } on;
 };
 static const struct deed deeds[] = {
@@ -213,7 +233,11 @@ static const struct deed deeds[] = {
 
 static struct declared *deed_target(struct copied *c, const struct deed *d)
 {
-	static const char *const types[] = { [ON_OBJECT] = "AWS::S3::Bucket", [ON_BUCKET] = "AWS::S3::Bucket", [ON_KEY] = "AWS::KMS::Key", [ON_GROUP] = "AWS::EC2::SecurityGroup", [ON_COPY] = NULL };
+	static const char *const types[] = { [ON_OBJECT] = "AWS::S3::Bucket",
+					     [ON_BUCKET] = "AWS::S3::Bucket",
+					     [ON_KEY] = "AWS::KMS::Key",
+					     [ON_GROUP] = "AWS::EC2::SecurityGroup",
+					     [ON_COPY] = NULL };
 	struct stack *s = c->p->stack;
 
 	for (size_t i = 0; types[d->on] && i < s->n; i++)
@@ -235,7 +259,8 @@ static struct hit deed_hit(struct copied *c, const struct deed *d, const struct 
 	if (d->on == ON_OBJECT || d->on == ON_BUCKET) {
 		bool object = d->on == ON_OBJECT;
 
-		h = hit_s3(p, region, strcmp(d->action, "s3:DeleteObject") == 0 ? "DELETE" : "PUT", t->physical, object ? key : STR_NONE, object ? STR_NONE : S("policy="), &c->session);
+		h = hit_s3(p, region, strcmp(d->action, "s3:DeleteObject") == 0 ? "DELETE" : "PUT", t->physical, object ? key : STR_NONE,
+			   object ? STR_NONE : S("policy="), &c->session);
 		if (strcmp(d->action, "s3:DeleteObject") != 0)
 			h.body = S("no policy"); /* authorized first, then refused as malformed */
 		if (object)
@@ -282,8 +307,10 @@ static struct hit deed_hit(struct copied *c, const struct deed *d, const struct 
 static void beyond(struct copied *c)
 {
 	struct prove *p = c->p;
-	struct promise within = { "privilege", str_printf(&p->arena, "%.*s does nothing beyond its declared policies", STR(c->role->id)), c->role->id, c->role };
-	struct promise modest = { "privilege", str_printf(&p->arena, "%.*s has no rights of an administrator", STR(c->role->id)), BASELINE, c->role };
+	struct promise within = { "privilege", str_printf(&p->arena, "%.*s does nothing beyond its declared policies", STR(c->role->id)),
+				  c->role->id, c->role };
+	struct promise modest = { "privilege", str_printf(&p->arena, "%.*s has no rights of an administrator", STR(c->role->id)), BASELINE,
+				  c->role };
 
 	for (size_t i = 0; i < ELEMENTS(deeds); i++) {
 		const struct deed *d = &deeds[i];
@@ -298,15 +325,17 @@ static void beyond(struct copied *c)
 		if (!t && d->on != ON_NOTHING && d->on != ON_COPY)
 			continue;
 		h = deed_hit(c, d, t, &ask.resource);
-		may = policies_allow(p, c->docs, c->n_docs, &ask);
-		if (may && (!d->grave || d->real || c->bounded))
+		may = policies_allow(p, c->docs, c->n_docs, c->boundary, &ask);
+		if (may && (!d->grave || d->real))
 			continue;
 		if (!promise_owed(p, may ? &modest : &within, !may))
 			continue;
 		if (d->real)
 			u = undo_later(p, UNDO_KEY, p->stack->region, t->arn, STR_NONE);
-		f = proof_denied(p, may ? &modest : &within, str_printf(&p->arena, "%s: %.*s", d->action, STR(str_replace(&p->arena, str_c(d->what), S("%s"), t ? t->id : S("")))), &h,
-				 DENIED, &a);
+		f = proof_denied(p, may ? &modest : &within,
+				 str_printf(&p->arena, "%s: %.*s", d->action,
+					    STR(str_replace(&p->arena, str_c(d->what), S("%s"), t ? t->id : S("")))),
+				 &h, DENIED, &a);
 		if (u && f->verdict == VERDICT_HELD)
 			u->done = true;
 		else if (u)
@@ -327,25 +356,26 @@ static void control(struct copied *c)
 	struct stack *s = p->stack;
 	struct answer a;
 
-	for (size_t i = 0; i < s->n && !c->bounded; i++) {
+	for (size_t i = 0; i < s->n; i++) {
 		const struct declared *t = &s->v[i];
 
 		ask.resource = t->arn;
 		ask.action = S("kms:DescribeKey");
-		if (declared_is(t, "AWS::KMS::Key") && policies_allow(p, c->docs, c->n_docs, &ask)) {
+		if (declared_is(t, "AWS::KMS::Key") && policies_allow(p, c->docs, c->n_docs, c->boundary, &ask)) {
 			h = hit_json(p, "kms", "TrentService.DescribeKey", s->region, json_object(&p->arena, "KeyId", t->arn), &c->session);
 			what = str_printf(&p->arena, "kms:DescribeKey: %.*s", STR(t->id));
 			break;
 		}
 		ask.action = S("s3:ListBucket");
-		if (declared_is(t, "AWS::S3::Bucket") && policies_allow(p, c->docs, c->n_docs, &ask)) {
+		if (declared_is(t, "AWS::S3::Bucket") && policies_allow(p, c->docs, c->n_docs, c->boundary, &ask)) {
 			h = hit_s3(p, s->region, "GET", t->physical, STR_NONE, S("list-type=2"), &c->session);
 			what = str_printf(&p->arena, "s3:ListBucket: %.*s", STR(t->id));
 			break;
 		}
 		ask.action = S("ssm:GetParameter");
-		if (declared_is(t, "AWS::SSM::Parameter") && policies_allow(p, c->docs, c->n_docs, &ask)) {
-			h = hit_json(p, "ssm", "AmazonSSM.GetParameter", s->region, json_object(&p->arena, "Name", t->physical), &c->session);
+		if (declared_is(t, "AWS::SSM::Parameter") && policies_allow(p, c->docs, c->n_docs, c->boundary, &ask)) {
+			h = hit_json(p, "ssm", "AmazonSSM.GetParameter", s->region, json_object(&p->arena, "Name", t->physical),
+				     &c->session);
 			what = str_printf(&p->arena, "ssm:GetParameter: %.*s", STR(t->id));
 			break;
 		}
@@ -358,7 +388,8 @@ static void assumed(struct copied *c)
 {
 	static const enum actor who[] = { ACTOR_COUNT, ACTOR_NOBODY, ACTOR_NEIGHBOUR };
 	struct prove *p = c->p;
-	struct promise m = { "trust", str_printf(&p->arena, "%.*s is assumed only by those whom it trusts", STR(c->role->id)), c->role->id, c->role };
+	struct promise m = { "trust", str_printf(&p->arena, "%.*s is assumed only by those whom it trusts", STR(c->role->id)), c->role->id,
+			     c->role };
 	const struct json *trust = prop_get(c->role->props, "AssumeRolePolicyDocument");
 	struct answer a;
 
@@ -366,46 +397,72 @@ static void assumed(struct copied *c)
 	for (size_t i = 0; i < ELEMENTS(who); i++) {
 		bool anonymous = who[i] == ACTOR_COUNT;
 		struct hit h = hit_query(p, "sts", p->stack->region, "AssumeRole", anonymous ? NULL : actor(p, who[i]));
-		struct policy_ask ask = { .arn = anonymous ? STR_NONE : p->actors[who[i]].arn, .account = anonymous ? STR_NONE : p->account, .action = S("sts:AssumeRole") };
+		struct policy_ask ask = { .arn = anonymous ? STR_NONE : p->actors[who[i]].arn,
+					  .account = anonymous ? STR_NONE : p->account,
+					  .action = S("sts:AssumeRole") };
+		struct proof *f;
 
 		ask.resource = c->role->arn;
 		if (!promise_owed(p, &m, policy_says(p, trust, POLICY_TRUST, &ask, NULL) != DECISION_ALLOW))
 			return;
 		hit_param(p, &h, "RoleArn", c->role->arn);
 		hit_param(p, &h, "RoleSessionName", S(PROVE_NAME));
-		proof_event(proof_denied(p, &m, str_printf(&p->arena, "AssumeRole, %.*s%s", STR(who_name(who[i])), who[i] == ACTOR_NEIGHBOUR ? " and sts:AssumeRole on all roles" : ""),
-					 &h, DENIED "|MissingAuthenticationToken", &a),
-			    &a, anonymous ? "" : "AssumeRole");
+		f = proof_denied(
+			p, &m,
+			str_printf(&p->arena, "AssumeRole, %.*s",
+				   STR(who[i] == ACTOR_NEIGHBOUR ? S("a user with sts:AssumeRole on all roles") : who_name(who[i]))),
+			&h, DENIED "|MissingAuthenticationToken", &a);
+		proof_event(f, &a, anonymous ? "" : "AssumeRole");
+		if (f->verdict == VERDICT_HELD && !anonymous)
+			f->decided = S("no statement of the role's trust policy names it");
 	}
 }
 
-static void trusted(struct copied *c)
+/* The trust policy and the boundary, read back. */
+static void as_declared(struct copied *c)
 {
 	struct prove *p = c->p;
-	struct promise m = { "trust", str_printf(&p->arena, "%.*s trusts those who were declared", STR(c->role->id)), c->role->id, c->role };
-	struct hit h = iam(p, "GetRole", "RoleName", c->name, &p->caller);
+	struct promise trust = { "trust", str_printf(&p->arena, "%.*s trusts those who were declared", STR(c->role->id)), c->role->id,
+				 c->role };
+	struct promise within = { "privilege", str_printf(&p->arena, "%.*s stays within its boundary", STR(c->role->id)), c->role->id,
+				  c->role };
+	struct str boundary = prop_str(c->role->props, "PermissionsBoundary"), got;
 	const struct json *want = prop_get(c->role->props, "AssumeRolePolicyDocument"), *now;
-	struct answer a;
 
-	m.declared = str_printf(&p->arena, "%.*s, AssumeRolePolicyDocument", STR(c->role->id));
-	if (!promise_owed(p, &m, true))
-		return;
-	if (call_hit(p, &h, "IAM GetRole", &a) < 0) {
-		(void)proof_add(p, &m, VERDICT_UNTRIED, S("GetRole"), S("the declared trust policy"), p->trouble);
+	trust.declared = str_printf(&p->arena, "%.*s, AssumeRolePolicyDocument", STR(c->role->id));
+	within.declared = str_printf(&p->arena, "%.*s, PermissionsBoundary", STR(c->role->id));
+	if (!c->live) {
+		(void)proof_add(p, &trust, VERDICT_UNTRIED, S("GetRole"), S("the declared trust policy"), p->trouble);
 		return;
 	}
-	now = document(p, xml_text(xml_deep(a.xml, "Role"), "AssumeRolePolicyDocument"));
-	(void)proof_equal(p, &m, S("GetRole"), S("the declared trust policy"), now && json_equal(now, want) ? S("the declared trust policy") : S("another trust policy"));
+	if (promise_owed(p, &trust, true)) {
+		now = document(p, xml_text(c->live, "AssumeRolePolicyDocument"));
+		(void)proof_equal(p, &trust, S("GetRole"), S("the declared trust policy"),
+				  now && json_equal(now, want) ? S("the declared trust policy") : S("another trust policy"));
+	}
+	if (boundary.p && promise_owed(p, &within, true)) {
+		got = xml_text(xml_find(c->live, "PermissionsBoundary"), "PermissionsBoundaryArn");
+		(void)proof_equal(p, &within, S("GetRole"), S("the declared boundary"),
+				  str_eq(got, boundary) ? S("the declared boundary")
+				  : got.p               ? S("another boundary")
+							: S("no boundary"));
+	}
 }
 
 void attack_role(struct prove *p, struct declared *role)
 {
 	struct copied c = { .p = p, .role = role, .name = role->physical };
-	struct promise m = { "privilege", str_printf(&p->arena, "%.*s does nothing beyond its declared policies", STR(role->id)), role->id, role };
+	struct promise m = { "privilege", str_printf(&p->arena, "%.*s does nothing beyond its declared policies", STR(role->id)), role->id,
+			     role };
 
+	struct hit h = iam(p, "GetRole", "RoleName", c.name, &p->caller);
+	struct answer a;
+
+	if (call_hit(p, &h, "IAM GetRole", &a) == 0)
+		c.live = xml_deep(a.xml, "Role");
 	declared(&c);
 	assumed(&c);
-	trusted(&c);
+	as_declared(&c);
 	if (copy_role(&c) < 0) {
 		(void)proof_add(p, &m, VERDICT_UNTRIED, S("make a copy of the role"), S("a session"), p->trouble);
 		return;
@@ -426,6 +483,7 @@ void attack_parameter(struct prove *p, struct declared *t)
 		return;
 	for (size_t i = 0; i < ELEMENTS(who); i++) {
 		h.who = actor(p, who[i]);
-		proof_event(proof_denied(p, &m, str_printf(&p->arena, "GetParameter, %.*s", STR(who_name(who[i]))), &h, DENIED, &a), &a, "GetParameter");
+		proof_event(proof_denied(p, &m, str_printf(&p->arena, "GetParameter, %.*s", STR(who_name(who[i]))), &h, DENIED, &a), &a,
+			    "GetParameter");
 	}
 }

@@ -26,7 +26,8 @@ static void retained(struct prove *p)
 
 	for (size_t i = 0; i < s->n; i++) {
 		struct str policy = json_get_str(s->tpl->resources[s->v[i].index].decl, "DeletionPolicy");
-		struct promise m = { "recovery", str_printf(&p->arena, "%.*s outlives the stack", STR(s->v[i].id)), str_printf(&p->arena, "%.*s, DeletionPolicy", STR(s->v[i].id)), &s->v[i] };
+		struct promise m = { "recovery", str_printf(&p->arena, "%.*s outlives the stack", STR(s->v[i].id)),
+				     str_printf(&p->arena, "%.*s, DeletionPolicy", STR(s->v[i].id)), &s->v[i] };
 
 		if (policy.p && !str_is(policy, "Delete"))
 			proof_skip(p, &m, str_printf(&p->arena, "declared as %.*s; to try it would be to delete the stack", STR(policy)));
@@ -40,7 +41,8 @@ static void imported(struct prove *p)
 
 	for (struct xml_node *o = list ? list->children : NULL; o; o = o->next) {
 		struct str name = xml_text(o, "ExportName");
-		struct promise m = { "recovery", str_printf(&p->arena, "export %.*s stays while it is used", STR(name)), str_printf(&p->arena, "output %.*s", STR(xml_text(o, "OutputKey"))), NULL };
+		struct promise m = { "recovery", str_printf(&p->arena, "export %.*s stays while it is used", STR(name)),
+				     str_printf(&p->arena, "output %.*s", STR(xml_text(o, "OutputKey"))), NULL };
 		struct hit h = hit_query(p, "cloudformation", s->region, "ListImports", &p->caller);
 		struct answer a;
 
@@ -64,7 +66,8 @@ void attack_keep(struct prove *p)
 static struct proof *denied_call(struct prove *p, struct str request_id)
 {
 	for (size_t i = 0; request_id.n && i < p->n_proofs; i++)
-		if (p->proofs[i].request_id.p && str_eq(p->proofs[i].request_id, request_id) && str_eq(p->proofs[i].region, p->stack->region))
+		if (p->proofs[i].request_id.p && str_eq(p->proofs[i].request_id, request_id) &&
+		    str_eq(p->proofs[i].region, p->stack->region))
 			return &p->proofs[i];
 	return NULL;
 }
@@ -95,13 +98,14 @@ static size_t look_up(struct prove *p, struct str user, const struct promise *m)
 	size_t found = 0;
 
 	for (int page = 0; page < TRAIL_PAGES_MAX; page++) {
-		struct json *q = json_new(a, JSON_OBJECT), *attr = json_object(a, "AttributeKey", S("Username")), *attrs = json_new(a, JSON_ARRAY), *r;
+		struct json *q = json_new(a, JSON_OBJECT), *attr = json_object(a, "AttributeKey", S("Username")),
+			    *attrs = json_new(a, JSON_ARRAY), *r;
 		const struct json *list;
 
 		json_set_str(a, attr, "AttributeValue", user);
 		json_push(a, attrs, attr);
 		json_set(a, q, S("LookupAttributes"), attrs);
-		json_set_int(a, q, "StartTime", p->started_ms / 1000 - 1);
+		json_set_int(a, q, "StartTime", p->started_ms / 1000);
 		json_set_str(a, q, "NextToken", next);
 		r = call_json(p, "cloudtrail", "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents", p->stack->region, q);
 		if (!r) {
@@ -139,5 +143,6 @@ void attack_trail(struct prove *p)
 	for (size_t i = 0; i < p->n_undo; i++)
 		if (p->undo[i].kind == UNDO_ROLE)
 			found += look_up(p, p->undo[i].a, &m); /* the copies' sessions have their names */
-	(void)proof_equal(p, &m, S("denied management calls in LookupEvents, with their error codes"), str_printf(a, "%zu", expected), str_printf(a, "%zu", found));
+	(void)proof_equal(p, &m, S("denied management calls in LookupEvents, with their error codes"), str_printf(a, "%zu", expected),
+			  str_printf(a, "%zu", found));
 }

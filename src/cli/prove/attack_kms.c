@@ -9,7 +9,7 @@
 struct locked {
 	struct prove *p;
 	struct declared *key;
-	const struct creds *user; /* who may use it */
+	const struct creds *user;   /* who may use it */
 	struct str user_name, blob; /* blob: a ciphertext, base64 */
 };
 
@@ -84,15 +84,22 @@ static void outsiders(struct locked *l)
 	static const char *const ops[] = { "Encrypt", "Decrypt", "GenerateDataKey", "DescribeKey" };
 	struct prove *p = l->p;
 	const struct json *doc = prop_get(l->key->props, "KeyPolicy");
-	struct promise m = { "key use", str_printf(&p->arena, "%.*s is used only by those whom its policy lets", STR(l->key->id)), l->key->id, l->key };
+	struct promise m = { "key use", str_printf(&p->arena, "%.*s is used only by those whom its policy lets", STR(l->key->id)),
+			     l->key->id, l->key };
 	struct answer a;
 
 	m.declared = str_printf(&p->arena, "%.*s, KeyPolicy", STR(l->key->id));
 	for (size_t i = 0; i < ELEMENTS(who); i++)
 		for (size_t k = 0; k < ELEMENTS(ops); k++) {
-			const struct json *params = k == 0 ? encrypt_params(l) : k == 1 ? decrypt_params(l, l->blob, "right") : k == 2 ? data_key_params(l) : json_object(&p->arena, "KeyId", l->key->arn);
+			const struct json *params = k == 0   ? encrypt_params(l)
+						    : k == 1 ? decrypt_params(l, l->blob, "right")
+						    : k == 2 ? data_key_params(l)
+							     : json_object(&p->arena, "KeyId", l->key->arn);
 			struct hit h = kms(l, ops[k], params, actor(p, who[i]));
-			struct policy_ask ask = { .arn = p->actors[who[i]].arn, .account = p->account, .action = str_printf(&p->arena, "kms:%s", ops[k]), .resource = S("*") };
+			struct policy_ask ask = { .arn = p->actors[who[i]].arn,
+						  .account = p->account,
+						  .action = str_printf(&p->arena, "kms:%s", ops[k]),
+						  .resource = S("*") };
 			bool open = false;
 
 			/* A policy that hands over to IAM allows the account's principals nothing by itself. */
@@ -100,13 +107,17 @@ static void outsiders(struct locked *l)
 				ask.resource = l->key->arn;
 				open = policy_says(p, doc, POLICY_RESOURCE, &ask, NULL) == DECISION_ALLOW;
 			}
+			if (open)
+				m.declared = BASELINE;
 			if (!promise_owed(p, &m, !open))
 				return;
-			proof_event(proof_denied(p, &m, str_printf(&p->arena, "%s, %.*s", ops[k], STR(who_name(who[i]))), &h, DENIED, &a), &a, ops[k]);
+			proof_event(proof_denied(p, &m, str_printf(&p->arena, "%s, %.*s", ops[k], STR(who_name(who[i]))), &h, DENIED, &a),
+				    &a, ops[k]);
 		}
 	struct hit h = kms(l, "Decrypt", decrypt_params(l, l->blob, "right"), NULL);
 
-	(void)proof_denied(p, &m, S("Decrypt, nobody signed"), &h, DENIED "|MissingAuthenticationToken|MissingAuthenticationTokenException", &a);
+	(void)proof_denied(p, &m, S("Decrypt, nobody signed"), &h, DENIED "|MissingAuthenticationToken|MissingAuthenticationTokenException",
+			   &a);
 }
 
 static void altered(struct locked *l)
@@ -127,17 +138,21 @@ static void altered(struct locked *l)
 		bytes[i == 0 ? raw.n / 2 : i == 1 ? raw.n - 1 : 0] ^= 1;
 		bad = base64_encode(&p->arena, str_of(bytes, raw.n));
 		h = kms(l, "Decrypt", decrypt_params(l, bad, "right"), l->user);
-		(void)proof_denied(p, &m, str_printf(&p->arena, "Decrypt with one bit changed %s, %.*s", where[i], STR(l->user_name)), &h, "InvalidCiphertextException|" DENIED, &a);
+		(void)proof_denied(p, &m, str_printf(&p->arena, "Decrypt with one bit changed %s, %.*s", where[i], STR(l->user_name)), &h,
+				   "InvalidCiphertextException|" DENIED, &a);
 	}
 	h = kms(l, "Decrypt", decrypt_params(l, l->blob, "wrong"), l->user);
-	(void)proof_denied(p, &m, str_printf(&p->arena, "Decrypt with another encryption context, %.*s", STR(l->user_name)), &h, "InvalidCiphertextException", &a);
+	(void)proof_denied(p, &m, str_printf(&p->arena, "Decrypt with another encryption context, %.*s", STR(l->user_name)), &h,
+			   "InvalidCiphertextException", &a);
 	h = kms(l, "Decrypt", decrypt_params(l, l->blob, NULL), l->user);
-	(void)proof_denied(p, &m, str_printf(&p->arena, "Decrypt without encryption context, %.*s", STR(l->user_name)), &h, "InvalidCiphertextException", &a);
+	(void)proof_denied(p, &m, str_printf(&p->arena, "Decrypt without encryption context, %.*s", STR(l->user_name)), &h,
+			   "InvalidCiphertextException", &a);
 }
 
 static void elsewhere(struct locked *l)
 {
-	static const char codes[] = "NotFoundException|InvalidArnException|InvalidCiphertextException|IncorrectKeyException|ValidationException|" DENIED;
+	static const char codes[] =
+		"NotFoundException|InvalidArnException|InvalidCiphertextException|IncorrectKeyException|ValidationException|" DENIED;
 	struct prove *p = l->p;
 	struct promise m = { "key use", str_printf(&p->arena, "%.*s stays in its region", STR(l->key->id)), l->key->id, l->key };
 	struct str other = STR_NONE;
@@ -210,12 +225,15 @@ static void kept(struct locked *l)
 		json_set_int(m, params, "PendingWindowInDays", 1);
 		u = undo_later(p, UNDO_KEY, p->stack->region, l->key->arn, STR_NONE);
 		h = kms(l, "ScheduleKeyDeletion", params, l->user);
-		if (proof_denied(p, &k, str_printf(m, "delete it in one day, %.*s", STR(l->user_name)), &h, "ValidationException|" DENIED, &a)->verdict == VERDICT_HELD)
+		if (proof_denied(p, &k, str_printf(m, "delete it in one day, %.*s", STR(l->user_name)), &h, "ValidationException|" DENIED,
+				 &a)
+			    ->verdict == VERDICT_HELD)
 			u->done = true;
 		else
 			undo_one(p, u);
 	}
-	k = (struct promise){ "key use", str_printf(m, "%.*s has the policy that was declared", STR(l->key->id)), str_printf(m, "%.*s, KeyPolicy", STR(l->key->id)), l->key };
+	k = (struct promise){ "key use", str_printf(m, "%.*s has the policy that was declared", STR(l->key->id)),
+			      str_printf(m, "%.*s, KeyPolicy", STR(l->key->id)), l->key };
 	if (!declared || !promise_owed(p, &k, true))
 		return;
 	params = json_object(m, "KeyId", l->key->arn);
@@ -226,14 +244,16 @@ static void kept(struct locked *l)
 		(void)proof_add(p, &k, VERDICT_UNTRIED, S("GetKeyPolicy"), S("the declared policy"), p->trouble);
 	else
 		(void)proof_equal(p, &k, S("GetKeyPolicy"), S("the declared policy"),
-				  json_parse(m, text, &now, NULL) == 0 && json_equal(now, declared) ? S("the declared policy") : S("another policy"));
+				  json_parse(m, text, &now, NULL) == 0 && json_equal(now, declared) ? S("the declared policy")
+												    : S("another policy"));
 }
 
 void attack_key(struct prove *p, struct declared *key)
 {
 	struct locked l = { .p = p, .key = key };
 	struct str usage = prop_str(key->props, "KeyUsage");
-	struct promise m = { "key use", str_printf(&p->arena, "%.*s is used only by those whom its policy lets", STR(key->id)), key->id, key };
+	struct promise m = { "key use", str_printf(&p->arena, "%.*s is used only by those whom its policy lets", STR(key->id)), key->id,
+			     key };
 
 	if (usage.p && !str_is(usage, "ENCRYPT_DECRYPT")) {
 		proof_skip(p, &m, S("only keys that encrypt are tried"));

@@ -54,12 +54,14 @@ static void open_policy(struct prove *p, const struct promise *m, const struct d
 
 static void open_acl(struct prove *p, const struct promise *m, const struct declared *b)
 {
-	struct hit h = hit_s3(p, p->stack->region, "PUT", b->physical, str_printf(&p->arena, PROVE_NAME "-%.*s/public", STR(p->run)), STR_NONE, actor(p, ACTOR_INSIDER));
+	struct hit h = hit_s3(p, p->stack->region, "PUT", b->physical, str_printf(&p->arena, PROVE_NAME "-%.*s/public", STR(p->run)),
+			      STR_NONE, actor(p, ACTOR_INSIDER));
 	struct answer a;
 
 	h.body = S("x");
 	hit_header(&h, "x-amz-acl", S("public-read"));
-	(void)proof_denied(p, m, S("put an object with a public ACL, a user with all rights"), &h, DENIED "|AccessControlListNotSupported", &a);
+	(void)proof_denied(p, m, S("put an object with a public ACL, a user with all rights"), &h, DENIED "|AccessControlListNotSupported",
+			   &a);
 }
 
 void attack_public(struct prove *p, struct declared *b)
@@ -91,9 +93,11 @@ void attack_public(struct prove *p, struct declared *b)
 	conf = answer_ok(&a) ? xml_deep(a.xml, "PublicAccessBlockConfiguration") : NULL;
 	for (size_t i = 0; i < ELEMENTS(flags); i++)
 		if (declared[i] || !p->declared_only)
-			(void)proof_equal(p, &m, str_c(flags[i]), S("true"), conf && xml_text(conf, flags[i]).n ? xml_text(conf, flags[i]) : S("not set"));
+			(void)proof_equal(p, &m, str_c(flags[i]), S("true"),
+					  conf && xml_text(conf, flags[i]).n ? xml_text(conf, flags[i]) : S("not set"));
 	h = hit_s3(p, p->stack->region, "GET", b->physical, STR_NONE, S("policyStatus="), &p->caller);
 	(void)hit(p, &h, &a);
 	if (answer_ok(&a))
-		(void)proof_equal(p, &m, S("is its policy public?"), S("false"), str_lower(&p->arena, xml_text(xml_deep(a.xml, "PolicyStatus"), "IsPublic")));
+		(void)proof_equal(p, &m, S("is its policy public?"), S("false"),
+				  str_lower(&p->arena, xml_text(xml_deep(a.xml, "PolicyStatus"), "IsPublic")));
 }

@@ -19,7 +19,8 @@ static struct str own_key(struct prove *p, const char *name)
 static void ask_encryption(struct prove *p, const struct declared *b, struct hit *h)
 {
 	const struct json *rule = list_at(prop_get(b->props, "BucketEncryption.ServerSideEncryptionConfiguration"), 0);
-	struct str alg = prop_str(rule, "ServerSideEncryptionByDefault.SSEAlgorithm"), key = prop_str(rule, "ServerSideEncryptionByDefault.KMSMasterKeyID");
+	struct str alg = prop_str(rule, "ServerSideEncryptionByDefault.SSEAlgorithm"),
+		   key = prop_str(rule, "ServerSideEncryptionByDefault.KMSMasterKeyID");
 
 	if (!alg.p)
 		return;
@@ -86,14 +87,22 @@ void attack_access(struct prove *p, struct declared *b)
 		for (size_t k = 0; k < ELEMENTS(acts); k++) {
 			const struct act *x = &acts[k];
 			bool anonymous = who[i] == ACTOR_COUNT;
-			struct policy_ask ask = { .arn = anonymous ? STR_NONE : p->actors[who[i]].arn, .account = anonymous ? STR_NONE : p->account,
-						  .action = str_c(x->action), .resource = x->object ? object_arn(p, b, b->canary) : b->arn };
+			struct policy_ask ask = { .arn = anonymous ? STR_NONE : p->actors[who[i]].arn,
+						  .account = anonymous ? STR_NONE : p->account,
+						  .action = str_c(x->action),
+						  .resource = x->object ? object_arn(p, b, b->canary) : b->arn };
 			struct hit h = act_hit(p, b, x, anonymous ? NULL : actor(p, who[i]));
-			struct str sid;
+			struct promise open = m;
+			bool declared_open = policy_says(p, b->policy, POLICY_RESOURCE, &ask, NULL) == DECISION_ALLOW;
+			struct proof *f;
 
-			if (policy_says(p, b->policy, POLICY_RESOURCE, &ask, &sid) == DECISION_ALLOW && !promise_owed(p, &m, false))
+			open.declared = BASELINE;
+			if (declared_open && !promise_owed(p, &open, false))
 				continue;
-			(void)proof_denied(p, &m, str_printf(&p->arena, "%s, %.*s", x->name, STR(who_name(who[i]))), &h, DENIED, &a);
+			f = proof_denied(p, declared_open ? &open : &m, str_printf(&p->arena, "%s, %.*s", x->name, STR(who_name(who[i]))),
+					 &h, DENIED, &a);
+			if (f->verdict == VERDICT_HELD && anonymous)
+				f->decided = S("no statement of the bucket's policy lets it in");
 		}
 }
 
@@ -141,14 +150,13 @@ static struct str key_arn(struct prove *p, struct str name)
 	return json_get_str(json_getz(d, "KeyMetadata"), "Arn");
 }
 
-static void under_the_key(struct prove *p, const struct declared *b, struct str key)
+static void under_the_key(struct prove *p, const struct declared *b)
 {
 	struct promise m = { "encryption", str_printf(&p->arena, "%.*s is of no use without its key", STR(b->id)), b->id, b };
 	struct hit h = hit_s3(p, p->stack->region, "GET", b->physical, b->canary, STR_NONE, actor(p, ACTOR_KEYLESS));
 	struct answer a;
 
 	m.declared = str_printf(&p->arena, "%.*s, BucketEncryption", STR(b->id));
-	(void)key;
 	(void)proof_denied(p, &m, S("GET an object, a user with all of S3 but no rights on the key"), &h, DENIED, &a);
 	h = hit_s3(p, p->stack->region, "PUT", b->physical, own_key(p, "keyless"), STR_NONE, actor(p, ACTOR_KEYLESS));
 	h.body = S("x");
@@ -164,10 +172,16 @@ static void demanded(struct prove *p, const struct declared *b)
 	for (size_t i = 0; i < ELEMENTS(asks); i++) {
 		struct str v = str_c(asks[i][0]), sid;
 		struct policy_key k = { .name = S("s3:x-amz-server-side-encryption"), .values = &v, .n = 1 };
-		struct policy_ask ask = { .arn = p->actors[ACTOR_INSIDER].arn, .account = p->account, .action = S("s3:PutObject"),
-					  .resource = object_arn(p, b, b->canary), .keys = &k, .n_keys = v.p ? 1 : 0 };
-		struct promise m = { "encryption", str_printf(&p->arena, "%.*s takes no write without the demanded encryption", STR(b->id)), b->policy_id, b };
-		struct hit h = hit_s3(p, p->stack->region, "PUT", b->physical, own_key(p, "unencrypted"), STR_NONE, actor(p, ACTOR_INSIDER));
+		struct policy_ask ask = { .arn = p->actors[ACTOR_INSIDER].arn,
+					  .account = p->account,
+					  .action = S("s3:PutObject"),
+					  .resource = object_arn(p, b, b->canary),
+					  .keys = &k,
+					  .n_keys = v.p ? 1 : 0 };
+		struct promise m = { "encryption", str_printf(&p->arena, "%.*s takes no write without the demanded encryption", STR(b->id)),
+				     b->policy_id, b };
+		struct hit h = hit_s3(p, p->stack->region, "PUT", b->physical, own_key(p, "unencrypted"), STR_NONE,
+				      actor(p, ACTOR_INSIDER));
 
 		if (policy_says(p, b->policy, POLICY_RESOURCE, &ask, &sid) != DECISION_EXPLICIT_DENY)
 			continue;
@@ -184,7 +198,8 @@ static void demanded(struct prove *p, const struct declared *b)
 void attack_encryption(struct prove *p, struct declared *b)
 {
 	const struct json *rule = list_at(prop_get(b->props, "BucketEncryption.ServerSideEncryptionConfiguration"), 0);
-	struct str alg = prop_str(rule, "ServerSideEncryptionByDefault.SSEAlgorithm"), key = prop_str(rule, "ServerSideEncryptionByDefault.KMSMasterKeyID");
+	struct str alg = prop_str(rule, "ServerSideEncryptionByDefault.SSEAlgorithm"),
+		   key = prop_str(rule, "ServerSideEncryptionByDefault.KMSMasterKeyID");
 	struct promise m = { "encryption", str_printf(&p->arena, "%.*s encrypts what is put there", STR(b->id)), BASELINE, b };
 	struct hit h = hit_s3(p, p->stack->region, "GET", b->physical, b->canary, STR_NONE, actor(p, ACTOR_INSIDER));
 	struct answer a;
@@ -197,11 +212,18 @@ void attack_encryption(struct prove *p, struct declared *b)
 	/* A write that asks for nothing comes back under the bucket's default. */
 	if (proof_allowed(p, &m, S("GET an object that was put without asking for encryption"), &h, &a)->verdict != VERDICT_HELD)
 		return;
-	(void)proof_equal(p, &m, S("the algorithm it is encrypted with"), alg.p ? alg : S("AES256"), answer_header(&a, "x-amz-server-side-encryption"));
+	(void)proof_equal(p, &m, S("the algorithm it is encrypted with"), alg.p ? alg : S("AES256"),
+			  answer_header(&a, "x-amz-server-side-encryption"));
 	if (key.p) {
+		struct declared *k = stack_physical(p->stack, "AWS::KMS::Key", key);
+		struct str got = answer_header(&a, "x-amz-server-side-encryption-aws-kms-key-id");
+
 		arn = key_arn(p, key);
-		(void)proof_equal(p, &m, S("the key it is encrypted under"), arn.p ? arn : key, answer_header(&a, "x-amz-server-side-encryption-aws-kms-key-id"));
-		under_the_key(p, b, arn);
+		if (k) /* as the template calls it */
+			(void)proof_equal(p, &m, S("the key it is encrypted under"), k->id, str_eq(got, arn) ? k->id : got);
+		else
+			(void)proof_equal(p, &m, S("the key it is encrypted under"), arn.p ? arn : key, got);
+		under_the_key(p, b);
 	}
 	demanded(p, b);
 }
@@ -232,14 +254,17 @@ void attack_versions(struct prove *p, struct declared *b)
 	v = answer_header(&a, "x-amz-version-id");
 	if (!answer_ok(&a) || !v.p || str_is(v, "null")) {
 		(void)proof_add(p, &m, a.status ? VERDICT_BROKEN : VERDICT_UNTRIED, S("PUT an object"), S("a version id"),
-				answer_ok(&a) ? S("none") : a.status ? a.code : a.error);
+				answer_ok(&a) ? S("none")
+				: a.status    ? a.code
+					      : a.error);
 		return;
 	}
 	put.body = S("second");
 	(void)hit(p, &put, &b2);
 	h = hit_s3(p, region, "DELETE", b->physical, key, STR_NONE, actor(p, ACTOR_INSIDER));
 	(void)hit(p, &h, &b2);
-	h = hit_s3(p, region, "GET", b->physical, key, str_printf(&p->arena, "versionId=%.*s", STR(uri_encode(&p->arena, v, false))), actor(p, ACTOR_INSIDER));
+	h = hit_s3(p, region, "GET", b->physical, key, str_printf(&p->arena, "versionId=%.*s", STR(uri_encode(&p->arena, v, false))),
+		   actor(p, ACTOR_INSIDER));
 	if (proof_allowed(p, &m, S("GET the first version after an overwrite and a DELETE"), &h, &a)->verdict == VERDICT_HELD)
 		(void)proof_equal(p, &m, S("what the first version holds"), S("first"), a.reply.body);
 }

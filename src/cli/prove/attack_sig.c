@@ -143,7 +143,9 @@ static void objects(struct signed_by *s, const struct declared *b)
 
 void attack_signatures(struct prove *p)
 {
-	struct signed_by s = { .p = p, .m = { "signatures", S("only whole and fresh signatures count"), S("Signature Version 4, every request"), NULL } };
+	struct signed_by s = {
+		.p = p, .m = { "signatures", S("only whole and fresh signatures count"), S("Signature Version 4, every request"), NULL }
+	};
 
 	altered(&s);
 	timed(&s);

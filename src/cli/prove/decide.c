@@ -15,6 +15,11 @@ struct str decided_by(struct arena *a, struct str message)
 	at = str_find(message, S(" because no "));
 	if (at >= 0)
 		return str_printf(a, "no %.*s", STR(str_skip(message, (size_t)at + 12)));
+	at = str_find(message, S(" because "));
+	if (at >= 0)
+		return str_skip(message, (size_t)at + 9);
+	if (str_starts(message, S("User: ")) && str_find(message, S(" is not authorized to perform: ")) >= 0)
+		return S("nothing allows it"); /* the caller's own name is no reason */
 	return STR_NONE;
 }
 
@@ -31,19 +36,28 @@ struct str statement_name(struct arena *a, const struct json *doc, size_t i)
 
 #define KEYS_MAX 8
 
-static struct policy_request request_of(const struct policy_ask *ask, struct policy_principal *who, struct policy_key keys[KEYS_MAX], struct str *value)
+static struct policy_request request_of(const struct policy_ask *ask, struct policy_principal *who, struct policy_key keys[KEYS_MAX],
+					struct str *value)
 {
 	size_t n = ask->n_keys < KEYS_MAX - 1 ? ask->n_keys : KEYS_MAX - 1;
 
-	*who = (struct policy_principal){ .type = ask->arn.p ? PRINCIPAL_USER : PRINCIPAL_ANONYMOUS, .account = ask->account, .arn = ask->arn };
+	*who = (struct policy_principal){ .type = ask->arn.p ? PRINCIPAL_USER : PRINCIPAL_ANONYMOUS,
+					  .account = ask->account,
+					  .arn = ask->arn };
 	*value = ask->plain ? S("false") : S("true");
 	keys[0] = (struct policy_key){ .name = S("aws:SecureTransport"), .values = value, .n = 1 };
 	if (n)
 		memcpy(&keys[1], ask->keys, n * sizeof *keys);
-	return (struct policy_request){ .action = ask->action, .resource = ask->resource, .resource_account = ask->account, .principal = who, .keys = keys, .n_keys = n + 1 };
+	return (struct policy_request){ .action = ask->action,
+					.resource = ask->resource,
+					.resource_account = ask->account,
+					.principal = who,
+					.keys = keys,
+					.n_keys = n + 1 };
 }
 
-enum policy_decision policy_says(struct prove *p, const struct json *doc, enum policy_kind kind, const struct policy_ask *ask, struct str *ret_sid)
+enum policy_decision policy_says(struct prove *p, const struct json *doc, enum policy_kind kind, const struct policy_ask *ask,
+				 struct str *ret_sid)
 {
 	struct policy_principal who;
 	struct policy_key keys[KEYS_MAX];
@@ -64,7 +78,7 @@ enum policy_decision policy_says(struct prove *p, const struct json *doc, enum p
 	return d.decision;
 }
 
-bool policies_allow(struct prove *p, const struct json *const *docs, size_t n, const struct policy_ask *ask)
+bool policies_allow(struct prove *p, const struct json *const *docs, size_t n, const struct json *boundary, const struct policy_ask *ask)
 {
 	struct policy_principal who;
 	struct policy_key keys[KEYS_MAX];
@@ -76,5 +90,9 @@ bool policies_allow(struct prove *p, const struct json *const *docs, size_t n, c
 	for (size_t i = 0; i < n; i++)
 		if (docs[i] && policy_parse(&p->arena, json_text(&p->arena, docs[i]), POLICY_IDENTITY, &parsed, &err) == 0)
 			r.identity.v[r.identity.n++] = (struct policy_named){ parsed, S("policy") };
+	if (boundary && policy_parse(&p->arena, json_text(&p->arena, boundary), POLICY_IDENTITY, &parsed, &err) == 0) {
+		r.boundary.v = arena_new(&p->arena, struct policy_named);
+		r.boundary.v[r.boundary.n++] = (struct policy_named){ parsed, S("boundary") };
+	}
 	return policy_evaluate(&r, &p->arena).decision == DECISION_ALLOW;
 }

@@ -43,8 +43,9 @@ static void sign_header(struct prove *p, struct hit *h)
 	if (strcmp(h->service, "s3") == 0)
 		add(h, "x-amz-content-sha256", hash);
 	add(h, "x-amz-security-token", h->who->token);
-	add(h, "authorization", sigv4_sign(a, h->who->key_id, h->who->secret, h->region, str_c(h->service), h->method, h->path, h->query, h->headers,
-					   h->n_headers, hash, date));
+	add(h, "authorization",
+	    sigv4_sign(a, h->who->key_id, h->who->secret, h->region, str_c(h->service), h->method, h->path, h->query, h->headers,
+		       h->n_headers, hash, date));
 }
 
 static int by_name(const void *x, const void *y)
@@ -185,8 +186,8 @@ int hit(struct prove *p, const struct hit *in, struct answer *ret)
 	tamper(&h);
 	to = h.query.n ? str_printf(&p->arena, "%.*s?%.*s", STR(h.path), STR(h.query)) : h.path;
 	if (!prove_stop || p->cleaning) /* the client sends Host by itself */
-		r = client_send(h.plain ? p->plain : p->tls, &p->arena, str_z(&p->arena, h.method), to, h.headers + 1, h.n_headers - 1, h.body.p ? h.body : S(""), &ret->reply,
-				&ret->error);
+		r = client_send(h.plain ? p->plain : p->tls, &p->arena, str_z(&p->arena, h.method), to, h.headers + 1, h.n_headers - 1,
+				h.body.p ? h.body : S(""), &ret->reply, &ret->error);
 	ret->took_ms = clock_mono_ms() - t;
 	if (r < 0)
 		return r;

@@ -25,10 +25,11 @@ static void on_signal(int sig)
 static void catch_signals(void)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction sa = { .sa_handler = on_signal };
+	struct sigaction sa = { .sa_handler = on_signal }, old;
 
 	for (size_t i = 0; i < ELEMENTS(signals); i++)
-		(void)sigaction(signals[i], &sa, NULL);
+		if (signals[i] != SIGHUP || sigaction(SIGHUP, NULL, &old) < 0 || old.sa_handler != SIG_IGN) /* nohup means what it says */
+			(void)sigaction(signals[i], &sa, NULL);
 }
 
 /* --- the endpoint --- */
@@ -39,7 +40,8 @@ static int connect_to(struct prove *p, const struct target *t)
 	int r;
 
 	if (!str_starts(t->endpoint, S("https://")))
-		return cli_error("Give the https address: plain HTTP is one of the attacks.", "%.*s is not encrypted", STR(t->endpoint)), COULD_NOT;
+		return cli_error("Give the https address: plain HTTP is one of the attacks.", "%.*s is not encrypted", STR(t->endpoint)),
+		       COULD_NOT;
 	r = client_new(&o, &p->arena, &p->tls, &problem);
 	o.endpoint = str_printf(&p->arena, "http://%.*s", STR(str_skip(t->endpoint, 8)));
 	if (r == 0)
@@ -70,7 +72,6 @@ static int introduce(struct prove *p)
 	if (!answer_ok(&a))
 		return cli_error(NULL, "the cloud does not know who is asking: %.*s: %.*s", STR(a.code), STR(a.message)), COULD_NOT;
 	p->account = xml_text(xml_deep(a.xml, "GetCallerIdentityResult"), "Account");
-	p->started_ms = clock_now_ms() + p->clock_ms;
 	return 0;
 }
 
@@ -104,11 +105,15 @@ static int read_stacks(struct prove *p, bool named, struct stack **ret)
 		if (r == -ENOENT && !named)
 			continue; /* nobody said that it is there */
 		if (r < 0)
-			return cli_error(r == -ENOENT ? "Deploy it: cloudkeep deploy STACK --template FILE --regions a,b,c" : NULL, "%.*s", STR(p->trouble)), COULD_NOT;
+			return cli_error(r == -ENOENT ? "Deploy it: cloudkeep deploy STACK --template FILE --regions a,b,c" : NULL, "%.*s",
+					 STR(p->trouble)),
+			       COULD_NOT;
 		p->regions[n++] = p->regions[i];
 	}
 	if (n == 0)
-		return cli_error("Deploy it: cloudkeep deploy STACK --template FILE --regions a,b,c", "there is no stack %.*s in any region", STR(p->stack_name)), COULD_NOT;
+		return cli_error("Deploy it: cloudkeep deploy STACK --template FILE --regions a,b,c",
+				 "there is no stack %.*s in any region", STR(p->stack_name)),
+		       COULD_NOT;
 	p->n_regions = n;
 	return 0;
 }
@@ -117,7 +122,9 @@ static int read_stacks(struct prove *p, bool named, struct stack **ret)
 static void link_policies(struct stack *s)
 {
 	for (size_t i = 0; i < s->n; i++) {
-		struct declared *b = declared_is(&s->v[i], "AWS::S3::BucketPolicy") ? stack_physical(s, "AWS::S3::Bucket", prop_str(s->v[i].props, "Bucket")) : NULL;
+		struct declared *b = declared_is(&s->v[i], "AWS::S3::BucketPolicy")
+					     ? stack_physical(s, "AWS::S3::Bucket", prop_str(s->v[i].props, "Bucket"))
+					     : NULL;
 
 		if (!b)
 			continue;
@@ -166,15 +173,18 @@ static int prove(struct cli *c, struct prove *p)
 		r = read_stacks(p, where.regions != NULL, stacks);
 	if (r != 0)
 		return r;
-	actors_sweep(p);
 	r = actors_make(p, stacks, p->n_regions);
 	if (r < 0 && !prove_stop)
 		(void)cli_error("Run it as an administrator of the account.", "the attackers cannot be made: %.*s", STR(p->trouble));
+	if (r == 0)
+		actors_sweep(p);
 	for (size_t i = 0; r == 0 && i < p->n_regions && !prove_stop; i++)
 		attack_stack(p, stacks[i]);
 	o.left_behind = undo_all(p);
 	if (prove_stop) {
-		(void)cli_error(NULL, "interrupted; %s", o.left_behind ? "not everything made for the proof could be removed" : "everything made for the proof was removed");
+		(void)cli_error(NULL, "interrupted; %s",
+				o.left_behind ? "not everything made for the proof could be removed"
+					      : "everything made for the proof was removed");
 		return COULD_NOT;
 	}
 	return r < 0 ? COULD_NOT : report_write(p, &o);
@@ -213,7 +223,9 @@ static const struct cli_option options[] = {
 };
 
 const struct cli_command cmd_prove = {
-	.name = "prove", .args = "STACK", .what = "attack what a stack promises, and see whether it holds",
+	.name = "prove",
+	.args = "STACK",
+	.what = "attack what a stack promises, and see whether it holds",
 	.text = "Reads what a deployed stack declares and attacks it through the front door: plain HTTP against buckets that want TLS,\n"
 		"outsiders at objects, keys and roles, altered ciphertexts, replayed and expired signatures, public policies, deletion\n"
 		"of what is protected. The attackers are users and roles made for the purpose and removed again. What every stack owes,\n"
@@ -223,5 +235,8 @@ const struct cli_command cmd_prove = {
 	.examples = "  cloudkeep prove baseline\n"
 		    "  cloudkeep prove baseline --regions us-east-1,eu-west-1 --junit proof.xml\n"
 		    "  cloudkeep prove baseline --json | jq '.proofs[] | select(.verdict == \"broken\")'",
-	.options = options, .args_min = 1, .args_max = 1, .run = run,
+	.options = options,
+	.args_min = 1,
+	.args_max = 1,
+	.run = run,
 };

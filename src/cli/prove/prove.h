@@ -43,33 +43,33 @@ struct creds {
 /* --- the run --- */
 struct undo {
 	enum undo_kind {
-		UNDO_USER, /* a: name */
-		UNDO_ROLE, /* a: name */
-		UNDO_OBJECTS, /* a: bucket, b: prefix: all versions */
+		UNDO_USER,          /* a: name */
+		UNDO_ROLE,          /* a: name */
+		UNDO_OBJECTS,       /* a: bucket, b: prefix: all versions */
 		UNDO_BUCKET_POLICY, /* a: bucket, b: the policy it had, absent: none; only when touched */
-		UNDO_KEY, /* a: key ARN whose deletion was asked for */
+		UNDO_KEY,           /* a: key ARN whose deletion was asked for */
 	} kind;
 	struct str region, a, b;
 	bool done;
 };
 enum verdict { VERDICT_HELD, VERDICT_BROKEN, VERDICT_SKIPPED, VERDICT_UNTRIED };
 struct proof {
-	struct str region, family; /* "transport", "access", "encryption", ... */
+	struct str region, family;    /* "transport", "access", "encryption", ... */
 	struct str promise, declared; /* "takes no plain HTTP"; "DataBucketPolicy, statement TlsOnly", or "baseline" */
 	struct str attempt, expected, got, decided;
 	struct str request_id, event; /* of a denied call that must be in the trail; absent otherwise */
 	enum verdict verdict;
 	int64_t took_ms;
 };
-struct declared { /* one resource of the stack, as its template declares it */
+struct declared {                      /* one resource of the stack, as its template declares it */
 	struct str id, type, physical; /* logical id */
-	size_t index; /* in the template */
-	const struct json *props; /* evaluated; an object */
-	const struct json *waived; /* Metadata "Cloudkeep::Prove": {"Waive": {FAMILY: REASON}}; NULL */
-	struct str arn; /* where the type is known, else absent */
-	struct str canary; /* buckets: the key of an object put there for the proof; absent: none */
-	const struct json *policy; /* buckets: the policy document that the stack declares for it; NULL */
-	struct str policy_id; /* its logical id */
+	size_t index;                  /* in the template */
+	const struct json *props;      /* evaluated; an object */
+	const struct json *waived;     /* Metadata "Cloudkeep::Prove": {"Waive": {FAMILY: REASON}}; NULL */
+	struct str arn;                /* where the type is known, else absent */
+	struct str canary;             /* buckets: the key of an object put there for the proof; absent: none */
+	const struct json *policy;     /* buckets: the policy document that the stack declares for it; NULL */
+	struct str policy_id;          /* its logical id */
 };
 struct stack {
 	struct str name, id, region, account, partition;
@@ -90,14 +90,14 @@ struct principal_made {
 struct prove {
 	struct arena arena;
 	struct client *tls, *plain; /* the same address; neither signs */
-	struct str authority; /* of the address: what goes into Host */
-	struct creds caller; /* whoever runs this */
+	struct str authority;       /* of the address: what goes into Host */
+	struct creds caller;        /* whoever runs this */
 	struct str stack_name, run; /* run: random, part of all names */
 	struct str regions[PROVE_REGIONS_MAX];
 	size_t n_regions;
-	bool declared_only; /* no baseline promises */
-	int64_t clock_ms; /* the cloud's clock minus ours */
-	int64_t started_ms; /* by the cloud's clock */
+	bool declared_only;  /* no baseline promises */
+	int64_t clock_ms;    /* the clock that signatures are checked by, minus ours */
+	int64_t started_ms;  /* by the clock that things are dated by: when the first attacker was made */
 	struct stack *stack; /* being proved */
 	struct principal_made actors[ACTOR_COUNT];
 	struct str account;
@@ -106,7 +106,7 @@ struct prove {
 	struct proof *proofs;
 	size_t n_proofs, cap_proofs;
 	struct str trouble; /* why something could not be tried; absent */
-	bool cleaning; /* stop is no longer looked at */
+	bool cleaning;      /* stop is no longer looked at */
 };
 extern volatile sig_atomic_t prove_stop; /* the number of the signal that asks to end; 0: none */
 
@@ -119,9 +119,9 @@ struct hit {
 	size_t n_headers;
 	struct str body;
 	const struct creds *who; /* NULL: no signature */
-	bool plain; /* not over TLS */
-	int64_t signed_ago_s; /* the signature says it was made so long ago */
-	int64_t presign_s; /* > 0: in the query string, valid so long */
+	bool plain;              /* not over TLS */
+	int64_t signed_ago_s;    /* the signature says it was made so long ago */
+	int64_t presign_s;       /* > 0: in the query string, valid so long */
 	/* what is sent instead of what was signed; absent: no change */
 	struct str sent_method, sent_path, sent_query, sent_body, sent_token;
 	struct http_header sent_header; /* replaces the header of that name */
@@ -132,7 +132,7 @@ struct answer {
 	struct str code, message, request_id;
 	struct client_reply reply;
 	struct xml_node *xml; /* when the body is XML */
-	struct json *json; /* when it is JSON */
+	struct json *json;    /* when it is JSON */
 	struct str error;
 	int64_t took_ms;
 };
@@ -144,12 +144,14 @@ struct str answer_header(const struct answer *a, const char *name);
 /* --- api.c: requests by service; who NULL is the operator --- */
 struct hit hit_query(struct prove *p, const char *service, struct str region, const char *action, const struct creds *who);
 void hit_param(struct prove *p, struct hit *h, const char *name, struct str value);
-struct hit hit_json(struct prove *p, const char *service, const char *target, struct str region, const struct json *params, const struct creds *who);
-struct hit hit_s3(struct prove *p, struct str region, const char *method, struct str bucket, struct str key, struct str query, const struct creds *who);
+struct hit hit_json(struct prove *p, const char *service, const char *target, struct str region, const struct json *params,
+		    const struct creds *who);
+struct hit hit_s3(struct prove *p, struct str region, const char *method, struct str bucket, struct str key, struct str query,
+		  const struct creds *who);
 /* call_*: the operator's own calls. 0, or -EIO with p->trouble set ("IAM CreateUser: ...") unless quiet. */
 int call_hit(struct prove *p, const struct hit *h, const char *what, struct answer *ret);
 struct json *call_json(struct prove *p, const char *service, const char *target, struct str region, const struct json *params);
-struct xml_node *xml_deep(struct xml_node *n, const char *name); /* depth first, itself too */
+struct xml_node *xml_deep(struct xml_node *n, const char *name);              /* depth first, itself too */
 struct json *json_object(struct arena *a, const char *key, struct str value); /* {key: value} */
 
 /* --- targets.c --- */
@@ -158,7 +160,7 @@ struct declared *stack_find(struct stack *s, struct str id);
 struct declared *stack_physical(struct stack *s, const char *type, struct str physical);
 bool declared_is(const struct declared *t, const char *type);
 struct str declared_waived(const struct declared *t, const char *family); /* the reason, absent: not waived */
-struct str prop_str(const struct json *props, const char *path); /* "A.B" */
+struct str prop_str(const struct json *props, const char *path);          /* "A.B" */
 const struct json *prop_get(const struct json *props, const char *path);
 /* list_of: a property that may be one value or a list of them: the number, and the i-th. */
 size_t list_len(const struct json *j);
@@ -178,7 +180,7 @@ static inline const struct creds *actor(const struct prove *p, enum actor a)
 
 /* --- report.c --- */
 struct str who_name(enum actor a); /* "an outsider without policies", ... */
-struct promise { /* what one or more attempts are about */
+struct promise {                   /* what one or more attempts are about */
 	const char *family;
 	struct str text, declared;
 	const struct declared *target; /* whose waiver counts; may be NULL */
@@ -188,7 +190,8 @@ struct proof *proof_add(struct prove *p, const struct promise *m, enum verdict v
 void proof_skip(struct prove *p, const struct promise *m, struct str reason);
 /* proof_denied makes the attack and judges: held when it was refused with one of codes ("A|B"); broken when it was not refused so;
  * untried when there was no real answer. Returns the proof. */
-struct proof *proof_denied(struct prove *p, const struct promise *m, struct str attempt, const struct hit *h, const char *codes, struct answer *ret);
+struct proof *proof_denied(struct prove *p, const struct promise *m, struct str attempt, const struct hit *h, const char *codes,
+			   struct answer *ret);
 /* proof_allowed is the control: broken when refused. */
 struct proof *proof_allowed(struct prove *p, const struct promise *m, struct str attempt, const struct hit *h, struct answer *ret);
 /* proof_equal is for what is only read back. */
@@ -219,9 +222,10 @@ struct policy_ask {
 	const struct policy_key *keys; /* more of them */
 	size_t n_keys;
 };
-enum policy_decision policy_says(struct prove *p, const struct json *doc, enum policy_kind kind, const struct policy_ask *ask, struct str *ret_sid);
-/* policies_allow: identity-based documents together. */
-bool policies_allow(struct prove *p, const struct json *const *docs, size_t n, const struct policy_ask *ask);
+enum policy_decision policy_says(struct prove *p, const struct json *doc, enum policy_kind kind, const struct policy_ask *ask,
+				 struct str *ret_sid);
+/* policies_allow: identity-based documents together, within a boundary (NULL: none). */
+bool policies_allow(struct prove *p, const struct json *const *docs, size_t n, const struct json *boundary, const struct policy_ask *ask);
 /* statement_name: "statement SID" or "statement 2". */
 struct str statement_name(struct arena *a, const struct json *doc, size_t i);
 

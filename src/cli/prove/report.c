@@ -7,15 +7,17 @@
 
 #define REPORT_BYTES_MAX (16u << 20)
 #define DECIDED_BYTES_MAX 120
-#define WIDTH_MAX 64
+#define ATTEMPT_WIDTH_MAX 76
+#define WIDTH_MAX 32
 
 static const char *const verdicts[] = { "held", "BROKEN", "skipped", "not tried" };
 
 struct str who_name(enum actor a)
 {
 	static const char *const names[] = {
-		[ACTOR_INSIDER] = "a user with all rights", [ACTOR_KEYLESS] = "a user without rights on the key", [ACTOR_NEIGHBOUR] = "a user with rights elsewhere",
-		[ACTOR_NOBODY] = "a user without rights", [ACTOR_DELETER] = "a user who may only delete", [ACTOR_ASSUMER] = "a user who may assume",
+		[ACTOR_INSIDER] = "a user with all rights",         [ACTOR_KEYLESS] = "a user without rights on the key",
+		[ACTOR_NEIGHBOUR] = "a user with rights elsewhere", [ACTOR_NOBODY] = "a user without rights",
+		[ACTOR_DELETER] = "a user who may only delete",     [ACTOR_ASSUMER] = "a user who may assume",
 	};
 
 	return a == ACTOR_COUNT ? S("nobody signed") : str_c(names[a]);
@@ -24,8 +26,14 @@ struct str who_name(enum actor a)
 /* --- judging --- */
 struct proof *proof_add(struct prove *p, const struct promise *m, enum verdict v, struct str attempt, struct str expected, struct str got)
 {
-	struct proof f = { .region = p->stack->region, .family = str_c(m->family), .promise = m->text, .declared = m->declared, .attempt = attempt,
-			   .expected = expected, .got = got, .verdict = v };
+	struct proof f = { .region = p->stack->region,
+			   .family = str_c(m->family),
+			   .promise = m->text,
+			   .declared = m->declared,
+			   .attempt = attempt,
+			   .expected = expected,
+			   .got = got,
+			   .verdict = v };
 
 	vec_push(&p->arena, p->proofs, p->n_proofs, p->cap_proofs) = f;
 	return &p->proofs[p->n_proofs - 1];
@@ -33,6 +41,13 @@ struct proof *proof_add(struct prove *p, const struct promise *m, enum verdict v
 
 void proof_skip(struct prove *p, const struct promise *m, struct str reason)
 {
+	for (size_t i = 0; i < p->n_proofs; i++) { /* said once is enough */
+		const struct proof *f = &p->proofs[i];
+
+		if (f->verdict == VERDICT_SKIPPED && str_eq(f->promise, m->text) && str_eq(f->got, reason) &&
+		    str_eq(f->region, p->stack->region))
+			return;
+	}
 	(void)proof_add(p, m, VERDICT_SKIPPED, S("-"), S("-"), reason);
 }
 
@@ -59,12 +74,17 @@ static bool one_of(struct str code, const char *codes)
 	return false;
 }
 
+/* The first sentence, on one line. */
 static struct str shortened(struct arena *a, struct str s)
 {
+	ptrdiff_t end;
 	struct buf b;
 
 	if (!s.p)
 		return STR_NONE;
+	end = str_find(s, S(". "));
+	if (end >= 0)
+		s.n = (size_t)end + 1;
 	buf_init(&b, DECIDED_BYTES_MAX + 4);
 	for (size_t i = 0; i < s.n && b.n < DECIDED_BYTES_MAX; i++)
 		buf_c(&b, (unsigned char)s.p[i] < ' ' ? ' ' : s.p[i]);
@@ -86,8 +106,8 @@ static void told(struct prove *p, struct proof *f, const struct answer *a)
 /* No answer, or one that says the cloud could not: nothing is proved either way. */
 static bool no_verdict(const struct answer *a)
 {
-	return a->status == 0 || a->status >= 500 || str_is(a->code, "NotImplemented") || str_is(a->code, "UnknownOperationException") || str_is(a->code, "Throttling") ||
-	       str_is(a->code, "ThrottlingException");
+	return a->status == 0 || a->status >= 500 || str_is(a->code, "NotImplemented") || str_is(a->code, "UnknownOperationException") ||
+	       str_is(a->code, "Throttling") || str_is(a->code, "ThrottlingException");
 }
 
 static struct str got(struct prove *p, const struct answer *a)
@@ -97,7 +117,8 @@ static struct str got(struct prove *p, const struct answer *a)
 	return answer_ok(a) ? str_printf(&p->arena, "allowed (%d)", a->status) : a->code;
 }
 
-struct proof *proof_denied(struct prove *p, const struct promise *m, struct str attempt, const struct hit *h, const char *codes, struct answer *ret)
+struct proof *proof_denied(struct prove *p, const struct promise *m, struct str attempt, const struct hit *h, const char *codes,
+			   struct answer *ret)
 {
 	struct str first, rest;
 	struct proof *f;
@@ -125,7 +146,8 @@ struct proof *proof_allowed(struct prove *p, const struct promise *m, struct str
 
 struct proof *proof_equal(struct prove *p, const struct promise *m, struct str attempt, struct str expected, struct str found)
 {
-	struct proof *f = proof_add(p, m, str_eq(expected, found) ? VERDICT_HELD : VERDICT_BROKEN, attempt, expected, found.p ? found : S("nothing"));
+	struct proof *f = proof_add(p, m, str_eq(expected, found) ? VERDICT_HELD : VERDICT_BROKEN, attempt, expected,
+				    found.p ? found : S("nothing"));
 
 	f->decided = S("read back");
 	return f;
@@ -172,10 +194,10 @@ struct widths {
 	size_t attempt, expected, got;
 };
 
-static void widen(size_t *w, struct str s)
+static void widen(size_t *w, struct str s, size_t max)
 {
 	if (s.n > *w)
-		*w = s.n < WIDTH_MAX ? s.n : WIDTH_MAX;
+		*w = s.n < max ? s.n : max;
 }
 
 static void table(const struct prove *p, const struct report_opts *o)
@@ -189,9 +211,9 @@ static void table(const struct prove *p, const struct report_opts *o)
 
 		if (f->verdict == VERDICT_SKIPPED)
 			continue;
-		widen(&w.attempt, f->attempt);
-		widen(&w.expected, f->expected);
-		widen(&w.got, f->got);
+		widen(&w.attempt, f->attempt, ATTEMPT_WIDTH_MAX);
+		widen(&w.expected, f->expected, WIDTH_MAX);
+		widen(&w.got, f->got, WIDTH_MAX);
 	}
 	for (size_t i = 0; i < p->n_proofs; i++) {
 		const struct proof *f = &p->proofs[i];
@@ -225,7 +247,8 @@ static void table(const struct prove *p, const struct report_opts *o)
 static void summary(const struct prove *p, const struct report_opts *o)
 {
 	const char *plain = o->colour ? "\033[0m" : "";
-	size_t broken = count(p, VERDICT_BROKEN, STR_NONE), untried = count(p, VERDICT_UNTRIED, STR_NONE), held = count(p, VERDICT_HELD, STR_NONE);
+	size_t broken = count(p, VERDICT_BROKEN, STR_NONE), untried = count(p, VERDICT_UNTRIED, STR_NONE),
+	       held = count(p, VERDICT_HELD, STR_NONE);
 
 	for (size_t v = 0; v < 2; v++) {
 		enum verdict kind = v ? VERDICT_UNTRIED : VERDICT_BROKEN;
@@ -236,14 +259,18 @@ static void summary(const struct prove *p, const struct report_opts *o)
 			const struct proof *f = &p->proofs[i];
 
 			if (f->verdict == kind)
-				printf("  %.*s: %.*s (%.*s): %.*s: expected %.*s, got %.*s\n", STR(f->region), STR(f->promise), STR(f->declared), STR(f->attempt),
-				       STR(f->expected), STR(f->got));
+				printf("  %.*s: %.*s (%.*s): %.*s: expected %.*s, got %.*s\n", STR(f->region), STR(f->promise),
+				       STR(f->declared), STR(f->attempt), STR(f->expected), STR(f->got));
 		}
 	}
 	printf("\n%s%zu attempts: %zu held, %zu broken, %zu not tried; %zu promises not made or waived.%s\n",
-	       paint(o, broken ? VERDICT_BROKEN : untried ? VERDICT_UNTRIED : VERDICT_HELD), held + broken + untried, held, broken, untried,
-	       count(p, VERDICT_SKIPPED, STR_NONE), plain);
-	printf("%s\n", o->left_behind ? "Not everything made for the proof could be removed; see above." : "Everything made for the proof was removed.");
+	       paint(o, broken    ? VERDICT_BROKEN
+			: untried ? VERDICT_UNTRIED
+				  : VERDICT_HELD),
+	       held + broken + untried, held, broken, untried, count(p, VERDICT_SKIPPED, STR_NONE), plain);
+	puts("What the network declares was read back, not tried with packets.");
+	printf("%s\n", o->left_behind ? "Not everything made for the proof could be removed; see above."
+				      : "Everything made for the proof was removed.");
 }
 
 static void as_json(struct prove *p, const struct report_opts *o)
@@ -295,7 +322,8 @@ static void xml_attr(struct buf *b, const char *name, struct str v)
 
 static void testcase(struct prove *p, struct buf *b, const struct proof *f)
 {
-	struct str detail = str_printf(&p->arena, "expected %.*s, got %.*s (declared: %.*s) %.*s", STR(f->expected), STR(f->got), STR(f->declared), STR(f->decided));
+	struct str detail = str_printf(&p->arena, "expected %.*s, got %.*s (declared: %.*s) %.*s", STR(f->expected), STR(f->got),
+				       STR(f->declared), STR(f->decided));
 
 	buf_printf(b, "    <testcase");
 	xml_attr(b, "classname", f->family);
@@ -319,12 +347,13 @@ static int junit(struct prove *p, const char *path)
 	buf_printf(&b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"cloudkeep prove\">\n");
 	for (size_t k = 0; k < p->n_regions; k++) {
 		struct str region = p->regions[k];
-		size_t skipped = count(p, VERDICT_SKIPPED, region), broken = count(p, VERDICT_BROKEN, region), untried = count(p, VERDICT_UNTRIED, region);
+		size_t skipped = count(p, VERDICT_SKIPPED, region), broken = count(p, VERDICT_BROKEN, region),
+		       untried = count(p, VERDICT_UNTRIED, region);
 
 		buf_printf(&b, "  <testsuite");
 		xml_attr(&b, "name", str_printf(&p->arena, "%.*s in %.*s", STR(p->stack_name), STR(region)));
-		buf_printf(&b, " tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" skipped=\"%zu\">\n", count(p, VERDICT_HELD, region) + skipped + broken + untried,
-			   broken, untried, skipped);
+		buf_printf(&b, " tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" skipped=\"%zu\">\n",
+			   count(p, VERDICT_HELD, region) + skipped + broken + untried, broken, untried, skipped);
 		for (size_t i = 0; i < p->n_proofs; i++)
 			if (str_eq(p->proofs[i].region, region))
 				testcase(p, &b, &p->proofs[i]);

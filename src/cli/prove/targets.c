@@ -52,7 +52,8 @@ struct declared *stack_find(struct stack *s, struct str id)
 struct declared *stack_physical(struct stack *s, const char *type, struct str physical)
 {
 	for (size_t i = 0; i < s->n; i++)
-		if (str_is(s->v[i].type, type) && physical.p && (str_eq(s->v[i].physical, physical) || (s->v[i].arn.p && str_eq(s->v[i].arn, physical))))
+		if (str_is(s->v[i].type, type) && physical.p &&
+		    (str_eq(s->v[i].physical, physical) || (s->v[i].arn.p && str_eq(s->v[i].arn, physical))))
 			return &s->v[i];
 	return NULL;
 }
@@ -85,18 +86,22 @@ static struct str arn_of(struct prove *p, const struct stack *s, const struct de
 	if (declared_is(t, "AWS::KMS::Key"))
 		return str_printf(a, "arn:%.*s:kms:%.*s:%.*s:key/%.*s", STR(part), STR(s->region), STR(s->account), STR(id));
 	if (declared_is(t, "AWS::SSM::Parameter"))
-		return str_printf(a, "arn:%.*s:ssm:%.*s:%.*s:parameter%s%.*s", STR(part), STR(s->region), STR(s->account), id.p[0] == '/' ? "" : "/", STR(id));
+		return str_printf(a, "arn:%.*s:ssm:%.*s:%.*s:parameter%s%.*s", STR(part), STR(s->region), STR(s->account),
+				  id.p[0] == '/' ? "" : "/", STR(id));
 	if (declared_is(t, "AWS::IAM::Role") || declared_is(t, "AWS::IAM::User")) {
 		path = prop_str(t->props ? t->props : s->tpl->resources[t->index].properties, "Path");
-		return str_printf(a, "arn:%.*s:iam::%.*s:%s%.*s%.*s", STR(part), STR(s->account), declared_is(t, "AWS::IAM::Role") ? "role" : "user",
-				  STR(path.p ? path : S("/")), STR(id));
+		return str_printf(a, "arn:%.*s:iam::%.*s:%s%.*s%.*s", STR(part), STR(s->account),
+				  declared_is(t, "AWS::IAM::Role") ? "role" : "user", STR(path.p ? path : S("/")), STR(id));
 	}
 	if (str_starts(t->type, S("AWS::EC2::"))) {
-		static const char *const kinds[][2] = { { "AWS::EC2::VPC", "vpc" }, { "AWS::EC2::Subnet", "subnet" }, { "AWS::EC2::SecurityGroup", "security-group" } };
+		static const char *const kinds[][2] = { { "AWS::EC2::VPC", "vpc" },
+							{ "AWS::EC2::Subnet", "subnet" },
+							{ "AWS::EC2::SecurityGroup", "security-group" } };
 
 		for (size_t i = 0; i < ELEMENTS(kinds); i++)
 			if (declared_is(t, kinds[i][0]))
-				return str_printf(a, "arn:%.*s:ec2:%.*s:%.*s:%s/%.*s", STR(part), STR(s->region), STR(s->account), kinds[i][1], STR(id));
+				return str_printf(a, "arn:%.*s:ec2:%.*s:%.*s:%s/%.*s", STR(part), STR(s->region), STR(s->account),
+						  kinds[i][1], STR(id));
 	}
 	return STR_NONE;
 }
@@ -126,7 +131,8 @@ static int answer_getatt(void *user, size_t resource, struct str attribute, stru
 		return -ENOENT;
 	if (str_is(attribute, "Arn"))
 		s = arn_of(b->p, b->s, t);
-	else if (str_ends(attribute, S("Id")) && !str_is(attribute, "RoleId") && !str_is(attribute, "OwnerId") && !str_is(attribute, "VpcId"))
+	else if (str_ends(attribute, S("Id")) && !str_is(attribute, "RoleId") && !str_is(attribute, "OwnerId") &&
+		 !str_is(attribute, "VpcId"))
 		s = t->physical;
 	else if (template_eval(&b->s->ctx, json_get(b->s->tpl->resources[resource].properties, attribute), &own) == 0 && own) {
 		*ret = own;
@@ -222,9 +228,12 @@ static int read_resources(struct prove *p, struct stack *s)
 			return -EIO;
 		list = xml_deep(a.xml, "StackResourceSummaries");
 		for (struct xml_node *m = list ? list->children : NULL; m; m = m->next) {
-			struct declared t = { .id = xml_text(m, "LogicalResourceId"), .type = xml_text(m, "ResourceType"), .physical = xml_text(m, "PhysicalResourceId") };
+			struct declared t = { .id = xml_text(m, "LogicalResourceId"),
+					      .type = xml_text(m, "ResourceType"),
+					      .physical = xml_text(m, "PhysicalResourceId") };
 
-			if (template_find(s->tpl, t.id, &t.index) != TEMPLATE_RESOURCE || str_starts(xml_text(m, "ResourceStatus"), S("DELETE_COMPLETE")))
+			if (template_find(s->tpl, t.id, &t.index) != TEMPLATE_RESOURCE ||
+			    str_starts(xml_text(m, "ResourceStatus"), S("DELETE_COMPLETE")))
 				continue;
 			vec_push(&p->arena, s->v, s->n, s->cap) = t;
 		}
@@ -245,7 +254,8 @@ static int evaluate(struct prove *p, struct stack *s)
 		int r = template_eval_resource(&s->ctx, t->index, &props);
 
 		if (r < 0) {
-			p->trouble = str_printf(&p->arena, "%.*s of the template of %.*s: %.*s", STR(t->id), STR(s->name), STR(s->ctx.err.p ? s->ctx.err : S("?")));
+			p->trouble = str_printf(&p->arena, "%.*s of the template of %.*s: %.*s", STR(t->id), STR(s->name),
+						STR(s->ctx.err.p ? s->ctx.err : S("?")));
 			return -EIO;
 		}
 		t->props = props;
@@ -271,7 +281,8 @@ static int read_template(struct prove *p, struct stack *s)
 	body = xml_deep(a.xml, "TemplateBody");
 	r = body ? template_parse(&p->arena, body->text, NULL, &s->tpl, &err) : -EBADMSG;
 	if (r < 0) {
-		p->trouble = str_printf(&p->arena, "the template of %.*s cannot be read: %.*s", STR(s->name), STR(err.p ? err : S("it did not come")));
+		p->trouble = str_printf(&p->arena, "the template of %.*s cannot be read: %.*s", STR(s->name),
+					STR(err.p ? err : S("it did not come")));
 		return -EIO;
 	}
 	return 0;
@@ -302,15 +313,20 @@ int stack_read(struct prove *p, struct str region, struct stack **ret)
 	s->protected = str_is(xml_text(m, "EnableTerminationProtection"), "true");
 	if (str_ends(xml_text(m, "StackStatus"), S("IN_PROGRESS")) || str_starts(xml_text(m, "StackStatus"), S("DELETE")) ||
 	    str_ends(xml_text(m, "StackStatus"), S("FAILED")) || str_is(xml_text(m, "StackStatus"), "ROLLBACK_COMPLETE")) {
-		p->trouble = str_printf(&p->arena, "the stack %.*s is %.*s in %.*s: deploy it first", STR(s->name), STR(xml_text(m, "StackStatus")), STR(region));
+		p->trouble = str_printf(&p->arena, "the stack %.*s is %.*s in %.*s: deploy it first", STR(s->name),
+					STR(xml_text(m, "StackStatus")), STR(region));
 		return -EIO;
 	}
 	if (read_template(p, s) < 0)
 		return -EIO;
 	*b = (struct bound){ p, s };
 	s->ctx = (struct template_ctx){ .arena = &p->arena, .tpl = s->tpl, .calls = &calls, .user = b };
-	s->ctx.env = (struct template_env){ .account = s->account, .region = region, .partition = s->partition, .url_suffix = S("amazonaws.com"),
-					    .stack_id = s->id, .stack_name = s->name };
+	s->ctx.env = (struct template_env){ .account = s->account,
+					    .region = region,
+					    .partition = s->partition,
+					    .url_suffix = S("amazonaws.com"),
+					    .stack_id = s->id,
+					    .stack_name = s->name };
 	bind_parameters(p, s);
 	if (template_begin(&s->ctx) < 0) {
 		p->trouble = str_printf(&p->arena, "the template of %.*s: %.*s", STR(s->name), STR(s->ctx.err));
