@@ -19,14 +19,24 @@ int cfn_call(struct cfn_resource *r, const char *service, const char *op, const 
 	const struct service *svc = cloud_service(x->cloud, service);
 	struct call_facts facts = x->facts;
 	struct call_error err = { 0 };
-	int e;
+	struct json *out = NULL;
+	int e = x->recall ? x->recall(x, service, op, r->arena, &out) : 0;
 
+	if (e != 0) {
+		if (ret_out)
+			*ret_out = out;
+		return e < 0 ? e : 0;
+	}
 	facts.request_id = random_uuid(r->arena);
-	e = cloud_invoke_json(x->cloud, x->region, x->who, &facts, service, op, params, r->arena, ret_out, &err);
-	if (e == 0)
+	x->wrote = false;
+	e = cloud_invoke_json_also(x->cloud, x->region, x->who, &facts, service, op, params, r->arena, ret_out, &err, x->remember, x);
+	if (e == 0) {
+		x->seq += x->wrote;
 		return 0;
+	}
+	x->code = err.err ? str_c(err.err->code) : STR_NONE;
 	if (ret_code)
-		*ret_code = err.err ? str_c(err.err->code) : STR_NONE;
+		*ret_code = x->code;
 	if (err.err)
 		r->error = str_printf(r->arena, "%.*s (Service: %s, Status Code: %u, Request ID: %.*s)", STR(err.message), svc ? svc->model->id : service,
 				      err.err->status, STR(facts.request_id));

@@ -462,6 +462,9 @@ int cloud_open(const struct cloud_opts *o, const struct service *const *services
 void cloud_close(struct cloud *cl)
 {
 	runner_stop(cl);
+	for (size_t i = 0; i < cl->n_services; i++)
+		if (cl->services[i]->close)
+			cl->services[i]->close(cl);
 	for (size_t i = 0; i < cl->n_regions; i++) {
 		if (cl->regions[i]->up)
 			region_close(cl->regions[i]);

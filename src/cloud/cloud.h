@@ -55,6 +55,14 @@ int cloud_invoke(struct cloud *cl, struct region *r, const struct principal *who
 /* cloud_invoke_json: the same with parameters by the model's member names (see wire_from_json). *ret_out may be NULL. */
 int cloud_invoke_json(struct cloud *cl, struct region *r, const struct principal *who, const struct call_facts *facts, const char *service,
 		      const char *op, const struct json *params, struct arena *a, struct json **ret_out, struct call_error *ret_err);
+/* cloud_invoke_json_also: the same; when the operation writes, also runs in its transaction after the handler's success, so
+ * that what it stores is there exactly when the call's effect is. Its failure undoes the call. May run again. */
+int cloud_invoke_json_also(struct cloud *cl, struct region *r, const struct principal *who, const struct call_facts *facts, const char *service,
+			   const char *op, const struct json *params, struct arena *a, struct json **ret_out, struct call_error *ret_err,
+			   int (*also)(struct call *c, void *arg), void *arg);
+/* region_use pins a region that is up, so that it does not close below a call; false when it is not up. */
+bool region_use(struct region *r);
+void region_unuse(struct region *r);
 /* cloud_internal_read: a call context for reading outside any call (jobs): c->txn is r's snapshot. End with cloud_internal_end. */
 int cloud_internal_read(struct cloud *cl, struct region *r, struct arena *a, struct call *ret);
 void cloud_internal_end(struct call *c);

@@ -43,9 +43,6 @@ struct cloud {
 	atomic_int in_flight;
 };
 
-/* region_use pins a region that is up, so that it does not close below a call; false when it is not up. */
-bool region_use(struct region *r);
-void region_unuse(struct region *r);
 
 /* --- dispatch.c: one call through the door, whatever it came from --- */
 struct call_hook {

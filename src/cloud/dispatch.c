@@ -116,6 +116,8 @@ struct inner {
 	struct call call;
 	sem_t done;
 	int result;
+	int (*also)(struct call *c, void *arg); /* in the same transaction, after success */
+	void *also_arg;
 };
 
 static int inner_run(struct store_job *j, struct store_txn *t)
@@ -132,6 +134,8 @@ static int inner_run(struct store_job *j, struct store_txn *t)
 		x->call.global = g;
 	}
 	r = call_execute(&x->call);
+	if (r == 0 && x->also)
+		r = x->also(&x->call, x->also_arg);
 	store_end(g);
 	x->call.txn = x->call.global = NULL;
 	return r;
@@ -163,10 +167,11 @@ static int run_read(struct call *c)
 	return r;
 }
 
-int cloud_invoke(struct cloud *cl, struct region *r, const struct principal *who, const struct call_facts *facts, const struct service_model *m,
-		 const struct op *op, const void *in, void *out, struct arena *a, struct call_error *ret_err)
+static int invoke(struct cloud *cl, struct region *r, const struct principal *who, const struct call_facts *facts, const struct service_model *m,
+		  const struct op *op, const void *in, void *out, struct arena *a, struct call_error *ret_err,
+		  int (*also)(struct call *c, void *arg), void *arg)
 {
-	struct inner x = { .job = { .run = inner_run, .done = inner_done } };
+	struct inner x = { .job = { .run = inner_run, .done = inner_done }, .also = also, .also_arg = arg };
 	int e;
 
 	policy_cache_trim();
@@ -200,8 +205,15 @@ int cloud_invoke(struct cloud *cl, struct region *r, const struct principal *who
 	return 0;
 }
 
-int cloud_invoke_json(struct cloud *cl, struct region *r, const struct principal *who, const struct call_facts *facts, const char *service,
-		      const char *op_name, const struct json *params, struct arena *a, struct json **ret_out, struct call_error *ret_err)
+int cloud_invoke(struct cloud *cl, struct region *r, const struct principal *who, const struct call_facts *facts, const struct service_model *m,
+		 const struct op *op, const void *in, void *out, struct arena *a, struct call_error *ret_err)
+{
+	return invoke(cl, r, who, facts, m, op, in, out, a, ret_err, NULL, NULL);
+}
+
+int cloud_invoke_json_also(struct cloud *cl, struct region *r, const struct principal *who, const struct call_facts *facts, const char *service,
+			   const char *op_name, const struct json *params, struct arena *a, struct json **ret_out, struct call_error *ret_err,
+			   int (*also)(struct call *c, void *arg), void *arg)
 {
 	const struct service *svc = cloud_service(cl, service);
 	const struct op *op = svc ? wire_op(svc->model, str_c(op_name)) : NULL;
@@ -228,10 +240,16 @@ int cloud_invoke_json(struct cloud *cl, struct region *r, const struct principal
 			*ret_err = (struct call_error){ d, fault.message };
 		return e;
 	}
-	e = cloud_invoke(cl, r, who, facts, svc->model, op, in, out, a, ret_err);
+	e = invoke(cl, r, who, facts, svc->model, op, in, out, a, ret_err, also, arg);
 	if (e == 0 && ret_out)
 		*ret_out = wire_to_json(svc->model, op->out, out, a, false);
 	return e;
+}
+
+int cloud_invoke_json(struct cloud *cl, struct region *r, const struct principal *who, const struct call_facts *facts, const char *service,
+		      const char *op, const struct json *params, struct arena *a, struct json **ret_out, struct call_error *ret_err)
+{
+	return cloud_invoke_json_also(cl, r, who, facts, service, op, params, a, ret_out, ret_err, NULL, NULL);
 }
 
 int cloud_internal_read(struct cloud *cl, struct region *r, struct arena *a, struct call *ret)

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine.h - what the CloudFormation service asks of the stack engine. */
+#pragma once
+#include "cfn/engine/state.h"
+
+/* engine_run starts an operation whose Op record is committed, on threads of its own. A second call for the same
+ * operation does nothing. Never blocks. */
+void engine_run(struct cloud *cl, struct region *r, struct str stack, struct str op);
+/* engine_wake tells a running operation that its record says so too: it was cancelled, or its time is up. */
+void engine_wake(struct str op, struct str reason);
+/* engine_stop lets all operations end their step; they go on at the next start. */
+void engine_stop(struct cloud *cl);
+/* engine_open: at a region's start, inside its transaction: jobs for all operations that are not finished. */
+int engine_open(struct store_txn *t, struct arena *a);
+/* engine_job runs jobs of kind "cloudformation/...": resume, timeout, forget. */
+int engine_job(struct cloud *cl, struct region *r, struct str kind, struct str id, struct str payload);
+
+/* --- exports (exports.c), in a transaction --- */
+/* exports_check: may the stack's exports become these? 0, or -EEXIST with CloudFormation's sentence. */
+int exports_check(struct store_txn *t, struct arena *a, const struct cfn_rec_stack *s, const struct cfn_rec_output_list *next, struct str *ret_err);
+int exports_set(struct store_txn *t, const struct cfn_rec_stack *s, const struct cfn_rec_output_list *next); /* s->outputs: those until now */
+/* export_users lists names of stacks that import an export. */
+int export_users(struct store_txn *t, struct arena *a, struct str account, struct str name, struct str_list *ret);
+int import_set(struct store_txn *t, struct str account, struct str name, const struct cfn_rec_stack *s, bool on);

@@ -1,0 +1,639 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* phase.c - the phases of an operation: which nodes each has, and what follows it. A phase begins from the store alone,
+ * so that a restart after a crash is nothing special; it ends in one transaction that also begins the next. */
+#include "cfn/engine/run.h"
+#include "store/jobs.h"
+#include <errno.h>
+
+/* --- beginning --- */
+static struct node *add_node(struct run *u, struct str logical, enum node_action action, struct str type)
+{
+	struct node *n = &u->nodes[u->n_nodes++];
+
+	*n = (struct node){ .logical = logical, .action = action, .res = -1, .type = type_find(u->cloud, type) };
+	return n;
+}
+
+static const struct cfn_rec_resource *find_row(const struct resource_rows *rows, struct str logical)
+{
+	size_t lo = 0, hi = rows->n;
+
+	while (lo < hi) { /* in the order of their keys */
+		size_t mid = lo + (hi - lo) / 2;
+		int r = str_cmp(rows->v[mid].logical, logical);
+
+		if (r == 0)
+			return &rows->v[mid];
+		if (r < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
+static ptrdiff_t find_node(const struct run *u, struct str logical)
+{
+	for (size_t i = 0; i < u->n_nodes; i++)
+		if (str_eq(u->nodes[i].logical, logical))
+			return (ptrdiff_t)i;
+	return -1;
+}
+
+/* link counts what each node waits for; forward: its deps, else what depends on it. */
+static void link_nodes(struct run *u, bool forward)
+{
+	size_t *cap = arena_array(&u->arena, size_t, u->n_nodes + 1);
+
+	for (size_t i = 0; i < u->n_nodes; i++)
+		for (size_t d = 0; d < u->nodes[i].deps.n; d++) {
+			ptrdiff_t to = find_node(u, u->nodes[i].deps.v[d]);
+			struct node *first, *then;
+
+			if (to < 0 || (size_t)to == i)
+				continue;
+			first = forward ? &u->nodes[to] : &u->nodes[i];
+			then = forward ? &u->nodes[i] : &u->nodes[to];
+			vec_push(&u->arena, first->dependents, first->n_dependents, cap[first - u->nodes]) = (size_t)(then - u->nodes);
+			then->wait++;
+		}
+}
+
+static int load_template(struct run *u, struct store_txn *t)
+{
+	struct str text, err = STR_NONE;
+	int r = parameters_open(u->cloud, &u->arena, &u->settings->parameters, &u->texts, &u->resolved);
+
+	if (r == 0)
+		r = stack_template(t, &u->arena, &u->stack, u->settings->template, &text);
+	if (r == 0)
+		r = template_parse(&u->arena, text, &u->texts, &u->tpl, &err);
+	if (r < 0)
+		return r;
+	u->ctx = (struct template_ctx){
+		.tpl = u->tpl,
+		.env = { .account = u->stack.account, .region = u->region->name, .partition = region_partition(u->region->name),
+			 .url_suffix = str_starts(u->region->name, S("cn-")) ? S("amazonaws.com.cn") : S("amazonaws.com"), .stack_id = u->stack.arn,
+			 .stack_name = u->stack.name, .notification_arns = u->settings->notifications },
+	};
+	return 0;
+}
+
+/* The values of the parameters are those of the record. */
+static int begin_template(struct run *u)
+{
+	struct template_supplied *given = arena_array(&u->arena, struct template_supplied, u->texts.n + 1);
+	struct world w;
+	int r;
+
+	for (size_t i = 0; i < u->texts.n; i++)
+		given[i] = (struct template_supplied){ u->texts.v[i].key, u->texts.v[i].value, false };
+	world_init(&w, u, &u->arena);
+	r = template_values(&w.ctx, given, u->texts.n, NULL);
+	if (r == 0)
+		r = template_begin(&w.ctx);
+	if (r == 0)
+		r = template_graph(&w.ctx, &u->graph);
+	if (r < 0) {
+		u->reason = w.ctx.err;
+		return r;
+	}
+	u->ctx.values = w.ctx.values;
+	u->ctx.conditions = w.ctx.conditions;
+	return 0;
+}
+
+static int begin_make(struct run *u, struct store_txn *t)
+{
+	struct resource_rows rows, prev;
+	int r = load_template(u, t);
+
+	if (r == 0)
+		r = begin_template(u);
+	if (r == 0)
+		r = resources_load(t, &u->arena, u->stack.account, "cfn.res", u->stack_id, &rows);
+	if (r == 0)
+		r = resources_load(t, &u->arena, u->stack.account, "cfn.prev", u->stack_id, &prev);
+	if (r < 0)
+		return r;
+	u->nodes = arena_array(&u->arena, struct node, u->graph.n_order + 1);
+	u->by_resource = arena_array(&u->arena, int, u->tpl->n_resources + 1);
+	for (size_t i = 0; i < u->tpl->n_resources; i++)
+		u->by_resource[i] = -1;
+	for (size_t i = 0; i < u->graph.n_order; i++) {
+		const struct template_resource *res = &u->tpl->resources[u->graph.order[i]];
+		const struct cfn_rec_resource *row = find_row(&rows, res->id), *old = find_row(&prev, res->id);
+		struct node *n = add_node(u, res->id, NODE_MAKE, res->type);
+
+		n->res = (int)u->graph.order[i];
+		u->by_resource[n->res] = (int)i;
+		n->has_row = row != NULL;
+		n->has_prev = old != NULL;
+		if (row)
+			n->row = *row;
+		if (old)
+			n->prev = *old;
+		if (!n->type) { /* was known when the template was accepted */
+			u->reason = str_printf(&u->arena, "Template format error: Unrecognized resource types: [%.*s]", STR(res->type));
+			return -EINVAL;
+		}
+		if (row && str_eq(row->op, u->op_id) && str_ends(row->status, S("_COMPLETE"))) {
+			n->state = NODE_DONE;
+			n->physical = row->physical;
+			r = state_open_json(u->cloud, &u->arena, row->attrs, &n->attrs);
+		} else if (row && str_eq(row->op, u->op_id) && str_ends(row->status, S("_FAILED"))) {
+			n->state = NODE_FAILED;
+			n->was_update = str_is(row->status, "UPDATE_FAILED");
+			n->error = row->reason;
+			u->halt = true;
+		}
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < u->n_nodes; i++) {
+		const struct template_node *g = &u->graph.nodes[u->nodes[i].res];
+
+		u->nodes[i].dependents = arena_array(&u->arena, size_t, g->n_dependents + 1);
+		for (size_t d = 0; d < g->n_dependents; d++)
+			if (u->by_resource[g->dependents[d]] >= 0)
+				u->nodes[i].dependents[u->nodes[i].n_dependents++] = (size_t)u->by_resource[g->dependents[d]];
+		u->nodes[i].wait = g->n_deps;
+	}
+	return 0;
+}
+
+/* unmake: everything there is; cleanup: what is old. The youngest first. */
+static int begin_delete(struct run *u, struct store_txn *t, const char *table)
+{
+	struct resource_rows rows;
+	int r = resources_load(t, &u->arena, u->stack.account, table, u->stack_id, &rows);
+
+	if (r < 0)
+		return r;
+	u->nodes = arena_array(&u->arena, struct node, rows.n + 1);
+	for (size_t i = 0; i < rows.n; i++) {
+		struct node *n;
+
+		if (str_is(rows.v[i].status, "DELETE_COMPLETE") || str_is(rows.v[i].status, "DELETE_SKIPPED"))
+			continue;
+		n = add_node(u, rows.v[i].logical, NODE_DELETE, rows.v[i].type);
+		n->row = rows.v[i];
+		n->has_row = true;
+		n->deps = rows.v[i].deps;
+	}
+	link_nodes(u, false);
+	return 0;
+}
+
+static int begin_restore(struct run *u, struct store_txn *t)
+{
+	struct resource_rows rows, prev;
+	int r = resources_load(t, &u->arena, u->stack.account, "cfn.res", u->stack_id, &rows);
+
+	if (r == 0)
+		r = resources_load(t, &u->arena, u->stack.account, "cfn.prev", u->stack_id, &prev);
+	if (r < 0)
+		return r;
+	u->nodes = arena_array(&u->arena, struct node, prev.n + 1);
+	for (size_t i = 0; i < prev.n; i++) {
+		const struct cfn_rec_resource *row = find_row(&rows, prev.v[i].logical);
+		struct node *n;
+
+		if (prev.v[i].absent.v)
+			continue; /* made by the update: deleted afterwards */
+		n = add_node(u, prev.v[i].logical, NODE_RESTORE, prev.v[i].type);
+		n->prev = prev.v[i];
+		n->has_prev = true;
+		n->has_row = row != NULL;
+		if (row)
+			n->row = *row;
+		n->deps = prev.v[i].deps;
+	}
+	link_nodes(u, true);
+	return 0;
+}
+
+static int load(struct run *u, struct store_txn *t)
+{
+	struct keybuf k;
+	int r;
+
+	op_key(&k, u->stack_id, u->op_id);
+	r = record_get(t, &cfn_records, CFN_REC_OP, &u->arena, &k, &u->op);
+	if (r == 0)
+		r = stack_load(t, &u->arena, u->op.account, u->stack_id, &u->stack);
+	if (r == 0)
+		r = principal_parse(&u->arena, u->op.principal, &u->who);
+	if (r < 0)
+		return r;
+	u->settings = u->op.next ? u->op.next : u->stack.now;
+	u->facts = (struct call_facts){ .invoked_by = S("cloudformation.amazonaws.com"), .user_agent = S("cloudformation.amazonaws.com"),
+					.source_ip = S("cloudformation.amazonaws.com"), .host = S("cloudformation.amazonaws.com"), .secure_transport = true,
+					.signature_version = S("AWS4-HMAC-SHA256"), .auth_type = S("REST-HEADER") };
+	u->tags = json_new(&u->arena, JSON_ARRAY);
+	for (size_t i = 0; i < u->settings->tags.n; i++) {
+		struct json *tag = json_new(&u->arena, JSON_OBJECT);
+
+		json_set_str(&u->arena, tag, "Key", u->settings->tags.v[i].key);
+		json_set_str(&u->arena, tag, "Value", u->settings->tags.v[i].value);
+		json_push(&u->arena, u->tags, tag);
+	}
+	return 0;
+}
+
+static void forget_phase(struct run *u)
+{
+	arena_reset(&u->arena);
+	u->nodes = NULL;
+	u->by_resource = NULL;
+	u->ready = NULL;
+	u->tpl = NULL;
+	u->n_nodes = u->n_ready = u->head_ready = u->cap_imports = 0;
+	u->zones = u->imports = (struct str_list){ 0 };
+	u->outputs = (struct cfn_rec_output_list){ 0 };
+	u->reason = STR_NONE;
+	u->halt = false;
+}
+
+int phase_begin(struct run *u)
+{
+	struct store_txn *t;
+	int r;
+
+	forget_phase(u);
+	r = store_begin_read(u->region->store, &t);
+	if (r < 0)
+		return r;
+	r = load(u, t);
+	if (r == -ENOENT || (r == 0 && u->op.done.v)) {
+		store_end(t);
+		return r == 0 ? 0 : r;
+	}
+	if (r == 0 && str_is(u->op.phase, "make"))
+		r = begin_make(u, t);
+	else if (r == 0 && str_is(u->op.phase, "restore"))
+		r = begin_restore(u, t);
+	else if (r == 0)
+		r = begin_delete(u, t, str_is(u->op.phase, "cleanup") ? "cfn.old" : "cfn.res");
+	store_end(t);
+	if (r == -EINVAL && u->reason.p) {
+		u->halt = true; /* the template can't be begun: the operation fails as a whole */
+		u->n_nodes = 0;
+		r = 0;
+	}
+	if (r < 0)
+		return r;
+	if (u->op.cancel.p && str_is(u->op.phase, "make")) {
+		u->reason = u->op.cancel;
+		u->halt = true;
+	}
+	u->ready = arena_array(&u->arena, size_t, u->n_nodes + 1);
+	for (size_t i = 0; i < u->n_nodes; i++) /* what is done already frees what waits for it */
+		if (u->nodes[i].state == NODE_DONE)
+			for (size_t d = 0; d < u->nodes[i].n_dependents; d++)
+				u->nodes[u->nodes[i].dependents[d]].wait--;
+	for (size_t i = 0; i < u->n_nodes; i++)
+		if (u->nodes[i].state == NODE_WAIT && u->nodes[i].wait == 0)
+			u->ready[u->n_ready++] = i;
+	return 1;
+}
+
+/* --- ending --- */
+struct ending {
+	struct run *run;
+	struct arena arena;
+	struct cfn_rec_op op; /* as it will be stored; a copy, as the transaction may run again */
+	int next; /* 1: another phase follows */
+};
+
+static struct str failed_names(struct run *u, struct arena *a, bool updates)
+{
+	struct str *v = arena_array(a, struct str, u->n_nodes + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < u->n_nodes; i++)
+		if (u->nodes[i].state == NODE_FAILED && u->nodes[i].was_update == updates)
+			v[n++] = u->nodes[i].logical;
+	return n ? str_join(a, v, n, S(", ")) : STR_NONE;
+}
+
+static struct str failed_sentence(struct run *u, struct arena *a)
+{
+	struct str made = failed_names(u, a, false), updated = failed_names(u, a, true), s = S("");
+	const char *verb = str_is(u->op.phase, "unmake") ? "delete" : "create";
+
+	if (u->reason.p)
+		return str_printf(a, "%.*s%s", STR(u->reason), str_ends(u->reason, S(".")) ? " " : ". ");
+	if (made.p)
+		s = str_printf(a, "The following resource(s) failed to %s: [%.*s]. ", verb, STR(made));
+	if (updated.p)
+		s = str_printf(a, "%.*sThe following resource(s) failed to update: [%.*s]. ", STR(s), STR(updated));
+	return s;
+}
+
+/* over: the operation is finished; its record stays while there is a journal in the global store. */
+static int over(struct ending *x, struct store_txn *t)
+{
+	struct run *u = x->run;
+	struct keybuf k;
+	int r;
+
+	r = job_del(t, S("cloudformation/timeout"), u->op_id);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	key_begin(&k, S(""), "cfn.journal");
+	key_str(&k, u->op_id);
+	r = rows_delete(t, &k);
+	if (r < 0)
+		return r;
+	op_key(&k, u->stack_id, u->op_id);
+	if (!u->global_journal) {
+		r = store_del(t, key_view(&k));
+		return r == -ENOENT ? 0 : r;
+	}
+	x->op.done = OPT_BOOL(true);
+	return record_put(t, &cfn_records, CFN_REC_OP, &k, &x->op);
+}
+
+static int next_phase(struct ending *x, struct store_txn *t, const char *phase)
+{
+	struct run *u = x->run;
+	struct keybuf k;
+
+	x->next = 1;
+	x->op.phase = str_c(phase);
+	op_key(&k, u->stack_id, u->op_id);
+	return record_put(t, &cfn_records, CFN_REC_OP, &k, &x->op);
+}
+
+static int set_imports(struct run *u, struct store_txn *t, const struct cfn_rec_stack *s, const struct str_list *keep)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < s->imports.n && r == 0; i++)
+		if (!keep || !str_list_has(keep, s->imports.v[i]))
+			r = import_set(t, s->account, s->imports.v[i], s, false);
+	for (size_t i = 0; i < u->imports.n && r == 0; i++)
+		if (!keep || !str_list_has(keep, u->imports.v[i]))
+			r = import_set(t, s->account, u->imports.v[i], s, false);
+	return r;
+}
+
+static int status(struct ending *x, struct store_txn *t, struct cfn_rec_stack *s, const char *value, struct str reason)
+{
+	return stack_status(t, &x->arena, s, value, reason, x->run->op.token, clock_now_ms());
+}
+
+/* --- after make --- */
+/* What an update replaced or left out is to be deleted. Returns how many. */
+static int retire(struct ending *x, struct store_txn *t)
+{
+	struct run *u = x->run;
+	struct resource_rows rows, prev;
+	struct keybuf k;
+	size_t i;
+	int n = 0, r = resources_load(t, &x->arena, u->stack.account, "cfn.res", u->stack_id, &rows);
+
+	if (r == 0)
+		r = resources_load(t, &x->arena, u->stack.account, "cfn.prev", u->stack_id, &prev);
+	for (i = 0; i < prev.n && r == 0; i++) {
+		const struct cfn_rec_resource *row = find_row(&rows, prev.v[i].logical);
+		struct cfn_rec_resource *old = &prev.v[i];
+
+		if (!old->absent.v && old->physical.p && row && !str_eq(row->physical, old->physical)) {
+			old->retain = OPT_BOOL(old->replace.v == TEMPLATE_RETAIN || old->replace.v == TEMPLATE_SNAPSHOT);
+			r = resource_put(t, u->stack.account, "cfn.old", u->stack_id, old);
+			n++;
+		}
+	}
+	stack_key(&k, u->stack.account, "cfn.prev", u->stack_id);
+	if (r == 0)
+		r = rows_delete(t, &k);
+	for (i = 0; i < rows.n && r == 0; i++) {
+		struct cfn_rec_resource *row = &rows.v[i];
+
+		if (find_node(u, row->logical) >= 0)
+			continue;
+		row->retain = OPT_BOOL(row->deletion.v == TEMPLATE_RETAIN || row->deletion.v == TEMPLATE_SNAPSHOT || row->deletion.v == TEMPLATE_RETAIN_EXCEPT_ON_CREATE);
+		if (row->physical.p && !str_starts(row->status, S("DELETE_"))) {
+			r = resource_put(t, u->stack.account, "cfn.old", u->stack_id, row);
+			n++;
+		}
+		stack_key2(&k, u->stack.account, "cfn.res", u->stack_id, row->logical);
+		if (r == 0)
+			r = store_del(t, key_view(&k));
+	}
+	return r < 0 ? r : n;
+}
+
+static int made(struct ending *x, struct store_txn *t, struct cfn_rec_stack *s)
+{
+	struct run *u = x->run;
+	bool create = str_is(u->op.kind, "CREATE");
+	struct str err;
+	int r = exports_check(t, &x->arena, s, &u->outputs, &err), n = 0;
+
+	if (r == -EEXIST) {
+		u->reason = str_dup(&u->arena, err);
+		return r;
+	}
+	if (r == 0)
+		r = exports_set(t, s, &u->outputs);
+	if (r == 0)
+		r = set_imports(u, t, s, &u->imports);
+	if (r == 0 && !create)
+		r = n = retire(x, t);
+	if (r < 0)
+		return r;
+	s->outputs = u->outputs;
+	s->imports = u->imports;
+	if (u->op.next)
+		s->now = u->op.next;
+	s->now->temporary_policy = STR_NONE;
+	if (create)
+		r = status(x, t, s, "CREATE_COMPLETE", STR_NONE);
+	else
+		r = status(x, t, s, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", STR_NONE);
+	if (r == 0 && n > 0)
+		return next_phase(x, t, "cleanup");
+	if (r == 0 && !create)
+		r = status(x, t, s, "UPDATE_COMPLETE", STR_NONE);
+	return r < 0 ? r : over(x, t);
+}
+
+static int make_failed(struct ending *x, struct store_txn *t, struct cfn_rec_stack *s)
+{
+	struct run *u = x->run;
+	struct str why = failed_sentence(u, &x->arena);
+	bool cancel = u->op.cancel.p && str_is(u->op.cancel, "User Initiated");
+	int r;
+
+	if (str_is(u->op.kind, "UPDATE")) {
+		r = set_imports(u, t, s, &s->imports);
+		if (r < 0)
+			return r;
+		if (str_is(u->op.on_failure, "DO_NOTHING") && !cancel) {
+			r = status(x, t, s, "UPDATE_FAILED", why);
+			return r < 0 ? r : over(x, t);
+		}
+		r = status(x, t, s, "UPDATE_ROLLBACK_IN_PROGRESS", cancel ? u->op.cancel : why);
+		x->op.failed = why;
+		return r < 0 ? r : next_phase(x, t, "restore");
+	}
+	if (str_is(u->op.on_failure, "DO_NOTHING")) {
+		r = status(x, t, s, "CREATE_FAILED", why);
+		return r < 0 ? r : over(x, t);
+	}
+	if (str_is(u->op.on_failure, "DELETE")) {
+		x->op.kind = S("DELETE");
+		r = status(x, t, s, "DELETE_IN_PROGRESS", str_printf(&x->arena, "%.*sDelete requested by user.", STR(why)));
+	} else
+		r = status(x, t, s, "ROLLBACK_IN_PROGRESS", str_printf(&x->arena, "%.*sRollback requested by user.", STR(why)));
+	return r < 0 ? r : next_phase(x, t, "unmake");
+}
+
+/* --- after restore --- */
+static int restored_all(struct ending *x, struct store_txn *t, struct cfn_rec_stack *s)
+{
+	struct resource_rows rows, prev, old;
+	struct keybuf k;
+	int r = resources_load(t, &x->arena, s->account, "cfn.res", s->id, &rows);
+
+	if (r == 0)
+		r = resources_load(t, &x->arena, s->account, "cfn.prev", s->id, &prev);
+	for (size_t i = 0; r == 0 && i < prev.n; i++) {
+		const struct cfn_rec_resource *row = find_row(&rows, prev.v[i].logical);
+
+		if (!prev.v[i].absent.v || !row)
+			continue;
+		if (row->physical.p)
+			r = resource_put(t, s->account, "cfn.old", s->id, row);
+		stack_key2(&k, s->account, "cfn.res", s->id, row->logical);
+		if (r == 0)
+			r = store_del(t, key_view(&k));
+	}
+	stack_key(&k, s->account, "cfn.prev", s->id);
+	if (r == 0)
+		r = rows_delete(t, &k);
+	if (r == 0)
+		r = resources_load(t, &x->arena, s->account, "cfn.old", s->id, &old);
+	if (r == 0)
+		r = status(x, t, s, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", STR_NONE);
+	if (r < 0)
+		return r;
+	if (old.n)
+		return next_phase(x, t, "cleanup");
+	r = status(x, t, s, "UPDATE_ROLLBACK_COMPLETE", STR_NONE);
+	return r < 0 ? r : over(x, t);
+}
+
+/* --- after unmake --- */
+static int unmade(struct ending *x, struct store_txn *t, struct cfn_rec_stack *s)
+{
+	struct run *u = x->run;
+	struct cfn_rec_output_list none = { 0 };
+	struct keybuf k;
+	int r;
+
+	u->imports = (struct str_list){ 0 };
+	r = exports_set(t, s, &none);
+	if (r == 0)
+		r = set_imports(u, t, s, NULL);
+	s->outputs = none;
+	s->imports = (struct str_list){ 0 };
+	if (r < 0)
+		return r;
+	if (!str_is(u->op.kind, "DELETE")) {
+		r = status(x, t, s, "ROLLBACK_COMPLETE", STR_NONE);
+		return r < 0 ? r : over(x, t);
+	}
+	s->deleted = OPT_TIME(clock_now_ms());
+	r = status(x, t, s, "DELETE_COMPLETE", STR_NONE);
+	if (r == 0)
+		r = stack_unlist(t, s);
+	stack_key(&k, s->account, "cfn.cs", s->id);
+	if (r == 0)
+		r = rows_delete(t, &k);
+	if (r == 0)
+		r = job_put(t, s->deleted.ms + STACK_KEEP_MS, S("cloudformation/forget"), s->id, s->account);
+	return r < 0 ? r : over(x, t);
+}
+
+static int end_txn(struct store_txn *t, void *arg)
+{
+	struct ending *x = arg;
+	struct run *u = x->run;
+	struct cfn_rec_stack s;
+	bool failed = u->halt;
+	const char *rollback = str_is(u->op.kind, "CREATE") ? "ROLLBACK_FAILED" : "DELETE_FAILED";
+	int r = stack_load(t, &x->arena, u->op.account, u->stack_id, &s);
+
+	x->next = 0;
+	x->op = u->op;
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < u->n_nodes; i++)
+		failed |= u->nodes[i].state == NODE_FAILED;
+	if (str_is(u->op.phase, "make"))
+		return failed ? make_failed(x, t, &s) : made(x, t, &s);
+	if (str_is(u->op.phase, "unmake")) {
+		if (!failed)
+			return unmade(x, t, &s);
+		r = status(x, t, &s, rollback, failed_sentence(u, &x->arena));
+		return r < 0 ? r : over(x, t);
+	}
+	if (str_is(u->op.phase, "restore")) {
+		if (!failed)
+			return restored_all(x, t, &s);
+		r = status(x, t, &s, "UPDATE_ROLLBACK_FAILED", failed_sentence(u, &x->arena));
+		return r < 0 ? r : over(x, t);
+	}
+	r = status(x, t, &s, str_starts(s.status, S("UPDATE_ROLLBACK")) ? "UPDATE_ROLLBACK_COMPLETE" : "UPDATE_COMPLETE",
+		   failed ? S("One or more resources could not be deleted.") : STR_NONE);
+	return r < 0 ? r : over(x, t);
+}
+
+/* Outputs are evaluated when everything is made. A failure here is the operation's. */
+static void evaluate_outputs(struct run *u)
+{
+	const struct template *t = u->tpl;
+	struct world w;
+	int r;
+
+	u->outputs.v = arena_array(&u->arena, struct cfn_rec_output, t->n_outputs + 1);
+	for (size_t i = 0; i < t->n_outputs; i++) {
+		struct cfn_rec_output *o = &u->outputs.v[u->outputs.n];
+
+		world_init(&w, u, &u->arena);
+		if (!template_output_active(&w.ctx, i))
+			continue;
+		*o = (struct cfn_rec_output){ .key = t->outputs[i].name, .description = t->outputs[i].description };
+		r = template_eval_output(&w.ctx, i, &o->value, &o->export);
+		if (r < 0) {
+			u->reason = w.ctx.err.p ? w.ctx.err : str_c(strerror(-r));
+			u->halt = true;
+			return;
+		}
+		u->outputs.n++;
+	}
+}
+
+int phase_end(struct run *u)
+{
+	struct ending x = { .run = u };
+	bool failed = u->halt;
+	int r;
+
+	for (size_t i = 0; i < u->n_nodes; i++)
+		failed |= u->nodes[i].state == NODE_FAILED;
+	if (str_is(u->op.phase, "make") && !failed)
+		evaluate_outputs(u);
+	r = store_write(u->region->store, end_txn, &x);
+	if (r == -EEXIST && u->reason.p) { /* an export is in the way */
+		u->halt = true;
+		arena_done(&x.arena);
+		r = store_write(u->region->store, end_txn, &x);
+	}
+	arena_done(&x.arena);
+	return r < 0 ? r : x.next;
+}

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run.c - threads: one for each operation that runs, joined by others while there is more than one thing to do. They end
+ * with the operation, so an idle cloud has none. What doesn't fit at once waits in a queue. */
+#include "cfn/engine/run.h"
+#include "store/jobs.h"
+#include <errno.h>
+#include <stdatomic.h>
+
+#define RUNS_MAX 64 /* operations at a time; their threads wait for the disk most of the time */
+#define RETRY_SECONDS 5
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	struct run *running, *queued;
+	size_t n_running;
+	atomic_bool stopping;
+} engine = { .lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER };
+
+bool run_stopping(void)
+{
+	return atomic_load(&engine.stopping);
+}
+
+static bool start_thread(void *(*fn)(void *), void *arg)
+{
+	pthread_attr_t attr;
+	pthread_t th;
+	bool ok;
+
+	if (pthread_attr_init(&attr) != 0)
+		return false;
+	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	(void)pthread_attr_setstacksize(&attr, RUN_THREAD_STACK_BYTES);
+	ok = pthread_create(&th, &attr, fn, arg) == 0;
+	(void)pthread_attr_destroy(&attr);
+	return ok;
+}
+
+/* --- working off the nodes of a phase --- */
+static void *helper(void *arg);
+
+static bool may_start(const struct run *u)
+{
+	return u->n_ready > u->head_ready && !u->halt && !u->quit && !u->broken && !run_stopping();
+}
+
+/* Under the lock. One more thread when there is more to do than the ones at work can take. */
+static void invite(struct run *u)
+{
+	size_t idle = u->workers - u->running;
+
+	if (u->n_ready - u->head_ready <= idle || u->workers >= RUN_WORKERS_MAX)
+		return;
+	if (start_thread(helper, u))
+		u->workers++;
+}
+
+static void finish_node(struct run *u, struct node *n)
+{
+	if (n->state == NODE_RUNNING) /* interrupted */
+		n->state = NODE_WAIT;
+	if (n->state == NODE_FAILED && n->action == NODE_MAKE)
+		u->halt = true;
+	if (n->state != NODE_DONE)
+		return;
+	for (size_t i = 0; i < n->n_dependents; i++)
+		if (--u->nodes[n->dependents[i]].wait == 0 && u->nodes[n->dependents[i]].state == NODE_WAIT)
+			u->ready[u->n_ready++] = n->dependents[i];
+}
+
+/* Returns when the phase has nothing more to do. */
+static void work(struct run *u)
+{
+	pthread_mutex_lock(&u->lock);
+	for (;;) {
+		struct node *n;
+
+		if (!may_start(u)) {
+			if (u->running == 0)
+				break;
+			(void)pthread_cond_wait(&u->cond, &u->lock);
+			continue;
+		}
+		n = &u->nodes[u->ready[u->head_ready++]];
+		n->state = NODE_RUNNING;
+		u->running++;
+		invite(u);
+		pthread_mutex_unlock(&u->lock);
+		step_run(u, n);
+		pthread_mutex_lock(&u->lock);
+		u->running--;
+		finish_node(u, n);
+		pthread_cond_broadcast(&u->cond);
+	}
+	pthread_cond_broadcast(&u->cond);
+	pthread_mutex_unlock(&u->lock);
+}
+
+static void *helper(void *arg)
+{
+	struct run *u = arg;
+
+	work(u);
+	pthread_mutex_lock(&u->lock);
+	u->workers--;
+	pthread_cond_broadcast(&u->cond);
+	pthread_mutex_unlock(&u->lock);
+	return NULL;
+}
+
+/* Helpers are gone and all batches written. */
+static void settle(struct run *u)
+{
+	pthread_mutex_lock(&u->lock);
+	while (u->workers > 1 || u->writing > 0)
+		(void)pthread_cond_wait(&u->cond, &u->lock);
+	pthread_mutex_unlock(&u->lock);
+}
+
+/* --- the end of an operation --- */
+static int journal_drop(struct store_txn *t, void *arg)
+{
+	struct run *u = arg;
+	struct keybuf k;
+
+	key_begin(&k, S(""), "cfn.journal");
+	key_str(&k, u->op_id);
+	return rows_delete(t, &k);
+}
+
+static int op_drop(struct store_txn *t, void *arg)
+{
+	struct run *u = arg;
+	struct keybuf k;
+	int r;
+
+	op_key(&k, u->stack_id, u->op_id);
+	r = store_del(t, key_view(&k));
+	return r == -ENOENT ? 0 : r;
+}
+
+/* What was kept to make calls of global services happen once goes last. */
+static void clean(struct run *u)
+{
+	if ((u->global_journal || u->resumed) && store_write(cloud_global(u->cloud), journal_drop, u) == 0)
+		(void)store_write(u->region->store, op_drop, u);
+}
+
+/* Runs phases until the operation is over. 0; -EAGAIN: a write failed; -ESHUTDOWN: the region or the cloud stops. */
+static int run_phases(struct run *u)
+{
+	for (;;) {
+		int r;
+
+		if (run_stopping() || !region_use(u->region))
+			return -ESHUTDOWN;
+		pthread_mutex_lock(&u->lock);
+		r = phase_begin(u);
+		pthread_mutex_unlock(&u->lock);
+		if (r > 0) {
+			work(u);
+			settle(u);
+			r = u->quit || run_stopping() ? -ESHUTDOWN : u->broken ? -EAGAIN : phase_end(u);
+		}
+		if (r == 0)
+			clean(u);
+		region_unuse(u->region);
+		if (r <= 0)
+			return r;
+	}
+}
+
+static void wait_retry(void)
+{
+	struct timespec until;
+
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += RETRY_SECONDS;
+	pthread_mutex_lock(&engine.lock);
+	while (!run_stopping() && pthread_cond_timedwait(&engine.cond, &engine.lock, &until) == 0)
+		continue;
+	pthread_mutex_unlock(&engine.lock);
+}
+
+static struct run *take_queued(void);
+static void *run_main(void *arg)
+{
+	struct run *u = arg, **p, *more;
+	int r;
+
+	for (;;) {
+		u->workers = 1;
+		u->quit = u->broken = false;
+		r = run_phases(u);
+		if (r == 0 || r == -ESHUTDOWN || r == -ENOENT)
+			break;
+		log_line(LOG_ERROR, "%.*s: stack operation %.*s: %s; it will be tried again", STR(u->region->name), STR(u->op_id), strerror(-r));
+		u->resumed = true;
+		wait_retry();
+		if (run_stopping())
+			break;
+	}
+	pthread_mutex_lock(&engine.lock);
+	for (p = &engine.running; *p != u; p = &(*p)->next)
+		continue;
+	*p = u->next;
+	arena_done(&u->arena);
+	pthread_mutex_destroy(&u->lock);
+	pthread_cond_destroy(&u->cond);
+	free((char *)(uintptr_t)u->stack_id.p);
+	free((char *)(uintptr_t)u->op_id.p);
+	free(u);
+	more = take_queued();
+	if (!more)
+		engine.n_running--;
+	pthread_cond_broadcast(&engine.cond);
+	pthread_mutex_unlock(&engine.lock);
+	return more ? run_main(more) : NULL;
+}
+
+/* Under the engine's lock: the oldest that waits is running from now on. */
+static struct run *take_queued(void)
+{
+	struct run **p = &engine.queued, *u;
+
+	if (!*p || run_stopping())
+		return NULL;
+	while ((*p)->next)
+		p = &(*p)->next;
+	u = *p;
+	*p = NULL;
+	u->next = engine.running;
+	engine.running = u;
+	return u;
+}
+
+static bool listed(const struct run *list, struct str op)
+{
+	for (; list; list = list->next)
+		if (str_eq(list->op_id, op))
+			return true;
+	return false;
+}
+
+static char *copy(struct str s)
+{
+	char *p = xmalloc(s.n + 1);
+
+	memcpy(p, s.p, s.n);
+	p[s.n] = 0;
+	return p;
+}
+
+static void run_add(struct cloud *cl, struct region *r, struct str stack, struct str op, bool resumed)
+{
+	struct run *u;
+
+	pthread_mutex_lock(&engine.lock);
+	if (run_stopping() || listed(engine.running, op) || listed(engine.queued, op)) {
+		pthread_mutex_unlock(&engine.lock);
+		return;
+	}
+	u = xzalloc(sizeof *u);
+	u->cloud = cl;
+	u->region = r;
+	u->stack_id = str_of(copy(stack), stack.n);
+	u->op_id = str_of(copy(op), op.n);
+	u->resumed = resumed;
+	pthread_mutex_init(&u->lock, NULL);
+	pthread_cond_init(&u->cond, NULL);
+	if (engine.n_running < RUNS_MAX) {
+		u->next = engine.running;
+		engine.running = u;
+		engine.n_running++;
+		if (!start_thread(run_main, u)) { /* when a thread ends, or at the next start */
+			engine.running = u->next;
+			engine.n_running--;
+			u->next = engine.queued;
+			engine.queued = u;
+			log_line(LOG_ERROR, "stack operation %.*s: no thread", STR(op));
+		}
+	} else {
+		u->next = engine.queued;
+		engine.queued = u;
+	}
+	pthread_mutex_unlock(&engine.lock);
+}
+
+void engine_run(struct cloud *cl, struct region *r, struct str stack, struct str op)
+{
+	run_add(cl, r, stack, op, false);
+}
+
+/* Looks at the operation's record again, without its lock held: what is written there is durable. */
+void engine_wake(struct str op, struct str reason)
+{
+	pthread_mutex_lock(&engine.lock);
+	for (struct run *u = engine.running; u; u = u->next) {
+		if (!str_eq(u->op_id, op))
+			continue;
+		pthread_mutex_lock(&u->lock);
+		if (str_is(u->op.phase, "make") && !u->halt) {
+			u->halt = true;
+			u->reason = str_dup(&u->arena, reason);
+			u->op.cancel = u->reason;
+		}
+		pthread_cond_broadcast(&u->cond);
+		pthread_mutex_unlock(&u->lock);
+	}
+	pthread_mutex_unlock(&engine.lock);
+}
+
+void engine_stop(struct cloud *cl)
+{
+	struct run *u, *next;
+
+	atomic_store(&engine.stopping, true);
+	pthread_mutex_lock(&engine.lock);
+	pthread_cond_broadcast(&engine.cond);
+	for (u = engine.running; u; u = u->next) {
+		pthread_mutex_lock(&u->lock);
+		pthread_cond_broadcast(&u->cond);
+		pthread_mutex_unlock(&u->lock);
+	}
+	while (engine.running)
+		(void)pthread_cond_wait(&engine.cond, &engine.lock);
+	for (u = engine.queued; u; u = next) {
+		next = u->next;
+		free((char *)(uintptr_t)u->stack_id.p);
+		free((char *)(uintptr_t)u->op_id.p);
+		free(u);
+	}
+	engine.queued = NULL;
+	engine.n_running = 0;
+	pthread_mutex_unlock(&engine.lock);
+	atomic_store(&engine.stopping, false);
+}
+
+/* --- jobs --- */
+int engine_open(struct store_txn *t, struct arena *a)
+{
+	struct store_range range = { 0 };
+	struct { struct str stack, op; } *v = NULL;
+	struct str key, value;
+	struct keybuf k;
+	size_t n = 0, cap = 0;
+	int r;
+
+	key_begin(&k, S(""), "cfn.op");
+	r = store_range_open(&range, t, key_view(&k), STR_NONE, false);
+	while (r >= 0 && (r = store_range_next(&range, &key, &value)) > 0) {
+		struct str rest = str_skip(key, k.n), stack, op;
+
+		r = key_take_str(&rest, a, &stack);
+		if (r == 0)
+			r = key_take_str(&rest, a, &op);
+		if (r < 0)
+			break;
+		vec_push(a, v, n, cap).stack = stack;
+		v[n - 1].op = op;
+	}
+	store_range_close(&range);
+	for (size_t i = 0; i < n && r >= 0; i++)
+		r = job_put(t, 0, S("cloudformation/resume"), v[i].op, v[i].stack);
+	return r < 0 ? r : 0;
+}
+
+struct due {
+	struct str kind, id, payload, reason;
+};
+
+static int due_drop(struct store_txn *t, void *arg)
+{
+	struct due *d = arg;
+	int r = job_del(t, d->kind, d->id);
+
+	return r == -ENOENT ? 0 : r;
+}
+
+/* The time of an operation is up: noted in its record, so that it counts after a crash too. */
+static int due_timeout(struct store_txn *t, void *arg)
+{
+	struct due *d = arg;
+	struct arena a = { 0 };
+	struct cfn_rec_op op;
+	struct keybuf k;
+	int r;
+
+	op_key(&k, d->payload, d->id);
+	r = record_get(t, &cfn_records, CFN_REC_OP, &a, &k, &op);
+	if (r == 0 && !op.done.v && str_is(op.phase, "make")) {
+		op.cancel = d->reason;
+		r = record_put(t, &cfn_records, CFN_REC_OP, &k, &op);
+	}
+	arena_done(&a);
+	return r < 0 && r != -ENOENT ? r : due_drop(t, arg);
+}
+
+static int due_forget(struct store_txn *t, void *arg)
+{
+	struct due *d = arg;
+	struct arena a = { 0 };
+	struct cfn_rec_stack s;
+	int r = stack_load(t, &a, d->payload, d->id, &s);
+
+	if (r == 0 && s.deleted.has)
+		r = stack_forget(t, &a, &s);
+	arena_done(&a);
+	return r < 0 && r != -ENOENT ? r : due_drop(t, arg);
+}
+
+int engine_job(struct cloud *cl, struct region *r, struct str kind, struct str id, struct str payload)
+{
+	struct due d = { kind, id, payload, S("Stack creation time exceeded the specified timeout") };
+	int e;
+
+	if (str_is(kind, "cloudformation/resume")) {
+		run_add(cl, r, payload, id, true);
+		return store_write(r->store, due_drop, &d);
+	}
+	if (str_is(kind, "cloudformation/timeout")) {
+		e = store_write(r->store, due_timeout, &d);
+		if (e == 0)
+			engine_wake(id, d.reason);
+		return e;
+	}
+	return store_write(r->store, str_is(kind, "cloudformation/forget") ? due_forget : due_drop, &d);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* who.c - the identity a stack acts with, as text in its operation's record: what authorization needs to know of the
+ * caller or the role, never a key or a token. */
+#include "cfn/engine/state.h"
+#include <errno.h>
+
+static void set_list(struct arena *a, struct json *j, const char *name, const struct str_list *l)
+{
+	struct json *v = json_new(a, JSON_ARRAY);
+
+	for (size_t i = 0; i < l->n; i++)
+		json_push(a, v, json_new_str(a, l->v[i]));
+	if (l->n)
+		json_set(a, j, str_c(name), v);
+}
+
+static struct str_list get_list(struct arena *a, const struct json *j, const char *name)
+{
+	const struct json *v = json_getz(j, name);
+	struct str_list l = { 0 };
+
+	if (!v)
+		return l;
+	l.v = arena_array(a, struct str, v->n + 1);
+	for (size_t i = 0; i < v->n; i++)
+		l.v[l.n++] = json_str(&v->items[i]);
+	return l;
+}
+
+struct str principal_text(struct arena *a, const struct principal *p)
+{
+	struct json *j = json_new(a, JSON_OBJECT), *tags = json_new(a, JSON_OBJECT);
+
+	json_set_int(a, j, "type", p->p.type);
+	json_set_str(a, j, "account", p->p.account);
+	json_set_str(a, j, "arn", p->p.arn);
+	json_set_str(a, j, "role_arn", p->p.role_arn);
+	json_set_str(a, j, "service", p->p.service);
+	json_set_str(a, j, "unique_id", p->p.unique_id);
+	json_set_str(a, j, "canonical_id", p->p.canonical_id);
+	json_set_str(a, j, "name", p->name);
+	json_set_str(a, j, "key_id", p->key_id);
+	json_set_str(a, j, "session_name", p->session_name);
+	json_set_str(a, j, "source_identity", p->source_identity);
+	set_list(a, j, "session_policies", &p->session_policies);
+	set_list(a, j, "transitive_tags", &p->transitive_tags);
+	for (size_t i = 0; i < p->tags.n; i++)
+		json_set(a, tags, p->tags.v[i].key, json_new_str(a, p->tags.v[i].value));
+	json_set(a, j, S("tags"), tags);
+	json_set_int(a, j, "issued_ms", p->issued_ms);
+	json_set_int(a, j, "expires_ms", p->expires_ms);
+	json_set_bool(a, j, "mfa", p->mfa);
+	json_set_bool(a, j, "temporary", p->temporary);
+	return json_text(a, j);
+}
+
+int principal_parse(struct arena *a, struct str text, struct principal *ret)
+{
+	struct json *j, *tags;
+	int64_t type;
+
+	*ret = (struct principal){ 0 };
+	if (json_parse(a, text, &j, NULL) < 0 || json_to_i64(json_getz(j, "type"), &type) < 0 || type < PRINCIPAL_ANONYMOUS || type > PRINCIPAL_SERVICE)
+		return -EBADMSG;
+	ret->p = (struct policy_principal){
+		.type = (enum principal_type)type,
+		.account = json_get_str(j, "account"),
+		.arn = json_get_str(j, "arn"),
+		.role_arn = json_get_str(j, "role_arn"),
+		.service = json_get_str(j, "service"),
+		.unique_id = json_get_str(j, "unique_id"),
+		.canonical_id = json_get_str(j, "canonical_id"),
+	};
+	ret->name = json_get_str(j, "name");
+	ret->key_id = json_get_str(j, "key_id");
+	ret->session_name = json_get_str(j, "session_name");
+	ret->source_identity = json_get_str(j, "source_identity");
+	ret->session_policies = get_list(a, j, "session_policies");
+	ret->transitive_tags = get_list(a, j, "transitive_tags");
+	tags = json_getz(j, "tags");
+	if (json_is(tags, JSON_OBJECT)) {
+		ret->tags = (struct str_map){ arena_array(a, struct str_pair, tags->n + 1), tags->n };
+		for (size_t i = 0; i < tags->n; i++)
+			ret->tags.v[i] = (struct str_pair){ tags->members[i].key, json_str(&tags->members[i].value) };
+	}
+	(void)json_to_i64(json_getz(j, "issued_ms"), &ret->issued_ms);
+	(void)json_to_i64(json_getz(j, "expires_ms"), &ret->expires_ms);
+	ret->mfa = json_to_bool(json_getz(j, "mfa"), false);
+	ret->temporary = json_to_bool(json_getz(j, "temporary"), false);
+	return 0;
+}
