@@ -331,15 +331,34 @@ static struct str failed_sentence(struct run *u, struct arena *a)
 	return s;
 }
 
+/* The change set that was executed says how that ended. */
+static int close_change_set(struct ending *x, struct store_txn *t, const struct cfn_rec_stack *s)
+{
+	struct cfn_rec_change_set cs;
+	struct keybuf k;
+	int r;
+
+	if (!x->op.change_set.p || s->deleted.has)
+		return 0;
+	stack_key2(&k, s->account, "cfn.cs", s->id, x->op.change_set);
+	r = record_get(t, &cfn_records, CFN_REC_CHANGE_SET, &x->arena, &k, &cs);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	cs.execution = str_is(s->status, "CREATE_COMPLETE") || str_is(s->status, "UPDATE_COMPLETE") ? S("EXECUTE_COMPLETE") : S("EXECUTE_FAILED");
+	return record_put(t, &cfn_records, CFN_REC_CHANGE_SET, &k, &cs);
+}
+
 /* over: the operation is finished; its record stays while there is a journal in the global store. */
-static int over(struct ending *x, struct store_txn *t)
+static int over(struct ending *x, struct store_txn *t, const struct cfn_rec_stack *s)
 {
 	struct run *u = x->run;
 	struct keybuf k;
 	int r;
 
 	r = job_del(t, S("cloudformation/timeout"), u->op_id);
-	if (r < 0 && r != -ENOENT)
+	if (r == 0 || r == -ENOENT)
+		r = close_change_set(x, t, s);
+	if (r < 0)
 		return r;
 	key_begin(&k, S(""), "cfn.journal");
 	key_str(&k, u->op_id);
@@ -458,7 +477,7 @@ static int made(struct ending *x, struct store_txn *t, struct cfn_rec_stack *s)
 		return next_phase(x, t, "cleanup");
 	if (r == 0 && !create)
 		r = status(x, t, s, "UPDATE_COMPLETE", STR_NONE);
-	return r < 0 ? r : over(x, t);
+	return r < 0 ? r : over(x, t, s);
 }
 
 static int make_failed(struct ending *x, struct store_txn *t, struct cfn_rec_stack *s)
@@ -474,7 +493,7 @@ static int make_failed(struct ending *x, struct store_txn *t, struct cfn_rec_sta
 			return r;
 		if (str_is(u->op.on_failure, "DO_NOTHING") && !cancel) {
 			r = status(x, t, s, "UPDATE_FAILED", why);
-			return r < 0 ? r : over(x, t);
+			return r < 0 ? r : over(x, t, s);
 		}
 		r = status(x, t, s, "UPDATE_ROLLBACK_IN_PROGRESS", cancel ? u->op.cancel : why);
 		x->op.failed = why;
@@ -482,7 +501,7 @@ static int make_failed(struct ending *x, struct store_txn *t, struct cfn_rec_sta
 	}
 	if (str_is(u->op.on_failure, "DO_NOTHING")) {
 		r = status(x, t, s, "CREATE_FAILED", why);
-		return r < 0 ? r : over(x, t);
+		return r < 0 ? r : over(x, t, s);
 	}
 	if (str_is(u->op.on_failure, "DELETE")) {
 		x->op.kind = S("DELETE");
@@ -524,7 +543,7 @@ static int restored_all(struct ending *x, struct store_txn *t, struct cfn_rec_st
 	if (old.n)
 		return next_phase(x, t, "cleanup");
 	r = status(x, t, s, "UPDATE_ROLLBACK_COMPLETE", STR_NONE);
-	return r < 0 ? r : over(x, t);
+	return r < 0 ? r : over(x, t, s);
 }
 
 /* --- after unmake --- */
@@ -545,7 +564,7 @@ static int unmade(struct ending *x, struct store_txn *t, struct cfn_rec_stack *s
 		return r;
 	if (!str_is(u->op.kind, "DELETE")) {
 		r = status(x, t, s, "ROLLBACK_COMPLETE", STR_NONE);
-		return r < 0 ? r : over(x, t);
+		return r < 0 ? r : over(x, t, s);
 	}
 	s->deleted = OPT_TIME(clock_now_ms());
 	r = status(x, t, s, "DELETE_COMPLETE", STR_NONE);
@@ -556,7 +575,7 @@ static int unmade(struct ending *x, struct store_txn *t, struct cfn_rec_stack *s
 		r = rows_delete(t, &k);
 	if (r == 0)
 		r = job_put(t, s->deleted.ms + STACK_KEEP_MS, S("cloudformation/forget"), s->id, s->account);
-	return r < 0 ? r : over(x, t);
+	return r < 0 ? r : over(x, t, s);
 }
 
 static int end_txn(struct store_txn *t, void *arg)
@@ -580,17 +599,17 @@ static int end_txn(struct store_txn *t, void *arg)
 		if (!failed)
 			return unmade(x, t, &s);
 		r = status(x, t, &s, rollback, failed_sentence(u, &x->arena));
-		return r < 0 ? r : over(x, t);
+		return r < 0 ? r : over(x, t, &s);
 	}
 	if (str_is(u->op.phase, "restore")) {
 		if (!failed)
 			return restored_all(x, t, &s);
 		r = status(x, t, &s, "UPDATE_ROLLBACK_FAILED", failed_sentence(u, &x->arena));
-		return r < 0 ? r : over(x, t);
+		return r < 0 ? r : over(x, t, &s);
 	}
 	r = status(x, t, &s, str_starts(s.status, S("UPDATE_ROLLBACK")) ? "UPDATE_ROLLBACK_COMPLETE" : "UPDATE_COMPLETE",
 		   failed ? S("One or more resources could not be deleted.") : STR_NONE);
-	return r < 0 ? r : over(x, t);
+	return r < 0 ? r : over(x, t, &s);
 }
 
 /* Outputs are evaluated when everything is made. A failure here is the operation's. */

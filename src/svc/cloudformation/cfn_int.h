@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cfn_int.h - shared by the files of the CloudFormation service only. */
+#pragma once
+#include "cfn/engine/engine.h"
+#include "gen_cloudformation.h"
+#include "store/jobs.h"
+
+#define PAGE_STACKS 100
+#define PAGE_EVENTS 100
+#define PAGE_EXPORTS 100
+#define PAGE_CHANGES 100
+#define STACKS_MAX 2000 /* quota of an account and region */
+#define STACK_TAGS_MAX 50
+#define STACK_NAME_MAX 128
+
+#define CFN_HANDLER(name, Out) int cloudformation_##name(struct call *c, const struct cloudformation_##name##_input *in, struct cloudformation_##name##_##Out *out)
+CFN_HANDLER(cancel_update_stack, response);
+CFN_HANDLER(continue_update_rollback, output);
+CFN_HANDLER(create_change_set, output);
+CFN_HANDLER(create_stack, output);
+CFN_HANDLER(delete_change_set, output);
+CFN_HANDLER(delete_stack, response);
+CFN_HANDLER(describe_change_set, output);
+CFN_HANDLER(describe_events, output);
+CFN_HANDLER(describe_stack_events, output);
+CFN_HANDLER(describe_stack_resource, output);
+CFN_HANDLER(describe_stack_resources, output);
+CFN_HANDLER(describe_stacks, output);
+CFN_HANDLER(execute_change_set, output);
+CFN_HANDLER(get_stack_policy, output);
+CFN_HANDLER(get_template, output);
+CFN_HANDLER(get_template_summary, output);
+CFN_HANDLER(list_change_sets, output);
+CFN_HANDLER(list_exports, output);
+CFN_HANDLER(list_hook_results, output);
+CFN_HANDLER(list_imports, output);
+CFN_HANDLER(list_stack_resources, output);
+CFN_HANDLER(list_stacks, output);
+CFN_HANDLER(rollback_stack, output);
+CFN_HANDLER(set_stack_policy, response);
+CFN_HANDLER(update_stack, output);
+CFN_HANDLER(update_termination_protection, output);
+CFN_HANDLER(validate_template, output);
+
+/* cfn_invalid refuses with ValidationError. */
+int cfn_invalid(struct call *c, const char *fmt, ...) _printf_(2, 3);
+/* cfn_stack finds a stack by name or ARN, or refuses as CloudFormation does. */
+int cfn_stack(struct call *c, struct str name, struct cfn_rec_stack *ret);
+
+/* --- input.c: what an operation is asked to make --- */
+struct ask {
+	struct str body, url;
+	bool use_previous;
+	const struct cloudformation_parameter_list *parameters;
+	const struct str_list *capabilities, *resource_types, *notifications;
+	const struct cloudformation_tag_list *tags; /* NULL: as before */
+	struct str role;
+	const struct cloudformation_rollback_configuration *rollback;
+	struct str mode, policy;
+};
+struct input {
+	struct call *call;
+	const struct cfn_rec_stack *stack; /* whose resources Ref and Fn::GetAtt see; NULL: there are none */
+	struct resource_rows rows;
+	struct json **attrs; /* by row; NULL: not opened yet */
+	const bool *replaced; /* by row; NULL: none. Their ids are not known yet */
+	struct str text, arn;
+	struct template *tpl;
+	struct template_ctx ctx;
+	struct template_summary summary;
+	struct cfn_rec_settings set; /* to be stored; set.template is not set */
+};
+/* input_text fetches the template's text: given, from S3 as the caller, or the previous one. */
+int input_text(struct call *c, struct str body, struct str url, struct str *ret);
+int input_parse(struct call *c, struct str text, struct template **ret);
+/* input_prepare does all that can be refused before anything is stored. old: the stack as it is, or NULL. arn, name: of
+ * the stack. */
+int input_prepare(struct call *c, const struct ask *q, const struct cfn_rec_stack *old, struct str name, struct str arn, struct input *ret);
+/* input_previous is the stack as it is now, to compare with. */
+int input_previous(struct call *c, const struct cfn_rec_stack *s, struct input *ret);
+int input_capabilities(struct call *c, const struct template_summary *sum, const struct str_list *given);
+int cfn_tags_check(struct call *c, const struct cloudformation_tag_list *in, struct str_map *ret);
+
+/* --- stacks.c --- */
+struct start {
+	const char *kind, *phase, *status, *op_type;
+	struct str reason, token, role; /* role absent: as the caller */
+	const struct cfn_rec_settings *next;
+	struct str on_failure, change_set; /* the change set's name */
+	bool retain_except;
+	struct str_list retain, skip;
+	int64_t timeout_minutes;
+};
+/* cfn_start stores the operation and the stack's new status, and starts the engine after the commit. */
+int cfn_start(struct call *c, struct cfn_rec_stack *s, const struct start *q);
+bool cfn_updatable(const struct cfn_rec_stack *s);
+int cfn_name_check(struct call *c, struct str name);
+struct str cfn_arn(struct call *c, struct str name, struct str id);
+int cfn_new_stack(struct call *c, struct str name, struct cfn_rec_stack *ret);
+/* cfn_role checks that the caller may pass the role and that CloudFormation may take it on. */
+int cfn_role(struct call *c, struct str role);
+/* cfn_token: 1 when this token was seen with this operation (*ret: its answer), 0, or a refusal. */
+int cfn_token(struct call *c, const char *op, struct str stack, struct str token, struct str *ret);
+int cfn_token_put(struct call *c, const char *op, struct str stack, struct str token, struct str result);
+/* cfn_has_changes: is there anything to update? */
+int cfn_has_changes(struct call *c, const struct cfn_rec_stack *s, struct input *in, struct input *old, bool *ret);
+/* cfn_policy_check refuses updates that the stack's policy denies (policy.c). */
+int cfn_policy_valid(struct call *c, struct str body);
+
+/* --- describe.c --- */
+void cfn_parameters_out(struct call *c, const struct cfn_rec_parameter_list *l, struct cloudformation_parameter_list *ret);
+void cfn_tags_out(struct call *c, const struct str_map *m, struct cloudformation_tag_list *ret);
+struct cloudformation_rollback_configuration *cfn_rollback_out(struct call *c, struct str text);
+int cfn_page(struct call *c, struct str token, struct str *ret_after);
+
+/* --- changesets.c --- */
+int change_set_find(struct call *c, struct str name, struct str stack, struct cfn_rec_stack *ret_stack, struct cfn_rec_change_set *ret);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* policy.c - stack policies: which resources an update may change. The language is IAM's; without a policy every update is
+ * allowed, with one only what it allows. Source: "Prevent updates to stack resources" (CloudFormation User Guide). */
+#include "svc/cloudformation/cfn_int.h"
+#include <errno.h>
+
+int cfn_policy_valid(struct call *c, struct str body)
+{
+	return cfn_invalid(c, "Stack policies are not implemented by this cloud.");
+}
+
+CFN_HANDLER(set_stack_policy, response)
+{
+	struct cfn_rec_stack s;
+	struct str body = in->stack_policy_body;
+	int r = cfn_stack(c, in->stack_name, &s);
+
+	if (r == 0 && in->stack_policy_url.p)
+		r = input_text(c, STR_NONE, in->stack_policy_url, &body);
+	if (r == 0 && !body.p)
+		return cfn_invalid(c, "Either StackPolicyBody or StackPolicyURL must be specified.");
+	if (r == 0)
+		r = cfn_policy_valid(c, body);
+	if (r < 0)
+		return r;
+	s.now->policy = body;
+	return stack_save(c->txn, &s);
+}
+
+CFN_HANDLER(get_stack_policy, output)
+{
+	struct cfn_rec_stack s;
+	int r = cfn_stack(c, in->stack_name, &s);
+
+	if (r == 0)
+		out->stack_policy_body = s.now->policy;
+	return r;
+}

@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stacks.c - operations that start something on a stack. The handler checks, stores the operation and the stack's new
+ * status in one transaction, and hands over to the engine when that is durable. */
+#include "svc/cloudformation/cfn_int.h"
+#include <errno.h>
+
+int cfn_invalid(struct call *c, const char *fmt, ...)
+{
+	struct str m;
+	va_list ap;
+
+	va_start(ap, fmt);
+	m = str_vprintf(c->arena, fmt, ap);
+	va_end(ap);
+	return call_fail(c, &aws_err_validation, "%.*s", STR(m));
+}
+
+int cfn_stack(struct call *c, struct str name, struct cfn_rec_stack *ret)
+{
+	int r = stack_find(c->txn, c->arena, c->account, call_region(c), name, ret);
+
+	return r == -ENOENT ? cfn_invalid(c, "Stack with id %.*s does not exist", STR(name)) : r;
+}
+
+int cfn_name_check(struct call *c, struct str name)
+{
+	bool ok = name.n > 0 && ((name.p[0] | 32) >= 'a' && (name.p[0] | 32) <= 'z');
+
+	for (size_t i = 0; i < name.n; i++)
+		ok &= strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-", name.p[i]) != NULL && name.p[i];
+	if (!ok)
+		return cfn_invalid(c,
+				   "1 validation error detected: Value '%.*s' at 'stackName' failed to satisfy constraint: Member must satisfy regular expression pattern: "
+				   "[a-zA-Z][-a-zA-Z0-9]*",
+				   STR(name));
+	if (name.n > STACK_NAME_MAX)
+		return cfn_invalid(c,
+				   "1 validation error detected: Value '%.*s' at 'stackName' failed to satisfy constraint: Member must have length less than or equal to %d",
+				   STR(name), STACK_NAME_MAX);
+	return 0;
+}
+
+struct str cfn_arn(struct call *c, struct str name, struct str id)
+{
+	return call_arn(c, "cloudformation", "stack/%.*s/%.*s", STR(name), STR(id));
+}
+
+int cfn_new_stack(struct call *c, struct str name, struct cfn_rec_stack *ret)
+{
+	struct store_range range = { 0 };
+	struct str key, value;
+	struct keybuf k;
+	size_t n = 0;
+	int r;
+
+	key_begin(&k, c->account, "cfn.name");
+	r = store_range_open(&range, c->txn, key_view(&k), STR_NONE, false);
+	while (r >= 0 && n < STACKS_MAX && (r = store_range_next(&range, &key, &value)) > 0)
+		n++;
+	store_range_close(&range);
+	if (r < 0)
+		return r;
+	if (n >= STACKS_MAX)
+		return call_fail(c, &cloudformation_err_limit_exceeded, "Limit for stack has been exceeded");
+	*ret = (struct cfn_rec_stack){ .id = random_uuid(c->arena), .name = name, .account = c->account, .created = OPT_TIME(c->now_ms) };
+	ret->arn = cfn_arn(c, name, ret->id);
+	ret->now = arena_new(c->arena, struct cfn_rec_settings);
+	return 0;
+}
+
+/* --- client tokens --- */
+static void token_key(struct keybuf *k, struct call *c, struct str token)
+{
+	key_begin(k, c->account, "cfn.token");
+	key_str(k, token);
+}
+
+int cfn_token(struct call *c, const char *op, struct str stack, struct str token, struct str *ret)
+{
+	struct cfn_rec_token t;
+	struct keybuf k;
+	int r;
+
+	if (!token.p)
+		return 0;
+	token_key(&k, c, token);
+	r = record_get(c->txn, &cfn_records, CFN_REC_TOKEN, c->arena, &k, &t);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	if (!str_is(t.op, op) || !str_eq(t.stack, stack))
+		return call_fail(c, &cloudformation_err_token_already_exists, "Token %.*s has already been used for another operation", STR(token));
+	*ret = t.result;
+	return 1;
+}
+
+int cfn_token_put(struct call *c, const char *op, struct str stack, struct str token, struct str result)
+{
+	struct cfn_rec_token t = { .op = str_c(op), .stack = stack, .result = result, .time = OPT_TIME(c->now_ms) };
+	struct keybuf k;
+
+	if (!token.p)
+		return 0;
+	token_key(&k, c, token);
+	return record_put(c->txn, &cfn_records, CFN_REC_TOKEN, &k, &t);
+}
+
+/* --- roles --- */
+int cfn_role(struct call *c, struct str role)
+{
+	struct str service = S("cloudformation.amazonaws.com");
+	struct policy_key to = { .name = S("iam:PassedToService"), .values = &service, .n = 1 };
+	struct arn arn;
+
+	if (!role.p)
+		return 0;
+	if (arn_parse(role, &arn) < 0 || !str_is(arn.service, "iam") || !str_starts(arn.resource, S("role/")))
+		return cfn_invalid(c, "1 validation error detected: Value '%.*s' at 'roleARN' failed to satisfy constraint: Member must be the ARN of a role", STR(role));
+	return call_authorize(c, "iam:PassRole", role, &to, 1);
+}
+
+/* Who the operation acts as: the role, or the caller. */
+static int actor(struct call *c, struct str role, struct str *ret)
+{
+	const struct identity *id = cloud_identity(c->cloud);
+	struct principal p;
+	int r;
+
+	if (!role.p) {
+		*ret = principal_text(c->arena, c->who);
+		return 0;
+	}
+	r = id && id->role_principal ? id->role_principal(c, role, S("AWSCloudFormation"), &p) : -ENOENT;
+	if (r == -ENOENT || r == -EACCES)
+		return cfn_invalid(c, "Role %.*s is invalid or cannot be assumed", STR(role));
+	if (r == 0)
+		*ret = principal_text(c->arena, &p);
+	return r;
+}
+
+/* --- starting --- */
+struct launch {
+	struct str stack, op;
+};
+
+static void launch(struct cloud *cl, struct region *r, void *arg)
+{
+	struct launch *l = arg;
+
+	engine_run(cl, r, l->stack, l->op);
+}
+
+static void wake_jobs(struct cloud *cl, struct region *r, void *arg)
+{
+	cloud_jobs_wake(cl);
+}
+
+int cfn_start(struct call *c, struct cfn_rec_stack *s, const struct start *q)
+{
+	struct launch *l = arena_new(c->arena, struct launch);
+	struct cfn_rec_op op = {
+		.id = random_uuid(c->arena), .kind = str_c(q->kind), .phase = str_c(q->phase), .stack = s->id, .account = s->account,
+		.next = (struct cfn_rec_settings *)(uintptr_t)q->next, .token = q->token, .retain = q->retain, .skip = q->skip, .started = OPT_TIME(c->now_ms),
+		.on_failure = q->on_failure, .change_set = q->change_set, .retain_except = OPT_BOOL(q->retain_except),
+	};
+	struct keybuf k;
+	int r = actor(c, q->role, &op.principal);
+
+	if (r < 0)
+		return r;
+	s->op = op.id;
+	s->op_type = str_c(q->op_type);
+	op_key(&k, s->id, op.id);
+	r = record_put(c->txn, &cfn_records, CFN_REC_OP, &k, &op);
+	if (r == 0)
+		r = stack_status(c->txn, c->arena, s, q->status, q->reason, q->token, c->now_ms);
+	if (r == 0 && q->timeout_minutes > 0) {
+		r = job_put(c->txn, c->now_ms + q->timeout_minutes * 60000, S("cloudformation/timeout"), op.id, s->id);
+		call_on_commit(c, wake_jobs, NULL);
+	}
+	if (r < 0)
+		return r;
+	*l = (struct launch){ s->id, op.id };
+	call_on_commit(c, launch, l);
+	return 0;
+}
+
+/* --- CreateStack --- */
+static int create_options(struct call *c, const struct cloudformation_create_stack_input *in)
+{
+	if (in->disable_rollback.has && in->on_failure.p)
+		return cfn_invalid(c, "Either DisableRollback or OnFailure can be specified, not both.");
+	if (in->stack_policy_body.p && in->stack_policy_url.p)
+		return cfn_invalid(c, "You cannot specify both StackPolicyBody and StackPolicyURL");
+	if (in->deployment_config && str_is(in->deployment_config->mode, "EXPRESS"))
+		return cfn_invalid(c, "DeploymentConfig mode EXPRESS is not implemented by this cloud.");
+	return cfn_name_check(c, in->stack_name);
+}
+
+CFN_HANDLER(create_stack, output)
+{
+	struct ask q = {
+		.body = in->template_body, .url = in->template_url, .parameters = &in->parameters, .capabilities = &in->capabilities,
+		.resource_types = &in->resource_types, .notifications = &in->notification_ar_ns, .tags = &in->tags, .role = in->role_arn,
+		.rollback = in->rollback_configuration, .mode = in->deployment_config ? in->deployment_config->mode : STR_NONE, .policy = in->stack_policy_body,
+	};
+	struct start go = { .kind = "CREATE", .phase = "make", .status = "CREATE_IN_PROGRESS", .op_type = "CREATE_STACK", .reason = S("User Initiated"),
+			    .token = in->client_request_token, .role = in->role_arn, .retain_except = in->retain_except_on_create.v,
+			    .timeout_minutes = in->timeout_in_minutes.v };
+	struct cfn_rec_stack s, old;
+	struct input ask;
+	int r = create_options(c, in);
+
+	if (r == 0)
+		r = cfn_token(c, "CreateStack", in->stack_name, in->client_request_token, &out->stack_id);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = stack_find(c->txn, c->arena, c->account, call_region(c), in->stack_name, &old);
+	if (r == 0)
+		return call_fail(c, &cloudformation_err_already_exists, "Stack [%.*s] already exists", STR(in->stack_name));
+	if (r == -ENOENT)
+		r = cfn_new_stack(c, in->stack_name, &s);
+	if (r == 0)
+		r = cfn_role(c, in->role_arn);
+	if (r == 0 && in->stack_policy_url.p)
+		r = input_text(c, STR_NONE, in->stack_policy_url, &q.policy);
+	if (r == 0 && q.policy.p)
+		r = cfn_policy_valid(c, q.policy);
+	if (r == 0)
+		r = input_prepare(c, &q, NULL, s.name, s.arn, &ask);
+	if (r < 0)
+		return r;
+	ask.set.template = random_uuid(c->arena);
+	s.now = &ask.set;
+	s.disable_rollback = OPT_BOOL(in->disable_rollback.v || str_is(in->on_failure, "DO_NOTHING"));
+	s.on_failure = s.disable_rollback.v ? S("DO_NOTHING") : in->on_failure.p ? in->on_failure : S("ROLLBACK");
+	s.timeout = in->timeout_in_minutes;
+	s.protected = OPT_BOOL(in->enable_termination_protection.v);
+	s.retain_except = in->retain_except_on_create;
+	go.on_failure = s.on_failure;
+	r = stack_put_template(c->txn, &s, ask.set.template, ask.text);
+	if (r == 0)
+		r = stack_add(c->txn, &s);
+	if (r == 0)
+		r = cfn_token_put(c, "CreateStack", s.name, in->client_request_token, s.arn);
+	out->stack_id = s.arn;
+	return r < 0 ? r : cfn_start(c, &s, &go);
+}
+
+/* --- UpdateStack --- */
+bool cfn_updatable(const struct cfn_rec_stack *s)
+{
+	static const char *const ok[] = { "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_FAILED", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE" };
+
+	for (size_t i = 0; i < ELEMENTS(ok); i++)
+		if (str_is(s->status, ok[i]))
+			return true;
+	return false;
+}
+
+static bool same_outputs(struct input *in, const struct cfn_rec_stack *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < in->tpl->n_outputs; i++) {
+		const struct template_output *o = &in->tpl->outputs[i];
+		const struct cfn_rec_output *old;
+		struct str value, name;
+
+		if (!template_output_active(&in->ctx, i))
+			continue;
+		name = STR_NONE;
+		if (n >= s->outputs.n || template_eval_output(&in->ctx, i, &value, &name) < 0)
+			return false;
+		old = &s->outputs.v[n++];
+		if (!str_eq(old->key, o->name) || !str_eq(old->value, value) || !str_eq(old->description, o->description) || !str_eq(old->export, name) ||
+		    !old->export.p != !name.p)
+			return false;
+	}
+	return n == s->outputs.n;
+}
+
+static bool same_tags(const struct str_map *a, const struct str_map *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (!str_map_get(b, a->v[i].key).p || !str_eq(str_map_get(b, a->v[i].key), a->v[i].value))
+			return false;
+	return true;
+}
+
+int cfn_has_changes(struct call *c, const struct cfn_rec_stack *s, struct input *in, struct input *old, bool *ret)
+{
+	struct template_change *v;
+	size_t n;
+	int r = input_previous(c, s, old);
+
+	*ret = true;
+	if (r < 0 || str_is(s->status, "UPDATE_FAILED"))
+		return r;
+	r = template_changes(&old->ctx, &in->ctx, &v, &n);
+	if (r == -EINVAL)
+		return cfn_invalid(c, "%.*s", STR(in->ctx.err));
+	*ret = n || !same_tags(&s->now->tags, &in->set.tags) || !same_outputs(in, s);
+	return r;
+}
+
+CFN_HANDLER(update_stack, output)
+{
+	struct ask q = {
+		.body = in->template_body, .url = in->template_url, .use_previous = in->use_previous_template.v, .parameters = &in->parameters,
+		.capabilities = &in->capabilities, .resource_types = &in->resource_types, .notifications = &in->notification_ar_ns, .tags = &in->tags,
+		.role = in->role_arn, .rollback = in->rollback_configuration, .mode = in->deployment_config ? in->deployment_config->mode : STR_NONE,
+		.policy = in->stack_policy_body,
+	};
+	struct start go = { .kind = "UPDATE", .phase = "make", .status = "UPDATE_IN_PROGRESS", .op_type = "UPDATE_STACK", .reason = S("User Initiated"),
+			    .token = in->client_request_token, .retain_except = in->retain_except_on_create.v };
+	struct cfn_rec_stack s;
+	struct input ask, old;
+	bool changes;
+	int r = cfn_stack(c, in->stack_name, &s);
+
+	if (r == 0)
+		r = cfn_token(c, "UpdateStack", s.id, in->client_request_token, &out->stack_id);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (!cfn_updatable(&s))
+		return cfn_invalid(c, "Stack:%.*s is in %.*s state and can not be updated.", STR(s.arn), STR(s.status));
+	if (in->deployment_config && str_is(in->deployment_config->mode, "EXPRESS"))
+		return cfn_invalid(c, "DeploymentConfig mode EXPRESS is not implemented by this cloud.");
+	r = cfn_role(c, in->role_arn);
+	if (r == 0 && in->stack_policy_url.p)
+		r = input_text(c, STR_NONE, in->stack_policy_url, &q.policy);
+	if (r == 0 && q.policy.p)
+		r = cfn_policy_valid(c, q.policy);
+	if (r == 0)
+		r = input_prepare(c, &q, &s, s.name, s.arn, &ask);
+	if (r == 0 && in->stack_policy_during_update_url.p)
+		r = input_text(c, STR_NONE, in->stack_policy_during_update_url, &ask.set.temporary_policy);
+	else if (r == 0 && in->stack_policy_during_update_body.p)
+		ask.set.temporary_policy = in->stack_policy_during_update_body;
+	if (r == 0 && ask.set.temporary_policy.p)
+		r = cfn_policy_valid(c, ask.set.temporary_policy);
+	if (r == 0)
+		r = cfn_has_changes(c, &s, &ask, &old, &changes);
+	if (r < 0)
+		return r;
+	if (!changes)
+		return cfn_invalid(c, "No updates are to be performed.");
+	ask.set.template = random_uuid(c->arena);
+	s.updated = OPT_TIME(c->now_ms);
+	s.disable_rollback = OPT_BOOL(in->disable_rollback.v);
+	go.on_failure = in->disable_rollback.v ? S("DO_NOTHING") : S("ROLLBACK");
+	go.next = &ask.set;
+	go.role = ask.set.role;
+	r = stack_put_template(c->txn, &s, ask.set.template, ask.text);
+	if (r == 0)
+		r = cfn_token_put(c, "UpdateStack", s.id, in->client_request_token, s.arn);
+	out->stack_id = s.arn;
+	return r < 0 ? r : cfn_start(c, &s, &go);
+}
+
+/* --- DeleteStack --- */
+static int exports_free(struct call *c, const struct cfn_rec_stack *s)
+{
+	struct str_list users;
+	int r = 0;
+
+	for (size_t i = 0; i < s->outputs.n && r == 0; i++) {
+		if (!s->outputs.v[i].export.p)
+			continue;
+		r = export_users(c->txn, c->arena, c->account, s->outputs.v[i].export, &users);
+		if (r == 0 && users.n)
+			return cfn_invalid(c, "Delete canceled. Cannot delete export %.*s as it is in use by %.*s.", STR(s->outputs.v[i].export),
+					   STR(str_join(c->arena, users.v, users.n, S(" and "))));
+	}
+	return r;
+}
+
+CFN_HANDLER(delete_stack, response)
+{
+	struct start go = { .kind = "DELETE", .phase = "unmake", .status = "DELETE_IN_PROGRESS", .op_type = "DELETE_STACK", .reason = S("User Initiated"),
+			    .token = in->client_request_token, .retain = in->retain_resources };
+	struct cfn_rec_stack s;
+	int r = stack_find(c->txn, c->arena, c->account, call_region(c), in->stack_name, &s);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r; /* nothing to do */
+	if (s.deleted.has || str_is(s.status, "DELETE_IN_PROGRESS"))
+		return 0;
+	if (s.protected.v)
+		return cfn_invalid(c, "Stack [%.*s] cannot be deleted while TerminationProtection is enabled", STR(s.name));
+	if (in->retain_resources.n && !str_is(s.status, "DELETE_FAILED"))
+		return cfn_invalid(c, "Invalid operation on stack [%.*s]. When you delete a stack, specify which resources to retain only when the stack is in the DELETE_FAILED state.",
+				   STR(s.arn));
+	if (str_is(in->deletion_mode, "FORCE_DELETE_STACK"))
+		return cfn_invalid(c, "DeletionMode FORCE_DELETE_STACK is not implemented by this cloud.");
+	if (!status_is_final(s.status) && !str_is(s.status, "REVIEW_IN_PROGRESS"))
+		return cfn_invalid(c, "Stack [%.*s] cannot be deleted while in status %.*s", STR(s.arn), STR(s.status));
+	r = cfn_role(c, in->role_arn);
+	if (r == 0)
+		r = exports_free(c, &s);
+	if (r < 0)
+		return r;
+	go.role = in->role_arn.p ? in->role_arn : s.now->role;
+	if (in->role_arn.p)
+		s.now->role = in->role_arn;
+	return cfn_start(c, &s, &go);
+}
+
+/* --- smaller ones --- */
+CFN_HANDLER(update_termination_protection, output)
+{
+	struct cfn_rec_stack s;
+	int r = cfn_stack(c, in->stack_name, &s);
+
+	if (r < 0)
+		return r;
+	if (s.deleted.has || str_is(s.status, "DELETE_IN_PROGRESS"))
+		return cfn_invalid(c, "Stack [%.*s] is in %.*s state and its termination protection can not be changed.", STR(s.name), STR(s.status));
+	s.protected = OPT_BOOL(in->enable_termination_protection.v);
+	out->stack_id = s.arn;
+	return stack_save(c->txn, &s);
+}
+
+struct cancel {
+	struct str op;
+};
+
+static void cancel_now(struct cloud *cl, struct region *r, void *arg)
+{
+	struct cancel *x = arg;
+
+	engine_wake(x->op, S("User Initiated"));
+}
+
+CFN_HANDLER(cancel_update_stack, response)
+{
+	struct cancel *x = arena_new(c->arena, struct cancel);
+	struct cfn_rec_stack s;
+	struct cfn_rec_op op;
+	struct keybuf k;
+	int r = cfn_stack(c, in->stack_name, &s);
+
+	if (r < 0)
+		return r;
+	if (!str_is(s.status, "UPDATE_IN_PROGRESS"))
+		return cfn_invalid(c, "CancelUpdateStack cannot be called from current stack status");
+	op_key(&k, s.id, s.op);
+	r = record_get(c->txn, &cfn_records, CFN_REC_OP, c->arena, &k, &op);
+	if (r < 0)
+		return r;
+	op.cancel = S("User Initiated");
+	x->op = s.op;
+	call_on_commit(c, cancel_now, x);
+	return record_put(c->txn, &cfn_records, CFN_REC_OP, &k, &op);
+}
+
+CFN_HANDLER(continue_update_rollback, output)
+{
+	struct start go = { .kind = "UPDATE", .phase = "restore", .status = "UPDATE_ROLLBACK_IN_PROGRESS", .op_type = "CONTINUE_ROLLBACK", .reason = S("User Initiated"),
+			    .token = in->client_request_token, .skip = in->resources_to_skip, .on_failure = S("ROLLBACK") };
+	struct cfn_rec_stack s;
+	struct str seen;
+	int r = cfn_stack(c, in->stack_name, &s);
+
+	if (r == 0)
+		r = cfn_token(c, "ContinueUpdateRollback", s.id, in->client_request_token, &seen);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (!str_is(s.status, "UPDATE_ROLLBACK_FAILED"))
+		return cfn_invalid(c, "Stack:%.*s is in %.*s state and can not continue the rollback of an update.", STR(s.arn), STR(s.status));
+	r = cfn_role(c, in->role_arn);
+	if (r == 0)
+		r = cfn_token_put(c, "ContinueUpdateRollback", s.id, in->client_request_token, s.arn);
+	go.role = in->role_arn.p ? in->role_arn : s.now->role;
+	return r < 0 ? r : cfn_start(c, &s, &go);
+}
+
+CFN_HANDLER(rollback_stack, output)
+{
+	struct start go = { .op_type = "ROLLBACK", .reason = S("User Initiated"), .token = in->client_request_token, .retain_except = in->retain_except_on_create.v,
+			    .on_failure = S("ROLLBACK") };
+	struct cfn_rec_stack s;
+	int r = cfn_stack(c, in->stack_name, &s);
+
+	if (r == 0)
+		r = cfn_token(c, "RollbackStack", s.id, in->client_request_token, &out->stack_id);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (str_is(s.status, "CREATE_FAILED")) {
+		go.kind = "CREATE";
+		go.phase = "unmake";
+		go.status = "ROLLBACK_IN_PROGRESS";
+	} else if (str_is(s.status, "UPDATE_FAILED")) {
+		go.kind = "UPDATE";
+		go.phase = "restore";
+		go.status = "UPDATE_ROLLBACK_IN_PROGRESS";
+	} else
+		return cfn_invalid(c, "Stack:%.*s is in %.*s state and can not be rolled back.", STR(s.arn), STR(s.status));
+	r = cfn_role(c, in->role_arn);
+	if (r == 0)
+		r = cfn_token_put(c, "RollbackStack", s.id, in->client_request_token, s.arn);
+	go.role = in->role_arn.p ? in->role_arn : s.now->role;
+	out->stack_id = s.arn;
+	return r < 0 ? r : cfn_start(c, &s, &go);
+}
