@@ -48,7 +48,7 @@ int stack_load(struct store_txn *t, struct arena *a, struct str account, struct 
 	return r;
 }
 
-int stack_find(struct store_txn *t, struct arena *a, struct str account, struct str region, struct str name, struct cfn_rec_stack *ret)
+int stack_lookup(struct store_txn *t, struct arena *a, struct str account, struct str region, struct str name, struct cfn_rec_stack *ret)
 {
 	struct keybuf k;
 	struct str id, kind, rest, parts[2];

@@ -29,8 +29,8 @@ void op_key(struct keybuf *k, struct str stack, struct str op);
 
 /* --- stacks --- */
 int stack_load(struct store_txn *t, struct arena *a, struct str account, struct str id, struct cfn_rec_stack *ret);
-/* stack_find takes a name (of a stack that is not deleted) or an ARN (of any). -ENOENT. */
-int stack_find(struct store_txn *t, struct arena *a, struct str account, struct str region, struct str name_or_arn, struct cfn_rec_stack *ret);
+/* stack_lookup takes a name (of a stack that is not deleted) or an ARN (of any). -ENOENT. */
+int stack_lookup(struct store_txn *t, struct arena *a, struct str account, struct str region, struct str name_or_arn, struct cfn_rec_stack *ret);
 int stack_save(struct store_txn *t, const struct cfn_rec_stack *s);
 int stack_add(struct store_txn *t, const struct cfn_rec_stack *s); /* a new one, with its name and its places in the lists */
 int stack_unlist(struct store_txn *t, const struct cfn_rec_stack *s); /* deleted: its name is free again */

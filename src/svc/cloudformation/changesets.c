@@ -65,7 +65,7 @@ int change_set_find(struct call *c, struct str name, struct str stack, struct cf
 	else if (!stack.p)
 		return cfn_invalid(c, "StackName must be specified if ChangeSetName is not specified as an ARN.");
 	else {
-		r = stack_find(c->txn, c->arena, c->account, call_region(c), stack, s);
+		r = stack_lookup(c->txn, c->arena, c->account, call_region(c), stack, s);
 		if (r == -ENOENT)
 			return cfn_invalid(c, "Stack [%.*s] does not exist", STR(stack));
 		if (r == 0)
@@ -114,7 +114,7 @@ static int create_options(struct call *c, const struct cloudformation_create_cha
 /* The stack that the change set is for; a new one is only planned until it is executed. */
 static int target(struct call *c, const struct cloudformation_create_change_set_input *in, struct cfn_rec_stack *s, bool *ret_new, bool *ret_create)
 {
-	int r = stack_find(c->txn, c->arena, c->account, call_region(c), in->stack_name, s);
+	int r = stack_lookup(c->txn, c->arena, c->account, call_region(c), in->stack_name, s);
 
 	*ret_create = str_is(in->change_set_type, "CREATE");
 	*ret_new = false;

@@ -49,7 +49,7 @@ static int cfn_resource_hook(struct call *c, const char *action, struct str kind
 	} else if (str_is(kind, "changeset"))
 		return cfn_invalid(c, "StackName must be specified if ChangeSetName is not specified as an ARN.");
 	else {
-		r = stack_find(c->txn, c->arena, c->account, call_region(c), id, &s);
+		r = stack_lookup(c->txn, c->arena, c->account, call_region(c), id, &s);
 		if (r < 0 && r != -ENOENT)
 			return r;
 	}

@@ -232,7 +232,7 @@ static bool event_one(struct call *c, const struct cfn_rec_stack *s, const struc
 CFN_HANDLER(describe_stack_events, output)
 {
 	struct cfn_rec_stack s;
-	int r = stack_find(c->txn, c->arena, c->account, call_region(c), in->stack_name, &s);
+	int r = stack_lookup(c->txn, c->arena, c->account, call_region(c), in->stack_name, &s);
 
 	if (r == -ENOENT)
 		return cfn_invalid(c, "Stack [%.*s] does not exist", STR(in->stack_name));

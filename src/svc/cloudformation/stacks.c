@@ -17,7 +17,7 @@ int cfn_invalid(struct call *c, const char *fmt, ...)
 
 int cfn_stack(struct call *c, struct str name, struct cfn_rec_stack *ret)
 {
-	int r = stack_find(c->txn, c->arena, c->account, call_region(c), name, ret);
+	int r = stack_lookup(c->txn, c->arena, c->account, call_region(c), name, ret);
 
 	return r == -ENOENT ? cfn_invalid(c, "Stack with id %.*s does not exist", STR(name)) : r;
 }
@@ -214,7 +214,7 @@ CFN_HANDLER(create_stack, output)
 		r = cfn_token(c, "CreateStack", in->stack_name, in->client_request_token, &out->stack_id);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	r = stack_find(c->txn, c->arena, c->account, call_region(c), in->stack_name, &old);
+	r = stack_lookup(c->txn, c->arena, c->account, call_region(c), in->stack_name, &old);
 	if (r == 0)
 		return call_fail(c, &cloudformation_err_already_exists, "Stack [%.*s] already exists", STR(in->stack_name));
 	if (r == -ENOENT)
@@ -382,7 +382,7 @@ CFN_HANDLER(delete_stack, response)
 	struct start go = { .kind = "DELETE", .phase = "unmake", .status = "DELETE_IN_PROGRESS", .op_type = "DELETE_STACK", .reason = S("User Initiated"),
 			    .token = in->client_request_token, .retain = in->retain_resources };
 	struct cfn_rec_stack s;
-	int r = stack_find(c->txn, c->arena, c->account, call_region(c), in->stack_name, &s);
+	int r = stack_lookup(c->txn, c->arena, c->account, call_region(c), in->stack_name, &s);
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r; /* nothing to do */
