@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* admin_verbs.c - what can be asked for on the admin socket. */
 #include "cli/admin.h"
+#include "cli/archive.h"
+#include "cloud/explain.h"
 #include <errno.h>
 #include <unistd.h>
 
@@ -115,6 +117,63 @@ static int do_clock(struct admin_env *e, const struct json *q, struct arena *a, 
 	return 0;
 }
 
+static const char *layer_name(enum policy_layer l)
+{
+	static const char *const names[] = {
+		[LAYER_NONE] = "none",		 [LAYER_IDENTITY] = "identity-based policies", [LAYER_RESOURCE] = "resource-based policy",
+		[LAYER_BOUNDARY] = "permissions boundary", [LAYER_SESSION] = "session policy",	       [LAYER_ORGANIZATION] = "service control policies",
+		[LAYER_RESOURCE_CONTROL] = "resource control policies", [LAYER_ROOT] = "root of the account",
+	};
+
+	return names[l];
+}
+
+static int do_explain(struct admin_env *e, const struct json *q, struct arena *a, int fd, struct json **ret)
+{
+	static const char *const decisions[] = { [DECISION_ALLOW] = "allowed", [DECISION_IMPLICIT_DENY] = "implicitly denied", [DECISION_EXPLICIT_DENY] = "explicitly denied" };
+	struct explain_question x = { .principal = json_get_str(q, "principal"), .action = json_get_str(q, "action"), .resource = json_get_str(q, "resource") };
+	struct json *context = json_getz(q, "context"), *j;
+	struct explain_answer out = { 0 };
+	struct str region = json_get_str(q, "region");
+	struct region *r = cloud_region(e->cloud, region);
+	int err;
+
+	if (!x.principal.p || !x.action.p || !x.resource.p || !region.p || (context && (!json_is(context, JSON_OBJECT) || context->n > CONTEXT_MAX)))
+		return -EINVAL;
+	if (!r) {
+		*ret = refusal(a, "See which run: cloudkeep region list", str_printf(a, "no region %.*s is running", STR(region)));
+		return 0;
+	}
+	x.context = arena_array(a, struct str_pair, CONTEXT_MAX);
+	for (size_t i = 0; context && i < context->n; i++)
+		x.context[x.n_context++] = (struct str_pair){ context->members[i].key, json_scalar(&context->members[i].value) };
+	err = cloud_explain(e->cloud, r, &x, a, &out);
+	if (err < 0) {
+		*ret = refusal(a, NULL, out.problem.p ? out.problem : str_printf(a, "the question cannot be answered: %s", strerror(-err)));
+		return 0;
+	}
+	*ret = j = json_new(a, JSON_OBJECT);
+	json_set_bool(a, j, "allowed", out.allowed);
+	json_set_str(a, j, "decision", out.granted ? S("allowed by a grant") : str_c(decisions[out.result.decision]));
+	json_set_str(a, j, "layer", str_c(layer_name(out.result.layer)));
+	json_set_str(a, j, "policy", out.result.policy_name);
+	json_set_str(a, j, "sid", out.result.sid);
+	if (out.result.statement >= 0)
+		json_set_int(a, j, "statement", out.result.statement);
+	json_set_str(a, j, "resource", out.resource);
+	json_set_bool(a, j, "resource_found", out.resource_found);
+	json_set_str(a, j, "explanation", out.sentence);
+	return 0;
+}
+
+static int do_export(struct admin_env *e, const struct json *q, struct arena *a, int fd, struct json **ret)
+{
+	if (admin_send(fd, S("{\"export\":true}\n")) == 0)
+		(void)archive_write_running(e->cloud, fd); /* a broken one has no end, which the reader notices */
+	*ret = NULL;
+	return 0;
+}
+
 int admin_answer(struct admin_env *e, const struct json *q, struct arena *a, int fd, struct json **ret)
 {
 	static const struct {
@@ -122,7 +181,7 @@ int admin_answer(struct admin_env *e, const struct json *q, struct arena *a, int
 		int (*run)(struct admin_env *e, const struct json *q, struct arena *a, int fd, struct json **ret);
 	} verbs[] = {
 		{ "status", do_status }, { "stop", do_stop },	    { "region-start", do_region_start }, { "region-stop", do_region_stop },
-		{ "clock", do_clock },	
+		{ "clock", do_clock },	 { "explain", do_explain }, { "export", do_export },
 	};
 	struct str what = json_get_str(q, "do");
 

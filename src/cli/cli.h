@@ -59,6 +59,7 @@ const char *cli_paint(const struct cli *c, enum cli_paint p);
 bool cli_terminal(void); /* standard output is a terminal */
 int cli_read_file(struct arena *a, const char *path, struct str *ret); /* NUL behind it; -EFBIG above CLI_FILE_BYTES_MAX */
 int cli_write_file(const char *path, struct str text, mode_t mode); /* aside, synced, renamed */
+void cli_remove_tree(const char *path); /* a directory of ours and all in it; nothing when there is none */
 const char *cli_path(struct cli *c, const char *name); /* DATA/name */
 const char *cli_shell(struct arena *a, struct str s); /* quoted for a POSIX shell */
 void cli_json(struct json *j, struct arena *a); /* one line on standard output */

@@ -7,7 +7,8 @@
 #define CLOUDKEEP_VERSION "unknown"
 #endif
 
-const struct cli_command *const cli_commands[] = { &cmd_up, &cmd_down, &cmd_status, &cmd_env, &cmd_region, &cmd_clock, &cmd_deploy, &cmd_destroy, &cmd_prove, NULL };
+const struct cli_command *const cli_commands[] = { &cmd_up, &cmd_down, &cmd_status, &cmd_env, &cmd_region, &cmd_clock, &cmd_deploy, &cmd_destroy, &cmd_prove,
+						   &cmd_trail, &cmd_explain, &cmd_export, &cmd_import, NULL };
 
 static const struct cli_command *find(const char *name)
 {

@@ -274,6 +274,7 @@ static int prepare(struct serving *s)
 	r = open_cloud(s);
 	if (r < 0)
 		return explain_open(s, r);
+	cli_remove_tree(str_printf(a, "%s/export.tmp", s->o->data).p); /* of an export that a crash cut short */
 	r = start_http(s);
 	if (r != 0)
 		return r;

@@ -387,8 +387,19 @@ int authorize_call(struct call *c)
 	return checked ? 0 : authorize_entry(c, c->op->auth[0].action, "*", &who);
 }
 
-static int check_extra(struct call *c, const char *action, struct str resource, const struct policy_key *extra, size_t n, struct str *sentence,
-		       struct str *arn)
+static void key_drop(struct key_set *k, struct str name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < k->n; i++)
+		if (!str_eq_ci(k->v[i].name, name))
+			k->v[n++] = k->v[i];
+	k->n = n;
+}
+
+/* authorize_ask decides as a call would be decided, with its keys and further ones; the decision is in c->decision. */
+int authorize_ask(struct call *c, const char *action, struct str resource, const struct policy_key *extra, size_t n, bool service_keys, struct str *sentence,
+		  struct str *arn)
 {
 	struct policy_request who;
 	struct key_set base = { 0 };
@@ -396,10 +407,23 @@ static int check_extra(struct call *c, const char *action, struct str resource, 
 
 	if (r < 0)
 		return r;
-	call_keys(c, action, &base);
+	if (service_keys)
+		call_keys(c, action, &base);
+	else {
+		principal_keys(c, &base);
+		request_keys(c, &base);
+		for (size_t i = 0; i < n; i++)
+			key_drop(&base, extra[i].name);
+	}
 	for (size_t i = 0; i < n; i++)
 		vec_push(c->arena, base.v, base.n, base.cap) = extra[i];
 	return check_one(c, action, resource, &base, &who, sentence, arn);
+}
+
+static int check_extra(struct call *c, const char *action, struct str resource, const struct policy_key *extra, size_t n, struct str *sentence,
+		       struct str *arn)
+{
+	return authorize_ask(c, action, resource, extra, n, true, sentence, arn);
 }
 
 int call_authorize(struct call *c, const char *action, struct str resource, const struct policy_key *extra, size_t n_extra)

@@ -66,6 +66,7 @@ struct call {
 	struct body *body; /* streamed request payload that the service's sink has taken in, or NULL */
 	struct http_request *http; /* NULL for internal calls */
 	struct call *parent; /* of a nested call */
+	bool question; /* may this be done? Nothing is done, and no use is noted */
 
 	const struct desc_error *err; /* set once */
 	struct str message;

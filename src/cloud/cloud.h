@@ -82,6 +82,9 @@ struct identity {
 	int (*policies)(struct call *c, const struct principal *who, struct policy_request *r);
 	/* The principal that a role gives to a service or a stack (no credentials): for CloudFormation's RoleARN, functions. */
 	int (*role_principal)(struct call *c, struct str role_arn, struct str session_name, struct principal *ret);
+	/* The principal that an ARN names (root, user, role, role session), for questions about what it may do: no caller
+	 * is ever made from it. -ENOENT. */
+	int (*named)(struct call *c, struct str arn, struct principal *ret);
 };
 void cloud_set_identity(struct cloud *cl, const struct identity *id);
 const struct identity *cloud_identity(const struct cloud *cl);

@@ -62,6 +62,8 @@ const struct service *service_of(const struct cloud *cl, const struct service_mo
 
 /* --- authorize.c --- */
 int authorize_call(struct call *c); /* the overlay's checks; 0, or -ECANCELED with the refusal set */
+int authorize_ask(struct call *c, const char *action, struct str resource, const struct policy_key *extra, size_t n, bool service_keys, struct str *sentence,
+		  struct str *arn); /* 0 allowed, 1 not, negative: could not be decided */
 int authorize_denied(struct call *c, const char *action, struct str resource, struct str sentence);
 
 /* --- call.c --- */

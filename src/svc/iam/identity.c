@@ -255,6 +255,8 @@ static void note_use(struct call *c, const struct principal *who, const struct i
 {
 	struct str service = str_c(c->svc->model->signing[0]), region = call_region(c);
 
+	if (c->question)
+		return;
 	if (role)
 		iam_used_note(who->p.account, role->id, c->now_ms, service, region);
 	else if (who->key_id.p && !who->temporary)
@@ -327,4 +329,43 @@ static int role_principal(struct call *c, struct str role_arn, struct str sessio
 	return 0;
 }
 
-const struct identity iam_identity = { .find_key = find_key, .policies = policies, .role_principal = role_principal };
+/* named: the principal that an ARN names, as it would be if it called now; a role gets a session of its own. */
+static int named(struct call *c, struct str text, struct principal *ret)
+{
+	struct iam_rec_entity e;
+	struct arn arn;
+	struct str kind, name, session = S("session"), rest;
+	int r;
+
+	*ret = (struct principal){ 0 };
+	if (arn_parse(text, &arn) < 0 || arn.account.n != 12)
+		return -ENOENT;
+	if (str_is(arn.service, "iam") && str_is(arn.resource, "root"))
+		return user_principal(c->global, c->arena, arn.account, arn.account, ret);
+	(void)str_cut(arn.resource, '/', &kind, &rest);
+	if (str_is(arn.service, "sts") && str_is(kind, "assumed-role")) {
+		if (!str_cut(rest, '/', &name, &session))
+			return -ENOENT;
+	} else if (str_is(arn.service, "iam") && rest.n)
+		name = str_skip(arn.resource, (size_t)str_rfind_char(arn.resource, '/') + 1);
+	else
+		return -ENOENT;
+	if (str_is(arn.service, "iam") && str_is(kind, "user")) {
+		r = iam_get(c->global, c->arena, arn.account, IAM_USER, name, &e);
+		if (r < 0 || !str_eq(e.arn, text))
+			return r < 0 ? r : -ENOENT;
+		return user_principal(c->global, c->arena, arn.account, e.id, ret);
+	}
+	if (str_is(arn.service, "iam") && !str_is(kind, "role"))
+		return -ENOENT;
+	r = iam_get(c->global, c->arena, arn.account, IAM_ROLE, name, &e);
+	if (r < 0 || (str_is(arn.service, "iam") && !str_eq(e.arn, text)))
+		return r < 0 ? r : -ENOENT;
+	role_session(c->arena, arn.account, &e, session, ret);
+	ret->temporary = true;
+	ret->issued_ms = c->now_ms;
+	ret->expires_ms = c->now_ms + 3600 * 1000;
+	return 0;
+}
+
+const struct identity iam_identity = { .find_key = find_key, .policies = policies, .role_principal = role_principal, .named = named };
