@@ -293,6 +293,7 @@ def test_routes(ec2, vpc, gateway):
     ec2.create_route(RouteTableId=t, DestinationCidrBlock="100.68.0.18/18", GatewayId=gateway)
     assert routes(ec2, t) == {"10.0.0.0/16": ("local", "active", "CreateRouteTable"), "0.0.0.0/0": (gateway, "active", "CreateRoute"),
                               "::/0": (gateway, "active", "CreateRoute"), "100.68.0.0/18": (gateway, "active", "CreateRoute")}
+    refused("RouteAlreadyExists", ec2.create_route, "The route identified by 0.0.0.0/0 already exists.", RouteTableId=t, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
     refused("RouteAlreadyExists", ec2.create_route, RouteTableId=t, DestinationCidrBlock="10.0.0.0/16", GatewayId=gateway)
     refused("InvalidParameterValue", ec2.create_route, "more specific", RouteTableId=t, DestinationCidrBlock="10.0.3.0/24", GatewayId=gateway)
     refused("InvalidGatewayID.NotFound", ec2.create_route, RouteTableId=t, DestinationCidrBlock="1.0.0.0/8", GatewayId="igw-0123456789abcdef0")

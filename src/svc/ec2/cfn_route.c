@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cfn_route.c - AWS::EC2::RouteTable, Route, SubnetRouteTableAssociation, VPCGatewayAttachment.
  *
- * What has no id of its own is checked for before it is made: only then it is noted, so that taking back a failed creation
- * never takes away what was there before. */
+ * What has no id of its own is noted after it was made: taking back a failed creation never takes away what was there
+ * before. */
 #include "svc/ec2/cfn_int.h"
 #include "svc/ec2/ec2_int.h"
 
@@ -67,18 +67,6 @@ static struct str destination(const struct json *props)
 	return S("");
 }
 
-static int route_exists(struct cfn_resource *r, bool *ret)
-{
-	const struct json *table, *routes;
-	int e = cfn_ec2_find(r, "DescribeRouteTables", "RouteTables", "route-table-id", json_get_str(r->props, "RouteTableId"), &table);
-
-	*ret = false;
-	routes = e == 0 ? json_getz(table, "Routes") : NULL;
-	for (size_t i = 0; routes && i < routes->n; i++)
-		*ret |= str_eq(destination(&routes->items[i]), destination(r->props));
-	return e;
-}
-
 static int route_call(struct cfn_resource *r, const char *op)
 {
 	struct json *p = cfn_ec2_params(r);
@@ -92,22 +80,13 @@ static int route_call(struct cfn_resource *r, const char *op)
 static int route_create(struct cfn_resource *r)
 {
 	struct str id = str_printf(r->arena, "%.*s|%.*s", STR(json_get_str(r->props, "RouteTableId")), STR(destination(r->props)));
-	bool there;
-	int e;
+	int e = r->physical_id.p ? 0 : route_call(r, "CreateRoute");
 
-	if (!r->physical_id.p) {
-		e = route_exists(r, &there);
-		if (e < 0)
-			return e;
-		if (there)
-			return cfn_fail(r, "%.*s already exists", STR(id));
-		e = cfn_note_physical(r, id);
-		if (e < 0)
-			return e;
-	}
+	if (e < 0)
+		return e;
 	r->ret_physical_id = id;
 	cfn_ec2_attr(r, "CidrBlock", destination(r->props));
-	return route_call(r, "CreateRoute"); /* the very same again is no error */
+	return cfn_note_physical(r, id);
 }
 
 static int route_update(struct cfn_resource *r)
@@ -214,33 +193,18 @@ static int attachment_check(struct cfn_resource *r)
 	return 0;
 }
 
-static int attached_to(struct cfn_resource *r, struct str *ret_vpc)
-{
-	const struct json *g, *l;
-	int e = cfn_ec2_find(r, "DescribeInternetGateways", "InternetGateways", "internet-gateway-id", json_get_str(r->props, "InternetGatewayId"), &g);
-
-	l = e == 0 ? json_getz(g, "Attachments") : NULL;
-	*ret_vpc = l && l->n ? json_get_str(&l->items[0], "VpcId") : STR_NONE;
-	return e;
-}
-
 static int attachment_create(struct cfn_resource *r)
 {
-	struct str vpc = json_get_str(r->props, "VpcId"), id = str_printf(r->arena, "IGW|%.*s", STR(vpc)), now;
+	struct str id = str_printf(r->arena, "IGW|%.*s", STR(json_get_str(r->props, "VpcId")));
 	int e = attachment_check(r);
 
-	if (e == 0)
-		e = attached_to(r, &now);
-	if (e == 0 && !r->physical_id.p) {
-		if (now.p)
-			return cfn_fail(r, "resource %.*s is already attached to network %.*s", STR(json_get_str(r->props, "InternetGatewayId")), STR(now));
-		e = cfn_note_physical(r, id);
-	}
+	if (e == 0 && !r->physical_id.p)
+		e = attach(r, "AttachInternetGateway", r->props, NULL);
 	if (e < 0)
 		return e;
 	r->ret_physical_id = id;
 	cfn_ec2_attr(r, "AttachmentType", S("IGW"));
-	return str_eq(now, vpc) ? 0 : attach(r, "AttachInternetGateway", r->props, NULL);
+	return cfn_note_physical(r, id);
 }
 
 static int attachment_delete(struct cfn_resource *r)
@@ -253,12 +217,9 @@ static int attachment_delete(struct cfn_resource *r)
 
 static int attachment_update(struct cfn_resource *r)
 {
-	struct str now;
 	int e = attachment_check(r);
 
-	if (e == 0)
-		e = attached_to(r, &now);
-	if (e < 0 || str_eq(now, json_get_str(r->props, "VpcId")))
+	if (e < 0 || !cfn_ec2_changed(r, "InternetGatewayId"))
 		return e;
 	e = attachment_delete(r);
 	return e < 0 ? e : attach(r, "AttachInternetGateway", r->props, NULL);

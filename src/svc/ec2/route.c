@@ -137,20 +137,18 @@ EC2_HANDLER(create_route)
 	if (r < 0)
 		return r;
 	at = find(&t, &d);
-	if (at >= 0 && !str_eq(t.routes.v[at].gateway, in->gateway_id))
+	if (at >= 0)
 		return call_fail(c, &ec2_err_route_already_exists, "The route identified by %.*s already exists.", STR(d.text));
-	if (at < 0) { /* the very same route again is no error */
-		if (t.routes.n >= EC2_ROUTES_PER_TABLE_MAX)
-			return call_fail(c, &ec2_err_route_limit_exceeded, "The maximum number of routes has been reached.");
-		v = arena_array(c->arena, struct ec2_rec_route, t.routes.n + 1);
-		for (size_t i = 0; i < t.routes.n; i++)
-			v[i] = t.routes.v[i];
-		v[t.routes.n] = (struct ec2_rec_route){ .cidr = d.v6 ? STR_NONE : d.text, .cidr6 = d.v6 ? d.text : STR_NONE, .gateway = in->gateway_id,
-							.origin = S("CreateRoute") };
-		t.routes.v = v;
-		t.routes.n++;
-		r = ec2_store(c, EC2_TABLE, &t);
-	}
+	if (t.routes.n >= EC2_ROUTES_PER_TABLE_MAX)
+		return call_fail(c, &ec2_err_route_limit_exceeded, "The maximum number of routes has been reached.");
+	v = arena_array(c->arena, struct ec2_rec_route, t.routes.n + 1);
+	for (size_t i = 0; i < t.routes.n; i++)
+		v[i] = t.routes.v[i];
+	v[t.routes.n] = (struct ec2_rec_route){ .cidr = d.v6 ? STR_NONE : d.text, .cidr6 = d.v6 ? d.text : STR_NONE, .gateway = in->gateway_id,
+						.origin = S("CreateRoute") };
+	t.routes.v = v;
+	t.routes.n++;
+	r = ec2_store(c, EC2_TABLE, &t);
 	out->return_ = OPT_BOOL(true);
 	return r < 0 ? r : ec2_end(c, in->dry_run);
 }
