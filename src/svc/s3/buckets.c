@@ -7,36 +7,10 @@
  * region holds. Deleting commits in the region first, then the claim is taken back (it is known by the bucket's id, so that
  * a new claim of the same name is never taken back by mistake). */
 #include "svc/s3/lifecycle.h"
-#include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
 
 static pthread_mutex_t naming_lock = PTHREAD_MUTEX_INITIALIZER;
-
-/* Source: "General purpose bucket naming rules". */
-static bool name_valid(struct str name)
-{
-	char text[64];
-	struct in_addr a;
-
-	if (name.n < 3 || name.n > 63)
-		return false;
-	for (size_t i = 0; i < name.n; i++) {
-		char ch = name.p[i];
-		bool edge = i == 0 || i + 1 == name.n;
-
-		if (!(ch >= 'a' && ch <= 'z') && !(ch >= '0' && ch <= '9') && (edge || (ch != '-' && ch != '.')))
-			return false;
-		if (ch == '.' && name.p[i - 1] == '.')
-			return false;
-	}
-	memcpy(text, name.p, name.n);
-	text[name.n] = 0;
-	if (inet_pton(AF_INET, text, &a) == 1)
-		return false;
-	return !str_starts(name, S("xn--")) && !str_starts(name, S("sthree-")) && !str_starts(name, S("amzn-s3-demo-")) && !str_ends(name, S("-s3alias")) &&
-	       !str_ends(name, S("--ol-s3")) && !str_ends(name, S(".mrap")) && !str_ends(name, S("--x-s3")) && !str_ends(name, S("--table-s3"));
-}
 
 static void own_key(struct keybuf *k, struct str account, struct str name)
 {
@@ -183,7 +157,7 @@ S3_HANDLER(create_bucket, output)
 
 	if (r < 0)
 		return r;
-	if (!name_valid(in->bucket)) {
+	if (!s3_name_valid(in->bucket)) {
 		call_extra(c, "BucketName", in->bucket);
 		return call_fail(c, &s3_err_invalid_bucket_name, "The specified bucket is not valid.");
 	}

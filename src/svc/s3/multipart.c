@@ -232,40 +232,6 @@ S3_HANDLER(list_parts, output)
 }
 
 /* --- complete --- */
-static uint64_t times(const uint64_t *m, uint64_t v)
-{
-	uint64_t r = 0;
-
-	for (int i = 0; v; v >>= 1, i++)
-		if (v & 1)
-			r ^= m[i];
-	return r;
-}
-
-/* The CRC of two joined pieces from theirs: the first is carried over n zero bytes by squaring the operator of one zero bit.
- * Source: M. Adler's remark on crc32_combine, for any reflected polynomial. */
-static uint64_t crc_join(int width, uint64_t poly, uint64_t a, uint64_t b, uint64_t n)
-{
-	uint64_t m[64], sq[64];
-
-	m[0] = poly;
-	for (int i = 1; i < width; i++)
-		m[i] = 1ull << (i - 1);
-	for (int bit = 0; bit < 3; bit++) { /* one bit to eight */
-		for (int i = 0; i < width; i++)
-			sq[i] = times(m, m[i]);
-		memcpy(m, sq, sizeof m);
-	}
-	for (; n; n >>= 1) {
-		if (n & 1)
-			a = times(m, a);
-		for (int i = 0; i < width; i++)
-			sq[i] = times(m, m[i]);
-		memcpy(m, sq, sizeof m);
-	}
-	return a ^ b;
-}
-
 struct total { /* what is known of the object when all parts were seen */
 	struct hash *md5, *sums;
 	uint64_t size, crc;
@@ -293,7 +259,7 @@ static int add_sum(struct arena *a, struct total *t, const struct s3_rec_part *p
 	}
 	for (size_t i = 0; i < raw.n; i++)
 		v = v << 8 | (uint8_t)raw.p[i];
-	t->crc = crc_join(t->kind == S3_SUM_CRC64NVME ? 64 : 32, polys[t->kind], t->crc, v, (uint64_t)p->size.v);
+	t->crc = s3_crc_join(t->kind == S3_SUM_CRC64NVME ? 64 : 32, polys[t->kind], t->crc, v, (uint64_t)p->size.v);
 	return 0;
 }
 

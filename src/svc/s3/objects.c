@@ -11,25 +11,6 @@ struct str s3_etag(struct arena *a, struct str etag)
 	return str_printf(a, "\"%.*s\"", STR(etag));
 }
 
-/* An If-Match style list: "*", or entity tags with or without quotes. */
-bool s3_etag_matches(struct str list, struct str etag)
-{
-	struct str one;
-
-	while (str_next(&list, ',', &one)) {
-		one = str_trim(one);
-		if (str_is(one, "*"))
-			return true;
-		if (str_starts(one, S("W/")))
-			one = str_skip(one, 2);
-		if (one.n >= 2 && *one.p == '"' && one.p[one.n - 1] == '"')
-			one = str_of(one.p + 1, one.n - 2);
-		if (str_eq(one, etag))
-			return true;
-	}
-	return false;
-}
-
 int s3_key_check(struct call *c, struct str key)
 {
 	if (key.n > S3_KEY_BYTES_MAX) {
@@ -487,39 +468,6 @@ S3_HANDLER(put_object, output)
 }
 
 /* --- reading --- */
-/* One range of "bytes=": S3 serves the whole object for anything it does not understand, several ranges included. */
-int s3_parse_range(struct str header, uint64_t size, uint64_t *ret_from, uint64_t *ret_to)
-{
-	struct str spec, a, b;
-	uint64_t from, to;
-
-	*ret_from = 0;
-	*ret_to = size;
-	if (!header.p || !str_starts(header, S("bytes=")))
-		return 1;
-	spec = str_trim(str_skip(header, 6));
-	if (str_find_char(spec, ',') >= 0 || !str_cut(spec, '-', &a, &b))
-		return 1;
-	a = str_trim(a);
-	b = str_trim(b);
-	if (!a.n) { /* the last b bytes */
-		if (str_to_u64(b, &to) < 0)
-			return 1;
-		if (to == 0 || size == 0)
-			return -ERANGE;
-		*ret_from = to < size ? size - to : 0;
-		return 0;
-	}
-	if (str_to_u64(a, &from) < 0 || (b.n && str_to_u64(b, &to) < 0) || (b.n && to < from))
-		return 1;
-	if (from >= size)
-		return -ERANGE;
-	*ret_from = from;
-	if (b.n && to < size - 1)
-		*ret_to = to + 1;
-	return 0;
-}
-
 struct read_request { /* what GetObject and HeadObject ask for alike */
 	struct str if_match, if_none_match, range;
 	struct opt_time if_modified_since, if_unmodified_since;

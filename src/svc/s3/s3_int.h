@@ -19,6 +19,7 @@
 #include "gen_s3.h"
 #include "gen_s3_rec.h"
 #include "store/files.h"
+#include "svc/s3/texts.h"
 
 #define S3_KEY_BYTES_MAX 1024
 #define S3_PAGE_MAX 1000
@@ -150,17 +151,11 @@ int s3_storage_class(struct call *c, struct str in, struct str *ret);
 int s3_metadata_check(struct call *c, const struct str_map *m);
 int s3_write_conditions(struct call *c, const struct s3_rec_bucket *b, struct str key, struct str if_match, struct str if_none_match);
 struct str s3_etag(struct arena *a, struct str etag); /* quoted */
-bool s3_etag_matches(struct str list, struct str etag);
-int s3_parse_range(struct str header, uint64_t size, uint64_t *ret_from, uint64_t *ret_to); /* 1: whole; 0; -ERANGE */
 
 /* --- multipart.c --- */
 int s3_upload_load(struct call *c, const struct s3_rec_bucket *b, struct str key, struct str id, struct s3_rec_upload *ret); /* refuses NoSuchUpload */
 int s3_part_put(struct s3_change *ch, struct str upload, const struct s3_rec_part *p); /* replaces; its files are referred to */
 int s3_part_number_check(struct call *c, int64_t number);
-
-/* --- copy.c --- */
-/* Takes "/bucket/key?versionId=x" (URL-encoded, first slash optional) apart; -EINVAL. */
-int s3_copy_source_parse(struct arena *a, struct str source, struct str *ret_bucket, struct str *ret_key, struct str *ret_version);
 
 /* --- policy.c --- */
 /* s3_policy_now is the bucket's policy as it counts now: a user or role that was deleted appears by its old id, so that a
