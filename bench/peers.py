@@ -67,9 +67,13 @@ class Server:
         return total / TICK
 
     def resident(self):
-        """Resident bytes of all its processes."""
-        pages = sum(int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in children(self.proc.pid))
-        return pages * os.sysconf("SC_PAGE_SIZE")
+        """Resident bytes of all its processes; what they share with each other counts once."""
+        sizes = []
+        for pid in children(self.proc.pid):
+            kb = dict(re.findall(r"^(\w+): +(\d+) kB", pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M))
+            sizes.append((int(kb["Rss"]), int(kb["Private_Clean"]) + int(kb["Private_Dirty"])))
+        sizes.sort(reverse=True)
+        return 1024 * (sizes[0][0] + sum(private for _, private in sizes[1:]))
 
     def client(self, service, region="us-east-1", key="AKIAIOSFODNN7EXAMPLE", secret="x" * 40):
         config = Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"})
