@@ -80,7 +80,7 @@ static bool good(struct str cert, struct str key, struct str ca, const char *con
 }
 
 struct files {
-	const char *ca, *ca_key, *cert, *key;
+	const char *ca, *ca_key, *cert, *key, *checked;
 };
 
 static struct str read_pem(struct arena *a, const char *path)
@@ -88,6 +88,45 @@ static struct str read_pem(struct arena *a, const char *path)
 	struct str s;
 
 	return cli_read_file(a, path, &s) == 0 ? s : STR_NONE;
+}
+
+/* --- what was checked already --- */
+/* Decoding and verifying the pair takes longer than all else at a start. So it is done once: DIR/tls/checked holds a
+ * digest of everything that was looked at, and the second until which it stays good. Whoever could forge that file could
+ * as well write another pair. */
+static struct str digest_of(struct arena *a, struct str cert, struct str key, struct str ca, const char *const *names)
+{
+	struct hash *h = hash_new(HASH_SHA256);
+	const struct str parts[] = { cert, key, ca };
+	uint8_t d[32];
+
+	for (size_t i = 0; i < ELEMENTS(parts); i++) {
+		hash_add(h, &parts[i].n, sizeof parts[i].n);
+		hash_add(h, parts[i].p, parts[i].n);
+	}
+	for (size_t i = 0; names[i]; i++)
+		hash_add(h, names[i], strlen(names[i]) + 1);
+	(void)hash_end(h, d);
+	hash_free(h);
+	return hex_encode(a, d, sizeof d);
+}
+
+static bool checked_before(struct arena *a, const struct files *f, struct str digest)
+{
+	struct str text = read_pem(a, f->checked), was, until;
+	int64_t until_s;
+
+	return text.p && str_cut(text, ' ', &was, &until) && str_eq(was, digest) && str_to_i64(until, &until_s) == 0 && time(NULL) < until_s;
+}
+
+/* A mark that can't be written costs time at the next start, nothing else. */
+static void mark_checked(struct arena *a, const struct files *f, struct str digest, struct str cert)
+{
+	_cleanup_(x509_done) X509 *x = parse_cert(cert);
+	int days = 0, s = 0;
+
+	if (x && ASN1_TIME_diff(&days, &s, NULL, X509_get0_notAfter(x)) == 1)
+		(void)cli_write_file(f->checked, str_printf(a, "%.*s %lld", STR(digest), (long long)time(NULL) + days * 86400LL + s - RENEW_S), 0600);
 }
 
 /* Makes the authority where there is none that can be used. */
@@ -120,11 +159,16 @@ int cert_ensure(struct arena *a, const char *dir, const char *const *names, char
 {
 	const char *tls = str_printf(a, "%s/tls", dir).p;
 	struct files f = { str_printf(a, "%s/ca.pem", tls).p, str_printf(a, "%s/ca.key", tls).p, str_printf(a, "%s/server.pem", tls).p,
-			   str_printf(a, "%s/server.key", tls).p };
-	struct str ca = read_pem(a, f.ca), cert = read_pem(a, f.cert), key = read_pem(a, f.key), ca_key;
+			   str_printf(a, "%s/server.key", tls).p, str_printf(a, "%s/checked", tls).p };
+	struct str ca = read_pem(a, f.ca), cert = read_pem(a, f.cert), key = read_pem(a, f.key), ca_key, digest;
+	bool all = ca.p && cert.p && key.p, before;
 	int r;
 
-	if (ca.p && cert.p && key.p && good(cert, key, ca, names)) {
+	digest = all ? digest_of(a, cert, key, ca, names) : STR_NONE;
+	before = all && checked_before(a, &f, digest);
+	if (before || (all && good(cert, key, ca, names))) {
+		if (!before)
+			mark_checked(a, &f, digest, cert);
 		*ret_cert = xstrdup(cert.p);
 		*ret_key = xstrdup(key.p);
 		return 0;
