@@ -14,6 +14,7 @@ struct step {
 	struct cfn_rec_resource row; /* as it will be stored */
 	const char *status; /* "CREATE_IN_PROGRESS": of the event that says the resource exists */
 	bool noted;
+	struct str pending; /* noted before the first call: it becomes true with that call */
 };
 
 /* --- the journal --- */
@@ -25,29 +26,37 @@ static void entry_key(struct keybuf *k, const struct cfn_actor *x)
 	key_u64(k, x->seq);
 }
 
-static int recall(struct cfn_actor *x, const char *service, const char *op_name, struct arena *a, struct json **ret_out)
+/* entry_read: 1, 0 when there is none, or negative. */
+static int entry_read(struct cfn_actor *x, bool global, struct arena *a, struct json **ret)
 {
-	const struct step *s = x->step;
-	const struct service *svc = cloud_service(x->cloud, service);
-	const struct op *op = svc ? wire_op(svc->model, str_c(op_name)) : NULL;
 	struct store_txn *t;
-	struct json *entry = NULL;
 	struct keybuf k;
 	struct str v;
-	int r;
+	int r = store_begin_read(global ? cloud_global(x->cloud) : x->region->store, &t);
 
-	if (!s->run->resumed || !op || op->txn != OP_WRITE)
-		return 0;
-	r = store_begin_read(svc->model->global ? cloud_global(x->cloud) : x->region->store, &t);
 	if (r < 0)
 		return r;
 	entry_key(&k, x);
 	r = store_get(t, key_view(&k), &v);
 	if (r == 0)
-		r = state_open_json(x->cloud, a, str_dup(a, v), &entry);
+		r = state_open_json(x->cloud, a, str_dup(a, v), ret);
 	store_end(t);
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
+	return r < 0 ? (r == -ENOENT ? 0 : r) : 1;
+}
+
+static int recall(struct cfn_actor *x, const char *service, const char *op_name, struct arena *a, struct json **ret_out)
+{
+	const struct step *s = x->step;
+	const struct service *svc = cloud_service(x->cloud, service);
+	const struct op *op = svc ? wire_op(svc->model, str_c(op_name)) : NULL;
+	struct json *entry = NULL;
+	int r;
+
+	if (!s->run->resumed || !op || op->txn != OP_WRITE)
+		return 0;
+	r = entry_read(x, svc->model->global, a, &entry);
+	if (r <= 0)
+		return r;
 	if (!str_is(json_get_str(entry, "op"), op_name))
 		return 0; /* another program made this step; what it did stays, and the call is made */
 	x->seq++;
@@ -66,6 +75,8 @@ static int remember(struct call *c, void *arg)
 	json_set_str(c->arena, entry, "op", str_c(c->op->name));
 	if (out)
 		json_set(c->arena, entry, S("out"), out);
+	if (x->seq == 0)
+		json_set_str(c->arena, entry, "note", s->pending);
 	entry_key(&k, x);
 	x->wrote = true;
 	if (c->svc->model->global)
@@ -73,14 +84,12 @@ static int remember(struct call *c, void *arg)
 	return store_put(c->txn, key_view(&k), state_seal_json(c->cloud, c->arena, entry));
 }
 
-/* The resource exists from here on, whatever comes next. */
-static int note(struct cfn_resource *r, struct str physical_id)
+static void exists(struct step *s, struct str physical_id)
 {
-	struct step *s = ((struct cfn_actor *)r->engine)->step;
 	struct batch *b;
 
 	if (s->noted && str_eq(s->row.physical, physical_id))
-		return 0;
+		return;
 	s->row.physical = str_dup(s->arena, physical_id);
 	s->row.updated = OPT_TIME(clock_now_ms());
 	b = batch_new(s->run);
@@ -88,6 +97,18 @@ static int note(struct cfn_resource *r, struct str physical_id)
 	batch_event(b, s->node, s->row.type, physical_id, s->status, S("Resource creation Initiated"));
 	batch_submit(b);
 	s->noted = true;
+}
+
+/* The resource exists from here on, whatever comes next. A name alone is nothing yet: before the step's first call it may
+ * well be somebody else's. */
+static int note(struct cfn_resource *r, struct str physical_id)
+{
+	struct step *s = ((struct cfn_actor *)r->engine)->step;
+
+	if (s->actor.seq)
+		exists(s, physical_id);
+	else
+		s->pending = str_dup(s->arena, physical_id);
 	return 0;
 }
 
@@ -128,6 +149,8 @@ static void fail(struct step *s, const char *status, struct str reason)
 	struct run *u = s->run;
 	struct batch *b;
 
+	if (!s->noted && s->actor.seq && s->pending.p && s->status)
+		exists(s, s->pending);
 	s->row.status = str_c(status);
 	s->row.reason = reason;
 	s->row.updated = OPT_TIME(clock_now_ms());
@@ -271,13 +294,33 @@ static void announce(struct step *s, const char *status, struct str reason)
 }
 
 /* --- create --- */
+/* A step that runs again is told the name it had chosen, when it got as far as using it. What came after is answered by
+ * the journal. */
+static int noted_before(struct step *s, struct str *ret)
+{
+	struct json *entry = NULL;
+	int r = 0;
+
+	*ret = STR_NONE;
+	if (s->run->resumed)
+		r = entry_read(&s->actor, false, s->arena, &entry);
+	if (r == 0 && s->run->resumed)
+		r = entry_read(&s->actor, true, s->arena, &entry);
+	if (r > 0) {
+		*ret = json_get_str(entry, "note");
+		s->pending = *ret;
+	}
+	return r < 0 ? r : 0;
+}
+
 static void create(struct step *s, const char *in_progress, const char *done, const char *failed)
 {
 	int r;
 
 	s->status = in_progress;
 	r = reveal(s, s->res.props, &s->res.props);
-	s->res.physical_id = STR_NONE;
+	if (r == 0)
+		r = noted_before(s, &s->res.physical_id);
 	if (r == 0)
 		r = s->node->type->create(&s->res);
 	if (r < 0) {
@@ -285,7 +328,7 @@ static void create(struct step *s, const char *in_progress, const char *done, co
 			fail(s, failed, sentence(s, r));
 		return;
 	}
-	(void)note(&s->res, s->res.ret_physical_id);
+	exists(s, s->res.ret_physical_id);
 	succeed(s, done);
 }
 

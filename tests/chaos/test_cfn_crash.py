@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kill -9 in the middle of three-region deployments, again and again: every stack comes to a proper end after the restart,
+what is complete is all there, and what was given up has left nothing behind."""
+import os
+import pathlib
+import random
+import sys
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "clients"))
+from test_cfn_reference import REGIONS, TEMPLATE, leftovers, wait  # noqa: E402
+
+SECONDS = float(os.environ.get("CLOUDKEEP_CRASH_SECONDS", "60"))
+
+
+def stack_resources(cf, name):
+    return {r["LogicalResourceId"]: r for r in cf.describe_stack_resources(StackName=name)["StackResources"]}
+
+
+def ask(fn, done):
+    """Calls while the cloud may be killed; notes what was acknowledged."""
+    try:
+        done.append(fn())
+    except Exception:  # noqa: BLE001: the connection was cut, which is the point
+        pass
+
+
+def test_crash_during_deployments(own_cloud):
+    cloud = own_cloud
+    body = TEMPLATE.read_text()
+    before = leftovers(cloud)
+    seed = int(os.environ.get("CLOUDKEEP_CRASH_SEED", str(random.randrange(1 << 30))))
+    rnd = random.Random(seed)
+    print("seed", seed)
+    end, rounds, ends = time.time() + SECONDS, 0, {}
+    while time.time() < end:
+        clients = {r: cloud.client("cloudformation", region=r) for r in REGIONS}
+        acked = {r: [] for r in REGIONS}
+        threads = [threading.Thread(target=ask, args=(lambda r=r: clients[r].create_stack(StackName="crash", TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"])["StackId"],
+                                                      acked[r])) for r in REGIONS]
+        for t in threads:
+            t.start()
+        time.sleep(rnd.random() * 0.5)
+        cloud.kill()
+        for t in threads:
+            t.join()
+        cloud.start()
+        clients = {r: cloud.client("cloudformation", region=r) for r in REGIONS}
+        for r in REGIONS:
+            live = [s for s in clients[r].describe_stacks()["Stacks"] if s["StackName"] == "crash"]
+            if acked[r]:
+                assert [s["StackId"] for s in live] == acked[r], "an acknowledged stack is lost (seed %d)" % seed
+            if not live:
+                continue
+            s = wait(clients[r], live[0]["StackId"])
+            ends[s["StackStatus"]] = ends.get(s["StackStatus"], 0) + 1
+            why = [(e["LogicalResourceId"], e["ResourceStatus"], e.get("ResourceStatusReason")) for e in clients[r].describe_stack_events(StackName="crash")["StackEvents"]
+                   if "FAILED" in e["ResourceStatus"]]
+            assert s["StackStatus"] in ("CREATE_COMPLETE", "ROLLBACK_COMPLETE"), (seed, r, s["StackStatus"], why)
+            assert s["StackStatus"] == "CREATE_COMPLETE", (seed, r, why)  # nothing was wrong with it but the crash
+            assert {x["ResourceStatus"] for x in stack_resources(clients[r], "crash").values()} == {"CREATE_COMPLETE"}
+        # exactly what the stacks hold, no more
+        now = leftovers(cloud)
+        for r in REGIONS:
+            n = len([s for s in clients[r].describe_stacks()["Stacks"] if s["StackName"] == "crash"])
+            want = {k: v + n * {"keys": 1, "aliases": 1, "vpcs": 1, "subnets": 4, "tables": 5, "gateways": 1, "groups": 2, "exports": 5}[k] for k, v in before[r].items()}
+            assert now[r] == want, (seed, r)
+        # and the other way
+        arns = {}
+        for r in REGIONS:
+            for s in clients[r].describe_stacks()["Stacks"]:
+                arns[r] = s["StackId"]
+                clients[r].delete_stack(StackName=s["StackId"])
+        time.sleep(rnd.random() * 0.25)
+        cloud.kill()
+        cloud.start()
+        clients = {r: cloud.client("cloudformation", region=r) for r in REGIONS}
+        for r, arn in arns.items():
+            assert wait(clients[r], arn)["StackStatus"] == "DELETE_COMPLETE", (seed, r)
+        assert leftovers(cloud) == before, seed
+        rounds += 1
+    print("rounds", rounds, ends)
+    assert rounds >= 1
