@@ -35,6 +35,7 @@ struct str statement_name(struct arena *a, const struct json *doc, size_t i)
 }
 
 #define KEYS_MAX 8
+#define ALLOW_ALL "{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"}}"
 
 static struct policy_request request_of(const struct policy_ask *ask, struct policy_principal *who, struct policy_key keys[KEYS_MAX],
 					struct str *value)
@@ -63,7 +64,7 @@ enum policy_decision policy_says(struct prove *p, const struct json *doc, enum p
 	struct policy_key keys[KEYS_MAX];
 	struct str value, err;
 	struct policy_request r = request_of(ask, &who, keys, &value);
-	struct policy *parsed;
+	struct policy *parsed, *own;
 	struct policy_result d;
 
 	if (ret_sid)
@@ -72,6 +73,10 @@ enum policy_decision policy_says(struct prove *p, const struct json *doc, enum p
 		return DECISION_IMPLICIT_DENY;
 	r.resource_policy = (struct policy_named){ parsed, S("policy") };
 	r.rule = RESOURCE_POLICY_REQUIRED;
+	if (ask->entitled && policy_parse(&p->arena, S(ALLOW_ALL), POLICY_IDENTITY, &own, &err) == 0)
+		r.identity = (struct policy_set){
+			arena_dup(&p->arena, &(struct policy_named){ own, S("own") }, sizeof(struct policy_named)), 1
+		};
 	d = policy_evaluate(&r, &p->arena);
 	if (ret_sid && d.statement >= 0)
 		*ret_sid = statement_name(&p->arena, doc, (size_t)d.statement);
