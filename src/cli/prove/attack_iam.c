@@ -263,6 +263,8 @@ static struct hit deed_hit(struct copied *c, const struct deed *d, const struct 
 			   object ? STR_NONE : S("policy="), &c->session);
 		if (strcmp(d->action, "s3:DeleteObject") != 0)
 			h.body = S("no policy"); /* authorized first, then refused as malformed */
+		if (object && h.body.n)
+			bucket_ask(t, &h);
 		if (object)
 			*ret_arn = str_printf(m, "%.*s/%.*s", STR(t->arn), STR(key));
 		return h;

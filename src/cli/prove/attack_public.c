@@ -59,6 +59,7 @@ static void open_acl(struct prove *p, const struct promise *m, const struct decl
 	struct answer a;
 
 	h.body = S("x");
+	bucket_ask(b, &h);
 	hit_header(&h, "x-amz-acl", S("public-read"));
 	(void)proof_denied(p, m, S("put an object with a public ACL, a user with all rights"), &h, DENIED "|AccessControlListNotSupported",
 			   &a);

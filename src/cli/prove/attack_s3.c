@@ -15,14 +15,13 @@ static struct str own_key(struct prove *p, const char *name)
 	return str_printf(&p->arena, PROVE_NAME "-%.*s/%s", STR(p->run), name);
 }
 
-/* Which encryption a write must ask for where the bucket's policy takes no other. */
-static void ask_encryption(struct prove *p, const struct declared *b, struct hit *h)
+void bucket_ask(const struct declared *b, struct hit *h)
 {
 	const struct json *rule = list_at(prop_get(b->props, "BucketEncryption.ServerSideEncryptionConfiguration"), 0);
 	struct str alg = prop_str(rule, "ServerSideEncryptionByDefault.SSEAlgorithm"),
 		   key = prop_str(rule, "ServerSideEncryptionByDefault.KMSMasterKeyID");
 
-	if (!alg.p)
+	if (!b->asks || !alg.p)
 		return;
 	hit_header(h, "x-amz-server-side-encryption", alg);
 	if (key.p)
@@ -38,8 +37,8 @@ static bool put_canary(struct prove *p, struct declared *b)
 
 	undo_later(p, UNDO_OBJECTS, p->stack->region, b->physical, own_key(p, ""));
 	h.body = S(CANARY_TEXT);
-	if (hit(p, &h, &a) == 0 && a.status == 403)
-		ask_encryption(p, b, &h); /* the policy may demand that writers ask for it */
+	b->asks = hit(p, &h, &a) == 0 && a.status == 403; /* the policy may demand that writers ask for it */
+	bucket_ask(b, &h);
 	if (proof_allowed(p, &m, S("PUT an object over TLS, as a user with all rights"), &h, &a)->verdict != VERDICT_HELD)
 		return false;
 	h = hit_s3(p, p->stack->region, "GET", b->physical, key, STR_NONE, actor(p, ACTOR_INSIDER));
@@ -70,8 +69,10 @@ static struct hit act_hit(struct prove *p, const struct declared *b, const struc
 	struct str key = strcmp(x->method, "GET") == 0 ? b->canary : own_key(p, "victim");
 	struct hit h = hit_s3(p, p->stack->region, x->method, b->physical, x->object ? key : STR_NONE, str_c(x->query), who);
 
-	if (x->body)
+	if (x->body) {
 		h.body = S("written by somebody who may not");
+		bucket_ask(b, &h);
+	}
 	return h;
 }
 
@@ -160,6 +161,7 @@ static void under_the_key(struct prove *p, const struct declared *b)
 	(void)proof_denied(p, &m, S("GET an object, a user with all of S3 but no rights on the key"), &h, DENIED, &a);
 	h = hit_s3(p, p->stack->region, "PUT", b->physical, own_key(p, "keyless"), STR_NONE, actor(p, ACTOR_KEYLESS));
 	h.body = S("x");
+	bucket_ask(b, &h);
 	(void)proof_denied(p, &m, S("PUT an object, a user with all of S3 but no rights on the key"), &h, DENIED, &a);
 }
 
@@ -248,8 +250,7 @@ void attack_versions(struct prove *p, struct declared *b)
 	if (!promise_owed(p, &m, declared))
 		return;
 	put.body = S("first");
-	if (hit(p, &put, &a) == 0 && a.status == 403)
-		ask_encryption(p, b, &put);
+	bucket_ask(b, &put);
 	(void)hit(p, &put, &a);
 	v = answer_header(&a, "x-amz-version-id");
 	if (!answer_ok(&a) || !v.p || str_is(v, "null")) {

@@ -133,6 +133,7 @@ static void objects(struct signed_by *s, const struct declared *b)
 	h.sent_path = str_printf(&p->arena, "%.*s2", STR(get.path));
 	deny(s, "a signed GET replayed for another object", &h, MISMATCH);
 	h = hit_s3(p, p->stack->region, "PUT", b->physical, b->canary, STR_NONE, who);
+	bucket_ask(b, &h);
 	h.body = S("the signed body");
 	h.sent_body = S("the other body.");
 	deny(s, "a signed PUT replayed with another body", &h, "XAmzContentSHA256Mismatch|BadDigest|" MISMATCH);

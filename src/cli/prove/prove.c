@@ -54,7 +54,8 @@ static int connect_to(struct prove *p, const struct target *t)
 	return 0;
 }
 
-/* Who is asking, and what time it is over there: signatures are made by the cloud's clock. */
+/* Who is asking. A machine whose clock is wrong is told the cloud's by its answer, and signs by that. (Not at once: a cloud
+ * whose clock was moved forward dates things by it, but checks signatures by the time that clients have.) */
 static int introduce(struct prove *p)
 {
 	struct hit h = hit_query(p, "sts", p->regions[0], "GetCallerIdentity", &p->caller);
@@ -64,10 +65,9 @@ static int introduce(struct prove *p)
 	for (int try = 0; try < 2; try++) {
 		if (hit(p, &h, &a) < 0)
 			return cli_error(NULL, "the cloud does not answer: %.*s", STR(a.error)), COULD_NOT;
-		if (try == 0 && time_parse(answer_header(&a, "date"), &there) == 0)
-			p->clock_ms = there - clock_now_ms();
-		if (answer_ok(&a))
+		if (answer_ok(&a) || time_parse(answer_header(&a, "date"), &there) < 0)
 			break;
+		p->clock_ms = there - clock_now_ms();
 	}
 	if (!answer_ok(&a))
 		return cli_error(NULL, "the cloud does not know who is asking: %.*s: %.*s", STR(a.code), STR(a.message)), COULD_NOT;

@@ -67,6 +67,7 @@ struct declared {                      /* one resource of the stack, as its temp
 	const struct json *props;      /* evaluated; an object */
 	const struct json *waived;     /* Metadata "Cloudkeep::Prove": {"Waive": {FAMILY: REASON}}; NULL */
 	struct str arn;                /* where the type is known, else absent */
+	bool asks;                     /* buckets: writes must ask for the declared encryption */
 	struct str canary;             /* buckets: the key of an object put there for the proof; absent: none */
 	const struct json *policy;     /* buckets: the policy document that the stack declares for it; NULL */
 	struct str policy_id;          /* its logical id */
@@ -231,6 +232,8 @@ bool policies_allow(struct prove *p, const struct json *const *docs, size_t n, c
 struct str statement_name(struct arena *a, const struct json *doc, size_t i);
 
 /* --- attack_*.c --- */
+/* bucket_ask: what an honest writer adds, so that nothing but what is tried stands in the way. */
+void bucket_ask(const struct declared *bucket, struct hit *h);
 void attack_access(struct prove *p, struct declared *bucket); /* first: puts the canary */
 void attack_transport(struct prove *p, struct declared *bucket);
 void attack_encryption(struct prove *p, struct declared *bucket);
