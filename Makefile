@@ -8,7 +8,7 @@ SOURCES = $(shell find src tests -name '*.[ch]' -not -path '*/node_modules/*')
 help:
 	@echo 'make build         build/ (with debug information)'
 	@echo 'make release       build-release/ (optimized)'
-	@echo 'make run           build, then start Cloudkeep'
+	@echo 'make run           build, start a cloud, deploy the reference stack to three regions and attack it'
 	@echo 'make test          build everything and run all tests; the last line is the sum'
 	@echo 'make bench         build-release/, then the benchmarks'
 	@echo 'make fuzz          every fuzz target for SECONDS_EACH=$(SECONDS_EACH) seconds'
@@ -24,7 +24,7 @@ release:
 	@scripts/setup --build-only
 	@scripts/build build-release --buildtype=release
 
-run: build
+run:
 	@scripts/run
 
 test:
