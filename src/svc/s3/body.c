@@ -271,6 +271,7 @@ struct source {
 	uint8_t *plain, *sealed;
 	uint64_t frame; /* held in plain, when have */
 	size_t have;
+	size_t used; /* bytes of plain that ever held plaintext */
 	bool held;
 };
 
@@ -291,6 +292,7 @@ static int frame_read(struct source *s, const struct s3_piece *p, uint64_t frame
 	}
 	frame_nonce(nonce, frame, frame == last);
 	s->held = false;
+	s->used = n > s->used ? n : s->used;
 	if (aes_gcm_open(p->key, nonce, S("s3"), str_of((char *)s->sealed, n + SEAL_TAG_BYTES), s->plain) < 0)
 		return -EBADMSG;
 	s->frame = frame;
@@ -354,7 +356,7 @@ static void source_free(struct body *b)
 	if (s->fd >= 0)
 		(void)close(s->fd);
 	s3_pieces_free(s->pieces, s->n);
-	mem_wipe(s->plain, FRAME_BYTES);
+	mem_wipe(s->plain, s->used);
 	free(s->plain);
 	free(s->sealed);
 	free(s);
