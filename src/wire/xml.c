@@ -28,11 +28,13 @@ static void refuse(struct parse *p)
 	XML_StopParser(p->expat, XML_FALSE);
 }
 
-/* A name without its prefix. */
+/* A name without its prefix. One that is nothing but a prefix ("k:") is refused: it names nothing ("Namespaces in XML"). */
 static struct str local_name(struct parse *p, const char *name)
 {
 	const char *colon = strrchr(name, ':');
 
+	if (colon && !colon[1])
+		refuse(p);
 	return str_dup(p->a, str_c(colon ? colon + 1 : name));
 }
 

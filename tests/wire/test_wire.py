@@ -223,6 +223,8 @@ def test_recursion_is_bounded(tool):
     b"<Tagging><TagSet><Tag><Key>\xff</Key><Value/></Tag></TagSet></Tagging>",
     b"<Tagging><TagSet><Tag><Key>k</Key></Tag></TagSet></Tagging>",
     b"<Tagging/>",
+    b"<Tagging><k:/></Tagging>",
+    b'<Tagging k:="1"><TagSet/></Tagging>',
 ])
 def test_bad_xml(tool, xml):
     r = ask(tool, "PUT", "/b?tagging", body=xml, signing="s3")
