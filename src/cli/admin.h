@@ -21,3 +21,4 @@ int admin_check(struct json *answer); /* an answer with "error" is printed and g
 
 /* counts.c: what a region holds, for `cloudkeep status`: {"kms": {"keys": 3}}. Empty groups are left out. */
 struct json *region_counts(struct cloud *cl, struct region *r, struct arena *a);
+struct json *region_stacks(struct cloud *cl, struct region *r, struct arena *a); /* [{"name", "status"}], newest first, at most 200 */

@@ -40,8 +40,10 @@ static int do_status(struct admin_env *e, const struct json *q, struct arena *a,
 
 		json_set_str(a, one, "name", all[i]->name);
 		json_set_bool(a, one, "up", up);
-		if (up)
+		if (up) {
 			json_set(a, one, S("resources"), region_counts(e->cloud, all[i], a));
+			json_set(a, one, S("stacks"), region_stacks(e->cloud, all[i], a));
+		}
 		json_push(a, regions, one);
 	}
 	json_set(a, j, S("regions"), regions);

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* counts.c - how much a region holds, counted as ranges of its store. */
+/* counts.c - how much a region holds, counted as ranges of its store, and its stacks. */
 #include "cli/admin.h"
+#include "cfn/engine/state.h"
 
+#define STACKS_MAX 200
 #define COUNT_MAX 100000 /* more is told as that many: status never scans a large store to its end */
 
 static const struct {
 	const char *service, *what, *table;
 	bool no_account; /* its keys begin with no account */
 } tables[] = {
-	{ "cloudformation", "stacks", "cfn.stack", false },
+	{ "cloudformation", "stacks", "cfn.name", false },
 	{ "ec2", "vpcs", "ec2.vpc", false },
 	{ "ec2", "subnets", "ec2.subnet", false },
 	{ "ec2", "security groups", "ec2.sg", false },
@@ -59,5 +61,34 @@ struct json *region_counts(struct cloud *cl, struct region *r, struct arena *a)
 		json_set_int(a, group, tables[i].what, n);
 	}
 	cloud_internal_end(&c);
+	return all;
+}
+
+struct json *region_stacks(struct cloud *cl, struct region *r, struct arena *a)
+{
+	struct json *all = json_new(a, JSON_ARRAY);
+	struct store_range *range = xzalloc(sizeof *range);
+	struct keybuf *k = xzalloc(sizeof *k);
+	struct cfn_rec_stack stack;
+	struct str key, id;
+	struct call c;
+
+	if (cloud_internal_read(cl, r, a, &c) == 0) {
+		key_begin(k, cloud_account(cl), "cfn.live");
+		if (store_range_open(range, c.txn, key_view(k), STR_NONE, false) == 0)
+			while (all->n < STACKS_MAX && store_range_next(range, &key, &id) == 1) {
+				struct json *one = json_new(a, JSON_OBJECT);
+
+				if (stack_load(c.txn, a, cloud_account(cl), str_dup(a, id), &stack) < 0)
+					continue;
+				json_set_str(a, one, "name", stack.name);
+				json_set_str(a, one, "status", stack.status);
+				json_push(a, all, one);
+			}
+		store_range_close(range);
+		cloud_internal_end(&c);
+	}
+	free(range);
+	free(k);
 	return all;
 }
