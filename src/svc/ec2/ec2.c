@@ -138,6 +138,12 @@ static int ec2_resource(struct call *c, const char *action, struct str kind, str
 	struct str vpc = S("*");
 	int r;
 
+	if (str_is(kind, "defaultvpc")) {
+		struct ec2_rec_vpc v;
+
+		r = ec2_default_vpc(c, &v);
+		return r < 0 && r != -ENOENT ? r : known_resource(c, EC2_VPC, r == 0 ? v.id : S("*"), ret);
+	}
 	for (size_t i = 0; i < EC2_KINDS; i++)
 		if (str_is(kind, ec2_kinds[i].type))
 			return known_resource(c, (enum ec2_kinds)i, id, ret);

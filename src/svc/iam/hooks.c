@@ -117,6 +117,14 @@ int iam_resource(struct call *c, const char *action, struct str kind, struct str
 		ret->arn = iam_arn(c, IAM_POLICY, input(c, "Path"), id);
 		return 0;
 	}
+	if (str_is(kind, "source")) { /* whatever is no ARN must not pass for a resource of another kind */
+		struct arn arn;
+
+		if (arn_parse(id, &arn) < 0)
+			return call_fail(c, &iam_err_invalid_input, "Invalid Entity Arn: %.*s does not clearly define entity type and name.", STR(id));
+		ret->arn = id;
+		return 0;
+	}
 	if (str_is(kind, "key"))
 		return key_owner(c, id, ret);
 	if (str_is(kind, "linked")) {

@@ -4,6 +4,10 @@
 #include "cloud/cloud.h"
 #include "gen_iam_rec.h"
 
+/* iam_principals_now: a policy in which users and roles that are gone (their ARN, their id) appear in Principal by their
+ * id, so that who gets the name later gets nothing; in conditions names stay names. text itself when nobody is gone. */
+struct str iam_principals_now(struct arena *a, struct str text, const struct str_map *gone);
+
 /* iam_role_find gives the role that an ARN names. -ENOENT: none (any more), or not a role's ARN. */
 int iam_role_find(struct store_txn *global, struct arena *a, struct str role_arn, struct iam_rec_entity *ret);
 /* iam_principal_id gives the unique id of the user or role that an ARN names, for resource policies that must not go over to

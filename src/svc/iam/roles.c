@@ -69,13 +69,44 @@ int iam_trust_set(struct call *c, struct iam_rec_entity *role, struct str text)
 	return 0;
 }
 
+/* The AWS principals of one statement, by their new names. */
+static void principals_rename(struct arena *a, struct json *principal, const struct str_map *gone)
+{
+	struct json *aws = json_getz(principal, "AWS");
+
+	for (size_t i = 0; aws && i < (json_is(aws, JSON_ARRAY) ? aws->n : 1); i++) {
+		struct json *one = json_is(aws, JSON_ARRAY) ? &aws->items[i] : aws;
+
+		for (size_t k = 0; k < gone->n; k++)
+			if (str_eq(json_str(one), gone->v[k].key))
+				*one = *json_new_str(a, gone->v[k].value);
+	}
+}
+
+struct str iam_principals_now(struct arena *a, struct str text, const struct str_map *gone)
+{
+	struct json *doc, *st;
+
+	if (!gone->n || json_parse(a, text, &doc, NULL) < 0) /* stored text always parses */
+		return text;
+	st = json_getz(doc, "Statement");
+	for (size_t i = 0; st && i < (json_is(st, JSON_ARRAY) ? st->n : 1); i++) {
+		struct json *s = json_is(st, JSON_ARRAY) ? &st->items[i] : st;
+
+		principals_rename(a, json_getz(s, "Principal"), gone);
+		principals_rename(a, json_getz(s, "NotPrincipal"), gone);
+	}
+	return json_text(a, doc);
+}
+
 struct str iam_trust_document(struct store_txn *global, struct arena *a, const struct iam_rec_entity *role)
 {
-	struct str text = role->trust;
+	struct str_map gone = { 0 };
 	struct arn arn;
+	size_t cap = 0;
 
 	if (arn_parse(role->arn, &arn) < 0)
-		return text;
+		return role->trust;
 	for (size_t i = 0; i < role->trusted.n; i++) {
 		struct str_pair p = role->trusted.v[i];
 		struct iam_rec_entity e;
@@ -86,9 +117,9 @@ struct str iam_trust_document(struct store_txn *global, struct arena *a, const s
 			continue;
 		if (iam_get(global, a, arn.account, kind, name, &e) == 0 && str_eq(e.id, p.value) && str_eq(e.arn, p.key))
 			continue;
-		text = str_replace(a, text, str_printf(a, "\"%.*s\"", STR(p.key)), str_printf(a, "\"%.*s\"", STR(p.value)));
+		vec_push(a, gone.v, gone.n, cap) = p;
 	}
-	return text;
+	return iam_principals_now(a, role->trust, &gone);
 }
 
 int iam_principal_id(struct store_txn *global, struct arena *a, struct str principal, struct str *ret)

@@ -195,6 +195,7 @@ static int source(struct call *c, struct str arn_text, struct iam_rec_entity *re
 		enum iam_kind kind;
 	} words[] = { { "user/", IAM_USER }, { "group/", IAM_GROUP }, { "role/", IAM_ROLE } };
 	struct arn arn;
+	int r;
 
 	if (arn_parse(arn_text, &arn) < 0 || !str_is(arn.service, "iam"))
 		return call_fail(c, &iam_err_invalid_input, "Invalid Entity Arn: %.*s does not clearly define entity type and name.", STR(arn_text));
@@ -204,7 +205,10 @@ static int source(struct call *c, struct str arn_text, struct iam_rec_entity *re
 		if (!str_starts(arn.resource, str_c(words[i].prefix)))
 			continue;
 		*ret_kind = words[i].kind;
-		return iam_load(c, words[i].kind, name, ret);
+		r = iam_load(c, words[i].kind, name, ret);
+		if (r == 0 && !str_eq(ret->arn, arn_text)) /* another path or account: what was authorized is not what has this name */
+			return iam_no_entity(c, "The entity with ARN %.*s cannot be found.", STR(arn_text));
+		return r;
 	}
 	return call_fail(c, &iam_err_invalid_input, "Invalid Entity Arn: %.*s does not clearly define entity type and name.", STR(arn_text));
 }

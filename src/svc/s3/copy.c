@@ -153,18 +153,34 @@ static int to_itself(struct call *c, const struct s3_copy_object_request *in, co
 			 "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.");
 }
 
+/* The tags that come along, as conditions see the tags of a request. */
+static struct key_set tag_keys(struct call *c, const struct s3_rec_tag_list *tags)
+{
+	struct str *names = arena_array(c->arena, struct str, tags->n);
+	struct key_set k = { 0 };
+
+	for (size_t i = 0; i < tags->n; i++) {
+		names[i] = tags->v[i].key;
+		key_add(c, &k, str_printf(c->arena, "s3:RequestObjectTag/%.*s", STR(names[i])), tags->v[i].value);
+	}
+	key_add_list(c, &k, S("s3:RequestObjectTagKeys"), names, tags->n);
+	return k;
+}
+
 static int copy_tags(struct call *c, const struct s3_copy_object_request *in, const struct source *s, struct s3_rec_object *o)
 {
+	struct key_set copied;
 	int r;
 
 	if (str_is(in->tagging_directive, "REPLACE"))
 		return s3_tags_parse(c, in->tagging, &o->tags);
 	if (!s->o.tags.n)
 		return 0;
+	copied = tag_keys(c, &s->o.tags);
 	r = call_authorize(c, s->version.p ? "s3:GetObjectVersionTagging" : "s3:GetObjectTagging",
 			   str_printf(c->arena, "object:%.*s/%.*s", STR(s->bucket), STR(s->key)), NULL, 0);
 	if (r == 0)
-		r = call_authorize(c, "s3:PutObjectTagging", str_printf(c->arena, "object:%.*s/%.*s", STR(in->bucket), STR(in->key)), NULL, 0);
+		r = call_authorize(c, "s3:PutObjectTagging", str_printf(c->arena, "object:%.*s/%.*s", STR(in->bucket), STR(in->key)), copied.v, copied.n);
 	o->tags = s->o.tags;
 	return r;
 }

@@ -535,7 +535,8 @@ int s3_object_update(struct store_txn *t, const struct s3_rec_bucket *b, struct 
 }
 
 /* --- finding for a read --- */
-static int no_such_key(struct call *c, const struct s3_rec_bucket *b, struct str key)
+/* marker: the version id of the delete marker that hides the key, or absent. Only who may list hears of it. */
+static int no_such_key(struct call *c, const struct s3_rec_bucket *b, struct str key, struct str marker)
 {
 	int may = call_may(c, "s3:ListBucket", str_printf(c->arena, "bucket:%.*s", STR(b->name)), NULL, 0);
 
@@ -543,6 +544,10 @@ static int no_such_key(struct call *c, const struct s3_rec_bucket *b, struct str
 		return may;
 	if (may == 0)
 		return call_fail(c, &s3_err_access_denied, "Access Denied");
+	if (marker.p) {
+		call_header(c, "x-amz-delete-marker", S("true"));
+		call_header(c, "x-amz-version-id", marker);
+	}
 	call_extra(c, "Key", key);
 	return call_fail(c, &s3_err_no_such_key, "The specified key does not exist.");
 }
@@ -553,11 +558,7 @@ int s3_find_object(struct call *c, const struct s3_rec_bucket *b, struct str key
 
 	if (!version.p) {
 		r = s3_object_latest(c->txn, c->arena, b, key, ret);
-		if (r == 0 && ret->marker.v) {
-			call_header(c, "x-amz-delete-marker", S("true"));
-			call_header(c, "x-amz-version-id", ret->version);
-		}
-		return r == -ENOENT || (r == 0 && ret->marker.v) ? no_such_key(c, b, key) : r;
+		return r == -ENOENT || (r == 0 && ret->marker.v) ? no_such_key(c, b, key, r == 0 ? ret->version : STR_NONE) : r;
 	}
 	if (!s3_version_valid(version)) {
 		call_extra(c, "ArgumentName", S("versionId"));

@@ -74,12 +74,21 @@ S3_HANDLER(delete_object, output)
 static int delete_listed(struct call *c, struct s3_change *ch, const struct s3_rec_bucket *b, const struct s3_object_identifier *x, struct deleted *d,
 			 struct s3_error *ret_error)
 {
+	struct str version_id = x->version_id, etag = x->e_tag, resource;
+	struct policy_key extra[2];
+	size_t n = 0;
 	struct s3_rec_object o;
 	int may;
 
 	*ret_error = (struct s3_error){ .key = x->key, .version_id = x->version_id, .code = S("AccessDenied"), .message = S("Access Denied") };
-	may = call_may(c, x->version_id.p ? "s3:DeleteObjectVersion" : "s3:DeleteObject", str_printf(c->arena, "object:%.*s/%.*s", STR(b->name), STR(x->key)),
-		       NULL, 0);
+	if (version_id.p)
+		extra[n++] = (struct policy_key){ S("s3:VersionId"), &version_id, 1, false };
+	if (etag.p)
+		extra[n++] = (struct policy_key){ S("s3:if-match"), &etag, 1, false };
+	resource = str_printf(c->arena, "object:%.*s/%.*s", STR(b->name), STR(x->key));
+	may = call_may(c, x->version_id.p ? "s3:DeleteObjectVersion" : "s3:DeleteObject", resource, extra, n);
+	if (may > 0 && x->e_tag.p && !str_is(x->e_tag, "*"))
+		may = call_may(c, "s3:GetObject", resource, NULL, 0);
 	if (may <= 0)
 		return may < 0 ? may : 1;
 	if (x->key.n > S3_KEY_BYTES_MAX || !utf8_valid(x->key)) {

@@ -294,6 +294,11 @@ int s3_write_conditions(struct call *c, const struct s3_rec_bucket *b, struct st
 
 	if (!if_match.p && !if_none_match.p)
 		return 0;
+	if (if_match.p && !str_is(if_match, "*")) { /* who may not read it may not guess its ETag either */
+		r = call_authorize(c, "s3:GetObject", str_printf(c->arena, "object:%.*s/%.*s", STR(b->name), STR(key)), NULL, 0);
+		if (r < 0)
+			return r;
+	}
 	if (if_none_match.p && !str_is(if_none_match, "*")) {
 		call_extra(c, "Header", S("If-None-Match"));
 		return call_fail(c, &s3_err_not_implemented, "A header you provided implies functionality that is not implemented");
@@ -726,12 +731,17 @@ S3_HANDLER(get_object_attributes, output)
 {
 	struct s3_rec_bucket *b;
 	struct s3_rec_object o;
+	uint8_t kek[32];
 	int r = s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b);
 
 	if (r == 0)
 		r = no_customer_key(c, in->sse_customer_algorithm);
 	if (r == 0)
 		r = s3_find_object(c, b, in->key, in->version_id, &o);
+	if (r == 0 && o.data_key.p && (str_list_has(&in->object_attributes, S("Checksum")) || str_list_has(&in->object_attributes, S("ObjectParts")))) {
+		r = s3_seal_open(c, &o, kek); /* checksums are under the key, as with HeadObject */
+		mem_wipe(kek, sizeof kek);
+	}
 	if (r < 0)
 		return r;
 	out->last_modified = o.modified;

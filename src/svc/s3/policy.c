@@ -90,16 +90,26 @@ static int principal_known(struct str principal, void *arg)
 
 struct str s3_policy_now(struct call *c, const struct s3_rec_bucket *b)
 {
-	struct str text = b->policy, id;
+	struct str_map gone = { 0 };
+	struct str id;
+	size_t cap = 0;
 
 	for (size_t i = 0; i < b->principals.n; i++) {
 		struct str_pair p = b->principals.v[i];
 
 		if (iam_principal_id(c->global, c->arena, p.key, &id) == 0 && str_eq(id, p.value))
 			continue;
-		text = str_replace(c->arena, text, str_printf(c->arena, "\"%.*s\"", STR(p.key)), str_printf(c->arena, "\"%.*s\"", STR(p.value)));
+		vec_push(c->arena, gone.v, gone.n, cap) = p;
 	}
-	return text;
+	return iam_principals_now(c->arena, b->policy, &gone);
+}
+
+/* Policies are for callers of the bucket's own account, whatever the policy grants to others. */
+static int owners_only(struct call *c, const struct s3_rec_bucket *b)
+{
+	if (str_eq(c->who->p.account, b->account))
+		return 0;
+	return call_fail(c, &s3_err_method_not_allowed, "The specified method is not allowed against this resource.");
 }
 
 S3_HANDLER(put_bucket_policy, response)
@@ -111,6 +121,8 @@ S3_HANDLER(put_bucket_policy, response)
 	struct str why;
 	int r = s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b);
 
+	if (r == 0)
+		r = owners_only(c, b);
 	if (r < 0)
 		return r;
 	if (in->policy.n > S3_POLICY_BYTES_MAX)
@@ -150,6 +162,8 @@ S3_HANDLER(get_bucket_policy, output)
 	struct s3_rec_bucket *b;
 	int r = s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b);
 
+	if (r == 0)
+		r = owners_only(c, b);
 	if (r < 0)
 		return r;
 	if (!b->policy.p)
@@ -163,6 +177,8 @@ S3_HANDLER(delete_bucket_policy, response)
 	struct s3_rec_bucket *b;
 	int r = s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b);
 
+	if (r == 0)
+		r = owners_only(c, b);
 	if (r < 0)
 		return r;
 	b->policy = STR_NONE;

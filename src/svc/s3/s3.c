@@ -98,9 +98,17 @@ static const char *acl_permission(const char *action, bool object)
 	return NULL;
 }
 
-static struct str input_version(const struct call *c)
+static struct str input_of(struct call *c, const char *member);
+
+/* Which version an action is about. A copy reads the version that its source names. */
+static struct str version_of(struct call *c, const char *action)
 {
+	struct str bucket, key, version;
+
 	switch (op_of(c)) {
+	case S3_OP_COPY_OBJECT:
+	case S3_OP_UPLOAD_PART_COPY:
+		return strstr(action, "GetObject") && s3_copy_source_parse(c->arena, input_of(c, "CopySource"), &bucket, &key, &version) == 0 ? version : STR_NONE;
 	case S3_OP_GET_OBJECT:
 		return ((const struct s3_get_object_request *)c->in)->version_id;
 	case S3_OP_HEAD_OBJECT:
@@ -138,7 +146,7 @@ static bool granted(struct call *c, const char *action, const struct s3_rec_buck
 
 	if (by_bucket && b->acl.n && s3_acl_grants(c, b, b->account, &b->acl, by_bucket))
 		return true;
-	return key.p && by_object && !str_is(b->ownership, "BucketOwnerEnforced") && look_at(c, b, key, input_version(c), &o) == 0 && o.acl.n &&
+	return key.p && by_object && !str_is(b->ownership, "BucketOwnerEnforced") && look_at(c, b, key, version_of(c, action), &o) == 0 && o.acl.n &&
 	       s3_acl_grants(c, b, o.owner, &o.acl, by_object);
 }
 
@@ -189,7 +197,8 @@ static void request_tags(struct call *c, struct key_set *k)
 		tags.v = arena_array(c->arena, struct s3_rec_tag, tags.n + 1);
 		for (size_t i = 0; i < tags.n; i++)
 			tags.v[i] = (struct s3_rec_tag){ in->tagging->tag_set.v[i].key, in->tagging->tag_set.v[i].value };
-	} else {
+	} else if (op_of(c) != S3_OP_COPY_OBJECT || str_is(((const struct s3_copy_object_request *)c->in)->tagging_directive, "REPLACE")) {
+		/* A copy with another directive does not take the tags of its header: they say nothing. */
 		size_t cap = 0;
 
 		while (header.n && str_next(&header, '&', &one)) {
@@ -232,8 +241,8 @@ static bool tells_existing_tags(const char *action)
 static void existing_tags(struct call *c, const char *action, struct key_set *k)
 {
 	enum s3_op op = op_of(c);
-	struct str bucket = input_of(c, "Bucket"), key = STR_NONE, version = input_version(c);
-	struct s3_rec_bucket *b, own;
+	struct str bucket = input_of(c, "Bucket"), key = STR_NONE, version = version_of(c, action);
+	struct s3_rec_bucket b;
 	struct s3_rec_object o;
 
 	if (!tells_existing_tags(action) || strstr(c->op->name, "Object") == NULL)
@@ -247,11 +256,21 @@ static void existing_tags(struct call *c, const char *action, struct key_set *k)
 	} else {
 		key = input_of(c, "Key");
 	}
-	b = &own;
-	if (!key.p || s3_bucket_read(c->txn, c->arena, bucket, b) < 0 || look_at(c, b, key, version, &o) < 0)
+	if (!key.p || s3_bucket_read(c->txn, c->arena, bucket, &b) < 0 || look_at(c, &b, key, version, &o) < 0)
 		return;
 	for (size_t i = 0; i < o.tags.n; i++)
 		key_add(c, k, str_printf(c->arena, "s3:ExistingObjectTag/%.*s", STR(o.tags.v[i].key)), o.tags.v[i].value);
+}
+
+/* As "bucket/key", however the request spells it, so that no policy is passed by another spelling. */
+static void copy_source(struct call *c, struct key_set *k)
+{
+	struct str bucket, key, version;
+
+	if (op_of(c) != S3_OP_COPY_OBJECT && op_of(c) != S3_OP_UPLOAD_PART_COPY)
+		return;
+	if (s3_copy_source_parse(c->arena, input_of(c, "CopySource"), &bucket, &key, &version) == 0)
+		key_add(c, k, S("s3:x-amz-copy-source"), str_printf(c->arena, "%.*s/%.*s", STR(bucket), STR(key)));
 }
 
 static int s3_conditions(struct call *c, const char *action, struct key_set *k)
@@ -259,6 +278,9 @@ static int s3_conditions(struct call *c, const char *action, struct key_set *k)
 	const struct call_facts *f = &c->facts;
 	struct s3_rec_bucket b;
 	struct str bucket = op_of(c) == S3_OP_LIST_BUCKETS ? STR_NONE : input_of(c, "Bucket");
+	enum s3_op op = op_of(c);
+	bool creates[] = { op == S3_OP_PUT_OBJECT || op == S3_OP_COPY_OBJECT || op == S3_OP_COMPLETE_MULTIPART_UPLOAD,
+			   op == S3_OP_CREATE_MULTIPART_UPLOAD || op == S3_OP_UPLOAD_PART || op == S3_OP_UPLOAD_PART_COPY };
 
 	if (!f->invoked_by.p && f->auth_type.p) {
 		key_add(c, k, S("s3:authType"), f->auth_type);
@@ -270,6 +292,9 @@ static int s3_conditions(struct call *c, const char *action, struct key_set *k)
 		key_add(c, k, S("s3:TlsVersion"), S("1.3"));
 	if (bucket.p && s3_bucket_read(c->txn, c->arena, bucket, &b) == 0)
 		key_add(c, k, S("s3:ResourceAccount"), b.account);
+	copy_source(c, k);
+	if (creates[0] || creates[1])
+		key_add(c, k, S("s3:ObjectCreationOperation"), creates[0] ? S("true") : S("false"));
 	request_tags(c, k);
 	existing_tags(c, action, k);
 	return 0;
