@@ -105,3 +105,23 @@ def test_tags(ssm):
     ssm.remove_tags_from_resource(ResourceType="Parameter", ResourceId="/t/a", TagKeys=["a"])
     assert ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId="/t/a")["TagList"] == [{"Key": "b", "Value": "2"}]
     refused("InvalidResourceId", ssm.list_tags_for_resource, ResourceType="Parameter", ResourceId="/t/none")
+
+
+def test_labels_name_versions_and_move(cloud, ssm):
+    for v in "123":
+        ssm.put_parameter(Name="/l/a", Value=v, Type="String", Overwrite=v != "1")
+    assert ssm.label_parameter_version(Name="/l/a", ParameterVersion=1, Labels=["prod", "1bad", "aws-no"])["InvalidLabels"] == ["1bad", "aws-no"]
+    p = ssm.get_parameter(Name="/l/a:prod")["Parameter"]
+    assert (p["Value"], p["Selector"], p["Version"]) == ("1", ":prod", 1)
+    assert ssm.label_parameter_version(Name="/l/a", Labels=["prod"])["ParameterVersion"] == 3
+    assert ssm.get_parameters(Names=["/l/a:prod"])["Parameters"][0]["Value"] == "3"
+    assert [h["Labels"] for h in ssm.get_parameter_history(Name="/l/a")["Parameters"]] == [[], [], ["prod"]]
+    refused("ParameterVersionNotFound", ssm.get_parameter, Name="/l/a:none")
+    refused("ParameterVersionNotFound", ssm.label_parameter_version, Name="/l/a", ParameterVersion=9, Labels=["x"])
+    refused("ParameterNotFound", ssm.label_parameter_version, Name="/l/none", Labels=["x"])
+    refused("ParameterVersionLabelLimitExceeded", ssm.label_parameter_version, Name="/l/a", Labels=["l%d" % i for i in range(10)])
+    ssm.delete_parameter(Name="/l/a")
+    ssm.put_parameter(Name="/l/a", Value="new", Type="String")
+    refused("ParameterVersionNotFound", ssm.get_parameter, Name="/l/a:prod")
+    u = cloud.client("ssm", key=cloud.user("ssm-labels", {"Effect": "Allow", "Action": "ssm:Get*", "Resource": "*"}))
+    refused("AccessDeniedException", u.label_parameter_version, Name="/l/a", Labels=["x"])

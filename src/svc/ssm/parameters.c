@@ -45,8 +45,12 @@ int ssm_ref_parse(struct call *c, struct str s, struct ssm_ref *ret)
 	if (str_cut(name, ':', &tail, &rest)) {
 		ret->selector = str_of(tail.p + tail.n, rest.n + 1);
 		name = tail;
-		if (str_to_i64(rest, &ret->version) < 0 || ret->version <= 0)
-			return -EINVAL; /* labels: none can be made here */
+		if (rest.n == 0)
+			return -EINVAL;
+		if (str_to_i64(rest, &ret->version) < 0 || ret->version <= 0) {
+			ret->version = 0;
+			ret->label = rest;
+		}
 	}
 	ret->name = name;
 	return 0;
@@ -234,6 +238,24 @@ static int check_put(struct call *c, const struct ssm_put_parameter_request *in,
 	return 0;
 }
 
+/* The oldest version makes room, unless somebody named it. */
+static int drop_oldest(struct call *c, struct str name, int64_t version)
+{
+	struct ssm_rec_parameter p;
+	struct keybuf k;
+	int r = ssm_load_version(c, name, version, &p);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r == 0 && p.labels.n)
+		return call_fail(c, &ssm_err_parameter_max_version_limit_exceeded,
+				 "You attempted to create a new version of %.*s by calling the PutParameter API with the overwrite flag. Version %lld, the oldest version, can't be "
+				 "deleted because it has a label associated with it. Move the label to another version of the parameter, and try again.",
+				 STR(name), (long long)version);
+	ssm_history_key(&k, c->account, name, version);
+	return r < 0 ? r : store_del(c->txn, key_view(&k));
+}
+
 SSM_HANDLER(put_parameter)
 {
 	struct ssm_rec_parameter p = { 0 };
@@ -242,7 +264,7 @@ SSM_HANDLER(put_parameter)
 	bool exists;
 	int r;
 
-	if (ssm_ref_parse(c, in->name, &ref) < 0 || ref.version)
+	if (ssm_ref_parse(c, in->name, &ref) < 0 || ref.selector.p)
 		return call_fail(c, &aws_err_validation_exception, "Invalid parameter name. Please use correct syntax for parameter name.");
 	r = check_name(c, ref.name);
 	if (r < 0)
@@ -254,12 +276,12 @@ SSM_HANDLER(put_parameter)
 	r = check_put(c, in, &p, exists, ref.name);
 	if (r < 0)
 		return r;
-	if (exists && p.version.v >= SSM_VERSIONS_MAX) { /* the oldest goes, as on AWS where it carries no label */
-		ssm_history_key(&k, c->account, ref.name, p.version.v - SSM_VERSIONS_MAX + 1);
-		r = store_del(c->txn, key_view(&k));
-		if (r < 0 && r != -ENOENT)
+	if (exists && p.version.v >= SSM_VERSIONS_MAX) {
+		r = drop_oldest(c, ref.name, p.version.v - SSM_VERSIONS_MAX + 1);
+		if (r < 0)
 			return r;
 	}
+	p.labels = (struct str_list){ 0 }; /* labels stay with their version */
 	p.name = ref.name;
 	p.type = in->type.p ? in->type : p.type;
 	p.version = OPT_INT(p.version.v + 1);
@@ -327,11 +349,11 @@ SSM_HANDLER(get_parameter)
 
 	if (ssm_ref_parse(c, in->name, &ref) < 0)
 		return not_found(c);
-	r = ssm_load_version(c, ref.name, ref.version, &p);
+	r = ssm_load_ref(c, &ref, &p);
 	if (r == -ENOENT) {
-		if (ref.version && ssm_load(c, ref.name, &p) == 0)
-			return call_fail(c, &ssm_err_parameter_version_not_found,
-					 "Systems Manager could not find version %lld of %.*s. Verify the version and try again.", (long long)ref.version, STR(ref.name));
+		if (ref.selector.p && ssm_load(c, ref.name, &p) == 0)
+			return call_fail(c, &ssm_err_parameter_version_not_found, "Systems Manager could not find version %.*s of %.*s. Verify the version and try again.",
+					 STR(str_skip(ref.selector, 1)), STR(ref.name));
 		return not_found(c);
 	}
 	if (r < 0)
@@ -350,7 +372,7 @@ SSM_HANDLER(get_parameters)
 		int r = ssm_ref_parse(c, in->names.v[i], &ref);
 
 		if (r == 0)
-			r = ssm_load_version(c, ref.name, ref.version, &p);
+			r = ssm_load_ref(c, &ref, &p);
 		if (r == -ENOENT || r == -EINVAL) {
 			out->invalid_parameters.v[out->invalid_parameters.n++] = in->names.v[i];
 			continue;
@@ -401,7 +423,9 @@ SSM_HANDLER(get_parameter_history)
 		h.version = p.version;
 		h.tier = p.tier;
 		h.data_type = p.data_type;
-		h.labels.v = arena_alloc(c->arena, 1);
+		h.labels = p.labels;
+		if (!h.labels.v)
+			h.labels.v = arena_alloc(c->arena, 1);
 		h.policies.v = arena_alloc(c->arena, 1);
 		if (r == 0)
 			vec_push(c->arena, out->parameters.v, out->parameters.n, cap) = h;
@@ -420,6 +444,8 @@ static int drop(struct call *c, struct str name)
 
 	ssm_key(&k, c->account, name);
 	r = store_del(c->txn, key_view(&k));
+	if (r == 0)
+		r = ssm_labels_drop(c, name);
 	if (r < 0)
 		return r;
 	ssm_history_key(&k, c->account, name, 0);

@@ -16,6 +16,7 @@ const struct ssm_ops ssm_ops = {
 	.add_tags_to_resource = ssm_add_tags_to_resource,
 	.remove_tags_from_resource = ssm_remove_tags_from_resource,
 	.list_tags_for_resource = ssm_list_tags_for_resource,
+	.label_parameter_version = ssm_label_parameter_version,
 };
 
 /* A parameter needs not exist to be asked about: the right to its name is what counts. */
