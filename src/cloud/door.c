@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <netinet/in.h>
 
+#define READ_TRIES_MAX 8
+
 struct exchange {
 	struct store_job job; /* first: the writer thread hands it back */
 	struct cloud *cloud;
@@ -331,7 +333,7 @@ static void job_done(struct store_job *j, int result)
 	finish(x, result);
 }
 
-static int run_now(struct call *c)
+static int run_once(struct call *c)
 {
 	struct store_txn *t = NULL, *g = NULL;
 	int r = store_begin_read(c->region->store, &t);
@@ -345,6 +347,17 @@ static int run_now(struct call *c)
 	store_end(g);
 	store_end(t);
 	c->txn = c->global = NULL;
+	return r;
+}
+
+/* A handler that finds its snapshot overtaken (a body's file that a later commit took away) says -EAGAIN and is run again, from
+ * its authorization on, on a newer one. */
+static int run_now(struct call *c)
+{
+	int r = -EAGAIN;
+
+	for (int i = 0; r == -EAGAIN && i < READ_TRIES_MAX; i++)
+		r = run_once(c);
 	return r;
 }
 

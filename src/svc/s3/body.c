@@ -355,6 +355,7 @@ static void source_free(struct body *b)
 
 	if (s->fd >= 0)
 		(void)close(s->fd);
+	s3_unpin(s->pieces, s->n);
 	s3_pieces_free(s->pieces, s->n);
 	mem_wipe(s->plain, s->used);
 	free(s->plain);
@@ -362,9 +363,10 @@ static void source_free(struct body *b)
 	free(s);
 }
 
-struct body *s3_source_new(struct region *r, struct s3_piece *pieces, size_t n)
+int s3_source_new(struct region *r, struct s3_piece *pieces, size_t n, struct body **ret)
 {
 	struct source *s = xzalloc(sizeof *s);
+	int e = 0;
 
 	s->b = (struct body){ .read = source_read, .free = source_free };
 	s->files = s3_files(r);
@@ -375,8 +377,17 @@ struct body *s3_source_new(struct region *r, struct s3_piece *pieces, size_t n)
 	s->sealed = xmalloc(SEALED_BYTES);
 	for (size_t i = 0; i < n; i++)
 		s->b.length += pieces[i].to - pieces[i].from;
-	/* Opened now, so that a body deleted a moment later is still read to its end. */
-	if (n && file_open_read(s->files, str_c(pieces[0].file), &s->fd, &(uint64_t){ 0 }) == 0)
+	/* Pinned, and the first one opened now, so that a body deleted a moment later is still read to its end. */
+	s3_pin(pieces, n);
+	if (n) {
+		e = file_open_read(s->files, str_c(pieces[0].file), &s->fd, &(uint64_t){ 0 });
 		s->pos = pieces[0].from;
-	return &s->b;
+	}
+	if (e < 0) {
+		s->fd = -1;
+		source_free(&s->b);
+		return e;
+	}
+	*ret = &s->b;
+	return 0;
 }

@@ -120,7 +120,9 @@ static int digest(struct call *c, const uint8_t kek[32], const struct s3_rec_obj
 		r = s3_slices_cut(kek, &slices, from, to, &pieces, &n);
 	if (r < 0)
 		return r;
-	src = s3_source_new(c->region, pieces, n);
+	r = s3_source_new(c->region, pieces, n, &src);
+	if (r < 0)
+		return r;
 	md5 = hash_new(HASH_MD5);
 	crc = hash_new(HASH_CRC64NVME);
 	sum = hash_new(kinds[kind]);

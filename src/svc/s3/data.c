@@ -367,12 +367,8 @@ struct s3_change s3_change_of(struct call *c)
 
 void s3_change_unlink(struct region *r, const struct s3_change *ch)
 {
-	for (size_t i = 0; i < ch->files.n; i++) {
-		int e = file_unlink(s3_files(r), ch->files.v[i]);
-
-		if (e < 0 && e != -ENOENT) /* the sweep at the next start finds it again */
-			log_line(LOG_WARN, "s3: the file of a deleted body stays until the next start: %s", strerror(-e));
-	}
+	for (size_t i = 0; i < ch->files.n; i++)
+		s3_file_remove(s3_files(r), ch->files.v[i]);
 }
 
 static void unlink_hook(struct cloud *cl, struct region *r, void *arg)

@@ -649,10 +649,13 @@ S3_HANDLER(get_object, output)
 	}
 	if (r == 0)
 		r = s3_object_pieces(c, &o, p.from, p.to, &pieces, &n);
+	if (r == 0)
+		r = s3_source_new(c->region, pieces, n, &out->body);
+	if (r == -ENOENT && !store_txn_writable(c->txn)) /* deleted or overwritten since the snapshot: look again */
+		return -EAGAIN;
 	if (r < 0)
 		return r;
 	READ_ANSWER(out, in);
-	out->body = s3_source_new(c->region, pieces, n);
 	s3_cors_headers(c, b);
 	return 0;
 }

@@ -121,7 +121,13 @@ struct s3_piece {
 	uint64_t size; /* plaintext bytes in the file */
 	uint64_t from, to;
 };
-struct body *s3_source_new(struct region *r, struct s3_piece *pieces, size_t n); /* takes pieces (malloc'd) */
+/* s3_source_new takes pieces (malloc'd), on failure too. -ENOENT: the body was deleted after the caller's snapshot. */
+int s3_source_new(struct region *r, struct s3_piece *pieces, size_t n, struct body **ret);
+
+/* --- pins.c --- */
+void s3_pin(const struct s3_piece *pieces, size_t n);
+void s3_unpin(const struct s3_piece *pieces, size_t n);
+void s3_file_remove(struct files *f, struct str file); /* now, or when its last reader is done; logs failure */
 
 /* How the file keys of an object are wrapped. s3_seal_new decides by request and bucket, fills the object's sse members and
  * gives the key-encryption key; s3_seal_open gets it again (KMS Decrypt as the caller). Both refuse as S3 does. */
