@@ -308,3 +308,13 @@ def test_rules_of_others_groups(cloud):
             SecurityGroupRuleDescriptions=[{"SecurityGroupRuleId": rule, "Description": "x"}])
     c.authorize_security_group_ingress(GroupId=mine, IpPermissions=[world])
     assert ec2.describe_security_group_rules(SecurityGroupRuleIds=[rule])["SecurityGroupRules"][0]["CidrIpv4"] == "10.0.0.0/8"
+
+
+def test_conditions_see_the_caller_where_no_user_is_named(cloud, root):
+    me = cloud.user(fresh(), allow("iam:*"), deny("iam:CreateAccessKey", Condition={"StringEquals": {"iam:ResourceTag/frozen": "yes"}}))
+    iam = cloud.client("iam", key=me)
+    key = iam.create_access_key()["AccessKey"]["AccessKeyId"]
+    iam.delete_access_key(AccessKeyId=key)
+    root.tag_user(UserName=me["UserName"], Tags=[{"Key": "frozen", "Value": "yes"}])
+    refused("AccessDenied", iam.create_access_key, UserName=me["UserName"])
+    refused("AccessDenied", iam.create_access_key)

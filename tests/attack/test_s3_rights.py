@@ -306,3 +306,19 @@ def test_presigned_urls_carry_only_what_was_signed(cloud, s3, bucket):
     url = aged.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "secret"})
     time.sleep(1.1)
     assert send(url, "GET") == 403
+
+
+def test_a_policy_that_demands_encryption_holds_for_uploads_in_parts(cloud, s3, bucket):
+    """The header comes with CreateMultipartUpload alone: parts of an upload that has it pass, others never begin."""
+    s3.put_bucket_policy(Bucket=bucket, Policy=document(
+        {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": arn(bucket), "Condition": {"Null": {"s3:x-amz-server-side-encryption": "true"}}},
+        {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": arn(bucket), "Condition": {"StringNotEquals": {"s3:x-amz-server-side-encryption": "AES256"}}}))
+    refused("AccessDenied", s3.put_object, Bucket=bucket, Key="k", Body=b"")
+    refused("AccessDenied", s3.create_multipart_upload, Bucket=bucket, Key="k")
+    refused("AccessDenied", s3.create_multipart_upload, Bucket=bucket, Key="k", ServerSideEncryption="aws:kms")
+    u = s3.create_multipart_upload(Bucket=bucket, Key="k", ServerSideEncryption="AES256")["UploadId"]
+    e = s3.upload_part(Bucket=bucket, Key="k", UploadId=u, PartNumber=1, Body=b"x")["ETag"]
+    s3.put_object(Bucket=bucket, Key="source", Body=b"y", ServerSideEncryption="AES256")
+    s3.upload_part_copy(Bucket=bucket, Key="k", UploadId=u, PartNumber=2, CopySource="%s/source" % bucket)
+    s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=u, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": e}]})
+    refused("AccessDenied", s3.upload_part, Bucket=bucket, Key="k", UploadId=u, PartNumber=1, Body=b"x")  # there is no such upload any more

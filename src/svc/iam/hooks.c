@@ -142,6 +142,18 @@ int iam_resource(struct call *c, const char *action, struct str kind, struct str
 	return -EINVAL;
 }
 
+/* acts_on_self: the user may be left out, and is the caller then. */
+static bool acts_on_self(const struct call *c)
+{
+	static const char *const list[] = { "CreateAccessKey", "DeleteAccessKey", "GetUser", "ListAccessKeys", "UpdateAccessKey" };
+
+	for (size_t i = 0; i < ELEMENTS(list); i++) {
+		if (strcmp(c->op->name, list[i]) == 0)
+			return c->who->p.type == PRINCIPAL_USER;
+	}
+	return false;
+}
+
 /* named finds the entity that the request is about. 1 found, 0 none. */
 static int named(struct call *c, struct iam_rec_entity *ret, enum iam_kind *ret_kind)
 {
@@ -156,6 +168,8 @@ static int named(struct call *c, struct iam_rec_entity *ret, enum iam_kind *ret_
 			return 1;
 		}
 	}
+	if (acts_on_self(c) && !input(c, "UserName").p)
+		return iam_get_id(c->txn, c->arena, c->account, c->who->p.unique_id, ret_kind, ret) == 0;
 	if (arn.p && iam_policy_get(c->txn, c->arena, c->account, arn, &p) == 0 && !p.aws) {
 		*ret = p.own;
 		*ret_kind = IAM_POLICY;

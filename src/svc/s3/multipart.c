@@ -13,16 +13,22 @@ static void upload_key(struct keybuf *k, const struct s3_rec_bucket *b, struct s
 	key_str(k, id);
 }
 
-int s3_upload_load(struct call *c, const struct s3_rec_bucket *b, struct str key, struct str id, struct s3_rec_upload *ret)
+int s3_upload_read(struct call *c, const struct s3_rec_bucket *b, struct str key, struct str id, struct s3_rec_upload *ret)
 {
 	struct keybuf k;
-	int r = -ENOENT;
+	int r;
 
+	if (key.n > S3_KEY_BYTES_MAX || id.n != UPLOAD_ID_BYTES)
+		return -ENOENT;
 	upload_key(&k, b, key, id);
-	if (key.n <= S3_KEY_BYTES_MAX && id.n == UPLOAD_ID_BYTES)
-		r = record_get(c->txn, &s3_records, S3_REC_UPLOAD, c->arena, &k, ret);
-	if (r == 0 && !ret->object)
-		return -EBADMSG;
+	r = record_get(c->txn, &s3_records, S3_REC_UPLOAD, c->arena, &k, ret);
+	return r == 0 && !ret->object ? -EBADMSG : r;
+}
+
+int s3_upload_load(struct call *c, const struct s3_rec_bucket *b, struct str key, struct str id, struct s3_rec_upload *ret)
+{
+	int r = s3_upload_read(c, b, key, id, ret);
+
 	if (r != -ENOENT)
 		return r;
 	call_extra(c, "UploadId", id);

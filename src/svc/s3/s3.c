@@ -273,6 +273,20 @@ static void copy_source(struct call *c, struct key_set *k)
 		key_add(c, k, S("s3:x-amz-copy-source"), str_printf(c->arena, "%.*s/%.*s", STR(bucket), STR(key)));
 }
 
+/* Parts say nothing of encryption: it was said when their upload was created, and policies go on to see that. */
+static void upload_encryption(struct call *c, const struct s3_rec_bucket *b, struct key_set *k)
+{
+	enum s3_op op = op_of(c);
+	struct s3_rec_upload u;
+
+	if (op != S3_OP_UPLOAD_PART && op != S3_OP_UPLOAD_PART_COPY && op != S3_OP_COMPLETE_MULTIPART_UPLOAD)
+		return;
+	if (s3_upload_read(c, b, input_of(c, "Key"), input_of(c, "UploadId"), &u) < 0)
+		return;
+	key_add(c, k, S("s3:x-amz-server-side-encryption"), u.object->sse);
+	key_add(c, k, S("s3:x-amz-server-side-encryption-aws-kms-key-id"), u.object->kms_key);
+}
+
 static int s3_conditions(struct call *c, const char *action, struct key_set *k)
 {
 	const struct call_facts *f = &c->facts;
@@ -290,8 +304,10 @@ static int s3_conditions(struct call *c, const char *action, struct key_set *k)
 	}
 	if (f->secure_transport)
 		key_add(c, k, S("s3:TlsVersion"), S("1.3"));
-	if (bucket.p && s3_bucket_read(c->txn, c->arena, bucket, &b) == 0)
+	if (bucket.p && s3_bucket_read(c->txn, c->arena, bucket, &b) == 0) {
 		key_add(c, k, S("s3:ResourceAccount"), b.account);
+		upload_encryption(c, &b, k);
+	}
 	copy_source(c, k);
 	if (creates[0] || creates[1])
 		key_add(c, k, S("s3:ObjectCreationOperation"), creates[0] ? S("true") : S("false"));

@@ -159,6 +159,7 @@ int s3_write_conditions(struct call *c, const struct s3_rec_bucket *b, struct st
 struct str s3_etag(struct arena *a, struct str etag); /* quoted */
 
 /* --- multipart.c --- */
+int s3_upload_read(struct call *c, const struct s3_rec_bucket *b, struct str key, struct str id, struct s3_rec_upload *ret); /* -ENOENT */
 int s3_upload_load(struct call *c, const struct s3_rec_bucket *b, struct str key, struct str id, struct s3_rec_upload *ret); /* refuses NoSuchUpload */
 int s3_part_put(struct s3_change *ch, struct str upload, const struct s3_rec_part *p); /* replaces; its files are referred to */
 int s3_part_number_check(struct call *c, int64_t number);
