@@ -78,6 +78,8 @@ struct call {
 	struct policy_result decision; /* of the last check */
 	struct json *trail_resources; /* ARNs touched, for the trail */
 	struct call_hook *hooks;
+	int (*also)(struct call *c, void *also_arg); /* see cloud_invoke_json_also */
+	void *also_arg;
 	void *memo; /* the service's: what its resource hook has loaded, for the handler; reset before each run */
 };
 
@@ -85,6 +87,9 @@ struct call {
 int call_fail(struct call *c, const struct desc_error *e, const char *fmt, ...) _printf_(3, 4);
 void call_extra(struct call *c, const char *name, struct str value); /* a member of the error (S3: "BucketName") */
 void call_header(struct call *c, const char *name, struct str value); /* a header of the answer */
+/* call_also: handlers that open their write transactions themselves ("txn": "none") call it in the one that makes the call's
+ * effect, t; the dispatcher does it for all others. Its failure must undo the transaction. */
+int call_also(struct call *c, struct store_txn *t);
 /* call_on_commit runs fn(cloud, region, arg) after the transaction is durable (or after a read call). arg is in the arena
  * and lives while fn runs. Never on failure. */
 void call_on_commit(struct call *c, void (*fn)(struct cloud *cloud, struct region *r, void *arg), void *arg);

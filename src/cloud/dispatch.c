@@ -111,13 +111,24 @@ int call_invoke_as(struct call *c, const char *service_principal, const struct s
 }
 
 /* --- calls from jobs and the stack engine --- */
+int call_also(struct call *c, struct store_txn *t)
+{
+	struct store_txn *before = c->txn;
+	int r;
+
+	if (!c->also)
+		return 0;
+	c->txn = t;
+	r = c->also(c, c->also_arg);
+	c->txn = before;
+	return r;
+}
+
 struct inner {
 	struct store_job job;
 	struct call call;
 	sem_t done;
 	int result;
-	int (*also)(struct call *c, void *arg); /* in the same transaction, after success */
-	void *also_arg;
 };
 
 static int inner_run(struct store_job *j, struct store_txn *t)
@@ -134,8 +145,8 @@ static int inner_run(struct store_job *j, struct store_txn *t)
 		x->call.global = g;
 	}
 	r = call_execute(&x->call);
-	if (r == 0 && x->also)
-		r = x->also(&x->call, x->also_arg);
+	if (r == 0)
+		r = call_also(&x->call, t);
 	store_end(g);
 	x->call.txn = x->call.global = NULL;
 	return r;
@@ -171,13 +182,15 @@ static int invoke(struct cloud *cl, struct region *r, const struct principal *wh
 		  const struct op *op, const void *in, void *out, struct arena *a, struct call_error *ret_err,
 		  int (*also)(struct call *c, void *arg), void *arg)
 {
-	struct inner x = { .job = { .run = inner_run, .done = inner_done }, .also = also, .also_arg = arg };
+	struct inner x = { .job = { .run = inner_run, .done = inner_done } };
 	int e;
 
 	policy_cache_trim();
 	call_prepare(&x.call, cl, r, service_of(cl, m), op, a, who, facts);
 	x.call.in = in;
 	x.call.out = out;
+	x.call.also = also;
+	x.call.also_arg = arg;
 	if (!region_use(x.call.region)) {
 		if (ret_err)
 			*ret_err = (struct call_error){ &aws_err_service_unavailable, S("The region is stopped.") };

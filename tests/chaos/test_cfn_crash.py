@@ -9,7 +9,7 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "clients"))
-from test_cfn_reference import REGIONS, TEMPLATE, leftovers, wait  # noqa: E402
+from test_cfn_reference import REGIONS, TEMPLATE, client, leftovers, wait  # noqa: E402
 
 SECONDS = float(os.environ.get("CLOUDKEEP_CRASH_SECONDS", "60"))
 
@@ -35,7 +35,7 @@ def test_crash_during_deployments(own_cloud):
     print("seed", seed)
     end, rounds, ends = time.time() + SECONDS, 0, {}
     while time.time() < end:
-        clients = {r: cloud.client("cloudformation", region=r) for r in REGIONS}
+        clients = {r: client(cloud, "cloudformation", r) for r in REGIONS}
         acked = {r: [] for r in REGIONS}
         threads = [threading.Thread(target=ask, args=(lambda r=r: clients[r].create_stack(StackName="crash", TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"])["StackId"],
                                                       acked[r])) for r in REGIONS]
@@ -46,7 +46,7 @@ def test_crash_during_deployments(own_cloud):
         for t in threads:
             t.join()
         cloud.start()
-        clients = {r: cloud.client("cloudformation", region=r) for r in REGIONS}
+        clients = {r: client(cloud, "cloudformation", r) for r in REGIONS}
         for r in REGIONS:
             live = [s for s in clients[r].describe_stacks()["Stacks"] if s["StackName"] == "crash"]
             if acked[r]:
@@ -75,7 +75,7 @@ def test_crash_during_deployments(own_cloud):
         time.sleep(rnd.random() * 0.25)
         cloud.kill()
         cloud.start()
-        clients = {r: cloud.client("cloudformation", region=r) for r in REGIONS}
+        clients = {r: client(cloud, "cloudformation", r) for r in REGIONS}
         for r, arn in arns.items():
             assert wait(clients[r], arn)["StackStatus"] == "DELETE_COMPLETE", (seed, r)
         assert leftovers(cloud) == before, seed

@@ -30,26 +30,36 @@ def in_all(fn):
     return [out[r] for r in REGIONS]
 
 
-def leftovers(cloud, before=None):
+def client(cloud, service, region="us-east-1"):
+    """Clients are kept: making one takes longer than most calls. The port stays when a cloud is started again."""
+    kept = cloud.__dict__.setdefault("kept_clients", {})
+    if (service, region) not in kept:
+        kept[service, region] = cloud.client(service, region=region, plain=True)
+    return kept[service, region]
+
+
+def leftovers(cloud):
     """What a stack would leave behind, counted in all regions."""
     n = {}
     for r in REGIONS:
-        kms, ec2 = cloud.client("kms", region=r), cloud.client("ec2", region=r)
+        kms, ec2 = client(cloud, "kms", r), client(cloud, "ec2", r)
         keys = [k["KeyId"] for p in kms.get_paginator("list_keys").paginate() for k in p["Keys"]]
-        meta = [kms.describe_key(KeyId=k)["KeyMetadata"] for k in keys]
+        dead = cloud.__dict__.setdefault("dead_keys", set())  # deleted ones are listed for 30 days; each is looked at once
+        meta = [kms.describe_key(KeyId=k)["KeyMetadata"] for k in keys if k not in dead]
+        dead.update(m["KeyId"] for m in meta if m["KeyState"] == "PendingDeletion")
         n[r] = {"keys": sum(m["KeyManager"] == "CUSTOMER" and m["KeyState"] == "Enabled" for m in meta),
                 "aliases": sum(not a["AliasName"].startswith("alias/aws/") for a in kms.list_aliases()["Aliases"]),
                 "vpcs": len(ec2.describe_vpcs()["Vpcs"]), "subnets": len(ec2.describe_subnets()["Subnets"]),
                 "tables": len(ec2.describe_route_tables()["RouteTables"]), "gateways": len(ec2.describe_internet_gateways()["InternetGateways"]),
                 "groups": len(ec2.describe_security_groups()["SecurityGroups"]),
-                "exports": len(cloud.client("cloudformation", region=r).list_exports()["Exports"])}
-    n["buckets"] = len(cloud.client("s3").list_buckets()["Buckets"])
-    n["roles"] = len([x for x in cloud.client("iam").list_roles()["Roles"] if "ec2-role" in x["RoleName"]])
+                "exports": len(client(cloud, "cloudformation", r).list_exports()["Exports"])}
+    n["buckets"] = len(client(cloud, "s3").list_buckets()["Buckets"])
+    n["roles"] = len([x for x in client(cloud, "iam").list_roles()["Roles"] if "ec2-role" in x["RoleName"]])
     return n
 
 
 def test_reference_stack_in_three_regions(cloud):
-    clients = {r: cloud.client("cloudformation", region=r) for r in REGIONS}
+    clients = {r: client(cloud, "cloudformation", r) for r in REGIONS}
     before = leftovers(cloud)
     body = TEMPLATE.read_text()
 
@@ -68,7 +78,7 @@ def test_reference_stack_in_three_regions(cloud):
         rows = clients[r].describe_stack_resources(StackName="ref")["StackResources"]
         assert {x["ResourceStatus"] for x in rows} == {"CREATE_COMPLETE"} and all(x["PhysicalResourceId"] for x in rows)
         group = [x["PhysicalResourceId"] for x in rows if x["LogicalResourceId"] == "SecurityGroup"][0]
-        g = cloud.client("ec2", region=r).describe_security_groups(GroupIds=[group])["SecurityGroups"][0]
+        g = client(cloud, "ec2", r).describe_security_groups(GroupIds=[group])["SecurityGroups"][0]
         assert [p["IpProtocol"] for p in g["IpPermissionsEgress"]] == ["icmp"] and g["IpPermissions"][0]["FromPort"] == 443
     # an update of it, and back
     c = clients["us-east-1"]

@@ -52,7 +52,7 @@ static int recall(struct cfn_actor *x, const char *service, const char *op_name,
 	struct json *entry = NULL;
 	int r;
 
-	if (!s->run->resumed || !op || op->txn != OP_WRITE)
+	if (!s->run->resumed || !op || op->txn == OP_READ)
 		return 0;
 	r = entry_read(x, svc->model->global, a, &entry);
 	if (r <= 0)

@@ -37,9 +37,17 @@ static int put_claim(struct store_txn *t, void *arg)
 	return r < 0 ? r : record_put(t, &s3_records, S3_REC_NAME, &k, n);
 }
 
+struct making {
+	struct call *call;
+	struct s3_rec_bucket *bucket;
+};
+
 static int put_bucket(struct store_txn *t, void *arg)
 {
-	return s3_bucket_put(t, arg);
+	struct making *m = arg;
+	int r = s3_bucket_put(t, m->bucket);
+
+	return r < 0 ? r : call_also(m->call, t);
 }
 
 /* Does the region of a claim really have its bucket? A stopped one is believed. */
@@ -105,7 +113,7 @@ static int claim(struct call *c, struct s3_rec_bucket *b)
 	if (owned >= S3_BUCKETS_MAX)
 		return call_fail(c, &s3_err_too_many_buckets, "You have attempted to create more buckets than allowed");
 	r = store_write(cloud_global(c->cloud), put_claim, &n);
-	return r < 0 ? r : store_write(c->region->store, put_bucket, b);
+	return r < 0 ? r : store_write(c->region->store, put_bucket, &(struct making){ c, b });
 }
 
 /* Source: CreateBucket, LocationConstraint: it must name the region of the endpoint; us-east-1 has none. */
