@@ -40,6 +40,13 @@ static int write_file(struct arena *a, const char *path, struct str text)
 	(void)close(fd);
 	if (r == 0 && rename(tmp, path) < 0)
 		r = -errno;
+	if (r == 0) { /* the new name must last, too */
+		fd = open(str_printf(a, "%.*s", (int)(strrchr(path, '/') ? strrchr(path, '/') - path : 0), path).p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0) {
+			(void)fsync(fd);
+			(void)close(fd);
+		}
+	}
 	return r;
 }
 
@@ -76,7 +83,11 @@ static int load_master(struct cloud *cl, const char *path)
 	struct str s;
 	int r = read_file(&a, file, &s);
 
-	if (r == -ENOENT) {
+	if (r == -ENOENT && access(in_dir(&a, cl, "root.json"), F_OK) == 0) {
+		/* A new key would open nothing of what is there. Most likely the place of the key is not mounted. */
+		log_line(LOG_ERROR, "the master key %s is missing; the data in %s cannot be opened without it", file, cl->dir);
+		r = -EKEYREJECTED;
+	} else if (r == -ENOENT) {
 		random_bytes(cl->master, sizeof cl->master);
 		r = write_file(&a, file, str_of((char *)cl->master, sizeof cl->master));
 	} else if (r == 0 && s.n != sizeof cl->master) {
@@ -212,6 +223,16 @@ bool region_use(struct region *r)
 	up = r->up;
 	if (up)
 		r->users++;
+	pthread_mutex_unlock(&r->cloud->lock);
+	return up;
+}
+
+bool region_up(struct region *r)
+{
+	bool up;
+
+	pthread_mutex_lock(&r->cloud->lock);
+	up = r->up;
 	pthread_mutex_unlock(&r->cloud->lock);
 	return up;
 }
@@ -365,23 +386,31 @@ static int region_start(struct cloud *cl, struct str name)
 
 int cloud_region_start(struct cloud *cl, struct str name)
 {
-	int e = region_start(cl, name);
+	int e;
 
-	if (e == 0) {
+	pthread_mutex_lock(&cl->change);
+	e = region_start(cl, name);
+	if (e == 0)
 		e = save_regions(cl);
+	pthread_mutex_unlock(&cl->change);
+	if (e == 0)
 		cloud_jobs_wake(cl);
-	}
 	return e;
 }
 
 int cloud_region_stop(struct cloud *cl, struct str name)
 {
-	struct region *r = cloud_region(cl, name);
+	struct region *r;
+	int e = -ENOENT;
 
-	if (!r)
-		return -ENOENT;
-	region_close(r);
-	return save_regions(cl);
+	pthread_mutex_lock(&cl->change);
+	r = cloud_region(cl, name);
+	if (r) {
+		region_close(r);
+		e = save_regions(cl);
+	}
+	pthread_mutex_unlock(&cl->change);
+	return e;
 }
 
 size_t cloud_regions(struct cloud *cl, struct region **ret, size_t max)
@@ -426,6 +455,7 @@ int cloud_open(const struct cloud_opts *o, const struct service *const *services
 	int r;
 
 	pthread_mutex_init(&cl->lock, NULL);
+	pthread_mutex_init(&cl->change, NULL);
 	cl->dir = xstrdup(o->data_dir);
 	cl->services = services;
 	cl->host_suffixes = o->host_suffixes;
@@ -479,6 +509,7 @@ void cloud_close(struct cloud *cl)
 	mem_wipe(cl->derived, sizeof cl->derived);
 	arena_done(&cl->arena);
 	pthread_mutex_destroy(&cl->lock);
+	pthread_mutex_destroy(&cl->change);
 	free(cl->dir);
 	free(cl);
 }

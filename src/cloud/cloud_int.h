@@ -10,6 +10,7 @@
 #define CLOUD_REGIONS_MAX 64
 #define CLOUD_SERVICES_MAX 64
 #define CLOUD_BODY_BYTES_MAX (8u << 20) /* of a request that is collected in memory */
+#define CLOUD_UNKNOWN_BODY_BYTES_MAX (256u << 10) /* of a request that no known key has signed */
 #define CALL_NESTING_MAX 4
 
 /* Keys that are derived once, at start: those of hot calls. Others are derived when they are asked for. */
@@ -32,6 +33,7 @@ struct cloud {
 	struct region global; /* the global store; its name is us-east-1, where AWS keeps IAM's endpoint */
 	struct region *regions[CLOUD_REGIONS_MAX];
 	size_t n_regions;
+	pthread_mutex_t change; /* one region starts or stops at a time */
 	pthread_mutex_t lock; /* regions and their state */
 	struct arena arena; /* names and strings that live as long as the cloud */
 
@@ -43,6 +45,8 @@ struct cloud {
 	atomic_int in_flight;
 };
 
+/* region_up: a region that is pinned may be waited for by whoever stops it. */
+bool region_up(struct region *r);
 
 /* --- dispatch.c: one call through the door, whatever it came from --- */
 struct call_hook {
@@ -73,6 +77,7 @@ void policy_cache_trim(void); /* between calls of this thread */
 int trail_open(const char *dir, struct trail **ret);
 void trail_close(struct trail *t);
 void trail_flush(struct trail *t);
+bool trail_full(struct trail *t); /* it cannot be written, and little more can be kept: no call may go unrecorded */
 void trail_call(struct call *c, int result); /* appends the CloudTrail record of a finished call */
 
 /* --- runner.c --- */

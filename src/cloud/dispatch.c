@@ -196,6 +196,12 @@ static int invoke(struct cloud *cl, struct region *r, const struct principal *wh
 			*ret_err = (struct call_error){ &aws_err_service_unavailable, S("The region is stopped.") };
 		return -EACCES;
 	}
+	if (trail_full(x.call.region->trail)) {
+		region_unuse(x.call.region);
+		if (ret_err)
+			*ret_err = (struct call_error){ &aws_err_service_unavailable, S("There is no space left on the device that holds this region's trail.") };
+		return -EACCES;
+	}
 	if (op->txn == OP_WRITE) {
 		(void)sem_init(&x.done, 0, 0);
 		store_submit(x.call.region->store, &x.job);

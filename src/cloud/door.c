@@ -182,17 +182,40 @@ static void root_principal(struct exchange *x)
 	x->who.key_id = cl->root_id;
 }
 
+static int find_key(struct exchange *x, struct key_info *ret)
+{
+	struct cloud *cl = x->cloud;
+	struct store_txn *g = NULL;
+	int e = -ENOENT;
+
+	if (str_eq(x->sig.key_id, cl->root_id)) {
+		root_principal(x);
+		ret->secret = cl->root_secret;
+		return x->sig.token.p ? -EBADMSG : 0;
+	}
+	if (cl->identity && store_begin_read(cl->global.store, &g) == 0) {
+		e = cl->identity->find_key(cl, g, x->sig.key_id, x->sig.token, clock_now_ms(), &x->http->arena, ret);
+		store_end(g);
+		x->who = ret->who;
+	}
+	return e;
+}
+
+static void wipe_key(struct exchange *x, const struct key_info *key)
+{
+	if (key->secret.p != x->cloud->root_secret.p)
+		mem_wipe((char *)(uintptr_t)key->secret.p, key->secret.n);
+}
+
 /* Finds the key and checks the signature. Answers the client and returns negative on refusal. body: as sigv4_check. */
 static int authenticate(struct exchange *x, struct str body)
 {
-	struct cloud *cl = x->cloud;
 	struct http_request *r = x->http;
 	struct key_info key = { 0 };
-	struct store_txn *g = NULL;
 	bool s3 = x->route.model && str_is(str_c(x->route.model->name), "s3");
 	enum sigv4_fault f = x->sig_read;
 	int64_t signed_by;
-	int e = -ENOENT;
+	int e;
 
 	if (f == SIGV4_MISSING && x->route.op && (x->route.op->flags & OP_ANONYMOUS)) {
 		x->who.p.type = PRINCIPAL_ANONYMOUS;
@@ -203,15 +226,7 @@ static int authenticate(struct exchange *x, struct str body)
 		refuse_signature(x, f);
 		return -EACCES;
 	}
-	if (str_eq(x->sig.key_id, cl->root_id)) {
-		root_principal(x);
-		key.secret = cl->root_secret;
-		e = x->sig.token.p ? -EBADMSG : 0;
-	} else if (cl->identity && store_begin_read(cl->global.store, &g) == 0) {
-		e = cl->identity->find_key(cl, g, x->sig.key_id, x->sig.token, clock_now_ms(), &r->arena, &key);
-		store_end(g);
-		x->who = key.who;
-	}
+	e = find_key(x, &key);
 	if (e < 0) {
 		refuse_key(x, e);
 		return e;
@@ -225,8 +240,7 @@ static int authenticate(struct exchange *x, struct str body)
 	/* Clients sign with their own time, which the cloud's clock, once moved forward, has left behind. */
 	signed_by = clock_now_ms() - clock_offset_ms();
 	f = sigv4_check(r, &x->sig, s3, key.secret, x->region->name, x->route.model->signing, body, signed_by);
-	if (key.secret.p != cl->root_secret.p)
-		mem_wipe((char *)(uintptr_t)key.secret.p, key.secret.n);
+	wipe_key(x, &key);
 	if (f != SIGV4_OK) {
 		refuse_signature(x, f);
 		return -EACCES;
@@ -261,10 +275,10 @@ static int find_region(struct exchange *x)
 				r = all[i];
 	} else {
 		for (size_t i = 0; i < n && !r; i++)
-			if (all[i]->up && str_find(x->http->host, all[i]->name) >= 0)
+			if (str_find(x->http->host, all[i]->name) >= 0 && region_up(all[i]))
 				r = all[i];
 		for (size_t i = 0; i < n && !r; i++)
-			if (all[i]->up)
+			if (region_up(all[i]))
 				r = all[i];
 	}
 	if (r && region_use(r)) {
@@ -279,6 +293,15 @@ static int find_region(struct exchange *x)
 		refuse(x, speech_of(x) == SPEAK_S3 ? "AuthorizationHeaderMalformed" : "SignatureDoesNotMatch", speech_of(x) == SPEAK_S3 ? 400 : 403,
 		       "Credential should be scoped to a valid region.");
 	return -EHOSTDOWN;
+}
+
+/* What cannot be recorded is not done. Answers the client and returns negative then. */
+static int recordable(struct exchange *x)
+{
+	if (!trail_full(x->region->trail))
+		return 0;
+	refuse(x, "ServiceUnavailable", 503, "There is no space left on the device that holds this region's trail.");
+	return -ENOSPC;
 }
 
 /* --- running --- */
@@ -450,6 +473,8 @@ static int begin_stream(struct exchange *x)
 	int r;
 
 	r = authenticate(x, STR_NONE);
+	if (r == 0)
+		r = recordable(x);
 	if (r < 0)
 		return r;
 	prepare(x);
@@ -495,6 +520,10 @@ static int door_body(void *arg, struct http_request *r, struct str piece)
 
 	if (x->failed)
 		return -ECANCELED;
+	if (!region_up(x->region)) { /* a slow upload must not keep the region from stopping */
+		refuse(x, "ServiceUnavailable", 503, "The region %.*s is stopped.", STR(x->region->name));
+		return -EHOSTDOWN;
+	}
 	if (x->chunked)
 		e = chunked_feed(x->chunked, piece);
 	else {
@@ -568,6 +597,31 @@ static struct str peer_address(struct http_request *r)
 	return str_dup(&r->arena, str_c(text));
 }
 
+/* Memory is given to large bodies only of those who hold a key: the signature itself is known only with the whole body.
+ * May answer the client. */
+static void limit_body(struct exchange *x)
+{
+	struct http_request *r = x->http;
+	struct key_info key = { 0 };
+	int e;
+
+	if (!r->has_body || (!r->chunked && r->content_length <= CLOUD_UNKNOWN_BODY_BYTES_MAX))
+		return;
+	if (x->sig_read == SIGV4_MISSING) {
+		r->body_max = CLOUD_UNKNOWN_BODY_BYTES_MAX;
+		return;
+	}
+	e = x->sig_read == SIGV4_OK ? find_key(x, &key) : 0;
+	wipe_key(x, &key);
+	if (x->sig_read == SIGV4_OK && e == 0)
+		return;
+	r->body_mode = HTTP_BODY_REFUSE;
+	if (e < 0)
+		refuse_key(x, e);
+	else
+		refuse_signature(x, x->sig_read);
+}
+
 static void door_headers(void *arg, struct http_request *r)
 {
 	struct cloud *cl = arg;
@@ -589,8 +643,10 @@ static void door_headers(void *arg, struct http_request *r)
 	r->body_max = CLOUD_BODY_BYTES_MAX;
 	e = wire_find(cl->models, cl->n_services, r, STR_NONE, x->sig.service, cl->host_suffixes, &x->route);
 	x->found = e == 0 && x->route.op;
-	if (!x->found || !(x->route.op->flags & OP_STREAM_IN) || !service_of(cl, x->route.model)->body_begin)
+	if (!x->found || !(x->route.op->flags & OP_STREAM_IN) || !service_of(cl, x->route.model)->body_begin) {
+		limit_body(x);
 		return;
+	}
 	x->streaming = true;
 	r->body_mode = HTTP_BODY_REFUSE;
 	if (find_region(x) < 0 || begin_stream(x) < 0)
@@ -616,7 +672,7 @@ static void door_done(void *arg, struct http_request *r)
 		refuse(x, "UnknownService", 404, "No service of this cloud was named by the request.");
 		return;
 	}
-	if (find_region(x) < 0 || authenticate(x, r->body.p ? r->body : S("")) < 0)
+	if (find_region(x) < 0 || authenticate(x, r->body.p ? r->body : S("")) < 0 || recordable(x) < 0)
 		return;
 	if (!x->route.op) {
 		refuse_operation(x);

@@ -20,7 +20,8 @@
 #define KEEP_DAYS 90
 #define RECORD_BYTES_MAX (256u << 10)
 #define RECORD_BYTES_USUAL 2048
-#define RESOURCES_KEPT 20
+#define RESOURCES_KEPT 10
+#define ARN_BYTES_MAX 2048
 #define TEXT_BYTES_MAX 1024
 #define WRITTEN_LATE_MS 3600000
 
@@ -30,7 +31,8 @@ struct trail {
 	struct buf pending;
 	int fd;
 	char day[16];
-	bool failing; /* the last write failed; logged once */
+	atomic_bool failing; /* the last write failed; logged once */
+	uint64_t lost; /* records that memory had no room for, since then */
 	pthread_t thread;
 	pthread_cond_t cond;
 	bool stop, running;
@@ -86,7 +88,8 @@ static int open_day(struct trail *t, const char *day, int64_t now_ms)
 	return 0;
 }
 
-/* Writes what is pending; the lock is held. What cannot be written now stays pending, up to PENDING_MAX. */
+/* Writes what is pending; the lock is held. What cannot be written now stays pending; trail_full() stops calls well before
+ * it is more than PENDING_MAX. */
 static void flush_locked(struct trail *t)
 {
 	char day[16];
@@ -101,8 +104,13 @@ static void flush_locked(struct trail *t)
 	else
 		n = write(t->fd, t->pending.p, t->pending.n);
 	if (n == (ssize_t)t->pending.n) {
+		if (t->lost)
+			log_line(LOG_ERROR, "trail in %s: %llu records are lost", t->dir, (unsigned long long)t->lost);
+		else if (t->failing)
+			log_line(LOG_INFO, "trail in %s is written again", t->dir);
 		buf_clear(&t->pending);
 		t->failing = false;
+		t->lost = 0;
 		return;
 	}
 	if (n > 0) {
@@ -112,6 +120,19 @@ static void flush_locked(struct trail *t)
 	if (!t->failing)
 		log_line(LOG_ERROR, "trail in %s: %s; records are kept in memory", t->dir, strerror(errno));
 	t->failing = true;
+}
+
+bool trail_full(struct trail *t)
+{
+	bool full;
+
+	if (!t->failing)
+		return false;
+	pthread_mutex_lock(&t->lock);
+	flush_locked(t);
+	full = t->failing && t->pending.n > PENDING_MAX / 2;
+	pthread_mutex_unlock(&t->lock);
+	return full;
 }
 
 void trail_flush(struct trail *t)
@@ -269,6 +290,9 @@ static void resources(struct buf *b, struct call *c)
 		struct arn arn;
 		struct str s = json_str(&c->trail_resources->items[i]);
 
+		if (s.n > ARN_BYTES_MAX)
+			s.n = ARN_BYTES_MAX;
+
 		buf_str(b, i ? S(",{\"ARN\":") : S("{\"ARN\":"));
 		json_write_str(b, s);
 		if (arn_parse(s, &arn) == 0)
@@ -356,7 +380,10 @@ void trail_call(struct call *c, int result)
 	pthread_mutex_lock(&t->lock);
 	if (t->pending.n == 0)
 		pthread_cond_signal(&t->cond);
-	buf_str(&t->pending, buf_view(&b));
+	if (b.n > PENDING_MAX - t->pending.n)
+		t->lost++;
+	else
+		buf_str(&t->pending, buf_view(&b));
 	if (c->op->txn == OP_WRITE || t->pending.n > PENDING_FLUSH)
 		flush_locked(t);
 	pthread_mutex_unlock(&t->lock);

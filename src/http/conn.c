@@ -438,23 +438,22 @@ static enum step on_head(struct conn *c, struct window *w)
 	return head_complete(c, w);
 }
 
-/* collect appends to a body kept in memory. */
-static void collect(struct req *q, struct str piece)
+/* collect appends to a body kept in memory; false when there is no room for it. */
+static bool collect(struct req *q, struct str piece)
 {
 	size_t have = (size_t)q->body_seen, need = have + piece.n;
 
 	if (need > q->body_cap) {
 		size_t cap = q->body_cap * 2 > need ? q->body_cap * 2 : need < 4096 ? 4096 : need;
-		char *old = q->body;
 
-		assert(!old || q->body_heap);
+		assert(!q->body || q->body_heap);
 		if (!q->r.chunked && cap > q->r.content_length)
 			cap = (size_t)q->r.content_length;
-		q->body = xrealloc(old, cap);
-		q->body_cap = cap;
-		q->body_heap = true;
+		if (!req_body_grow(q, cap))
+			return false;
 	}
 	memcpy(q->body + have, piece.p, piece.n);
+	return true;
 }
 
 /* deliver hands a piece of the body on. */
@@ -466,7 +465,8 @@ static enum step deliver(struct conn *c, struct str piece)
 	if (piece.n > q->r.body_max - q->body_seen)
 		return refuse(c, 413);
 	if (q->r.body_mode == HTTP_BODY_MEMORY) {
-		collect(q, piece);
+		if (!collect(q, piece))
+			return refuse(c, 503);
 		q->body_seen += piece.n;
 		return STEP_ON;
 	}

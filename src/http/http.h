@@ -20,6 +20,7 @@
 #define HTTP_STALL_TIMEOUT_MS 20000 /* no progress while a body is read or an answer is written */
 #define HTTP_CONNECTIONS_MAX 20000
 #define HTTP_BODY_MEMORY_MAX (16u << 20) /* most a handler may ask to have collected in memory */
+#define HTTP_BODIES_MEMORY_MAX (256u << 20) /* of all collected bodies together; above it 503 and close */
 
 struct http_server;
 struct http_loop;

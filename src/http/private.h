@@ -172,6 +172,8 @@ void conn_resumed(struct req *q);
 /* --- reply.c --- */
 struct req *req_new(struct http_loop *l);
 void req_free(struct req *q); /* on the loop, or when it has ended */
+/* req_body_grow makes room for cap bytes of body on the heap; false: all bodies together would take too much. */
+bool req_body_grow(struct req *q, size_t cap);
 /* reply_finish adds Date and Connection to the head; returns all of it. */
 struct str reply_finish(struct req *q, struct str date, bool close);
 /* reply_refusal writes an answer of the front itself into malloc'd memory. */

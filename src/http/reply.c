@@ -81,6 +81,22 @@ struct req *req_new(struct http_loop *l)
 	return q;
 }
 
+static atomic_size_t bodies_bytes; /* of the whole process: a request may outlive its server */
+
+bool req_body_grow(struct req *q, size_t cap)
+{
+	size_t more = q->body_heap ? cap - q->body_cap : cap;
+
+	if (atomic_fetch_add(&bodies_bytes, more) + more > HTTP_BODIES_MEMORY_MAX) {
+		atomic_fetch_sub(&bodies_bytes, more);
+		return false;
+	}
+	q->body = xrealloc(q->body_heap ? q->body : NULL, cap);
+	q->body_cap = cap;
+	q->body_heap = true;
+	return true;
+}
+
 void req_free(struct req *q)
 {
 	struct http_loop *l = q->r.loop;
@@ -88,8 +104,10 @@ void req_free(struct req *q)
 	assert(!q->told || q->arrived);
 	if (q->has_source && q->source.close)
 		q->source.close(q->source.arg);
-	if (q->body_heap)
+	if (q->body_heap) {
 		free(q->body);
+		atomic_fetch_sub(&bodies_bytes, q->body_cap);
+	}
 	arena_done(&q->own);
 	l->live--;
 	if (l->pool_n >= HTTP_POOL_REQUESTS_MAX || l->ended) {
