@@ -225,7 +225,7 @@ int admin_connect(const char *dir, pid_t *ret_peer)
 	struct ucred u = { 0 };
 	socklen_t n = sizeof u;
 	struct sockaddr_un sa;
-	int dir_fd, fd, r = admin_socket(dir, &dir_fd, &sa);
+	int dir_fd = -1, fd, r = admin_socket(dir, &dir_fd, &sa);
 
 	if (r < 0)
 		return r;

@@ -155,11 +155,26 @@ static int ensure_ca(struct arena *a, const struct files *f, struct str *ret_ca,
 	return r;
 }
 
+static struct files files_of(struct arena *a, const char *tls)
+{
+	return (struct files){ str_printf(a, "%s/ca.pem", tls).p, str_printf(a, "%s/ca.key", tls).p, str_printf(a, "%s/server.pem", tls).p,
+			       str_printf(a, "%s/server.key", tls).p, str_printf(a, "%s/checked", tls).p };
+}
+
+bool cert_checked(struct arena *a, const char *dir, const char *const *names, struct str *ret_cert, struct str *ret_key)
+{
+	struct files f = files_of(a, str_printf(a, "%s/tls", dir).p);
+	struct str ca = read_pem(a, f.ca);
+
+	*ret_cert = read_pem(a, f.cert);
+	*ret_key = read_pem(a, f.key);
+	return ca.p && ret_cert->p && ret_key->p && checked_before(a, &f, digest_of(a, *ret_cert, *ret_key, ca, names));
+}
+
 int cert_ensure(struct arena *a, const char *dir, const char *const *names, char **ret_cert, char **ret_key)
 {
 	const char *tls = str_printf(a, "%s/tls", dir).p;
-	struct files f = { str_printf(a, "%s/ca.pem", tls).p, str_printf(a, "%s/ca.key", tls).p, str_printf(a, "%s/server.pem", tls).p,
-			   str_printf(a, "%s/server.key", tls).p, str_printf(a, "%s/checked", tls).p };
+	struct files f = files_of(a, tls);
 	struct str ca = read_pem(a, f.ca), cert = read_pem(a, f.cert), key = read_pem(a, f.key), ca_key, digest;
 	bool all = ca.p && cert.p && key.p, before;
 	int r;

@@ -107,6 +107,8 @@ struct up_opts {
 int serve(struct cli *c, const struct up_opts *o, int *shared_port, int ready_fd); /* serve.c; returns the exit status */
 int supervise(struct cli *c, struct up_opts *o, int ready_fd); /* supervise.c; the same */
 int cert_ensure(struct arena *a, const char *dir, const char *const *names, char **ret_cert, char **ret_key); /* cert.c; free() both */
+/* cert_checked reads the pair (NUL behind each) and says whether an earlier start found it good for these names; writes nothing. */
+bool cert_checked(struct arena *a, const char *dir, const char *const *names, struct str *ret_cert, struct str *ret_key);
 
 /* --- clock.c --- */
 int clock_load(const char *dir); /* the shift that was saved; before the cloud opens */

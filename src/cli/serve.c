@@ -10,6 +10,7 @@
 #include <malloc.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -31,6 +32,11 @@ struct serving {
 	struct str host; /* of --listen, without brackets */
 	bool loopback;
 	int signal_fd, wake_fd;
+	/* TLS is set up by a thread of its own while the stores open; tls stays NULL where that cannot be, and then it is
+	 * done in line. */
+	pthread_t tls_thread;
+	bool tls_started;
+	struct ssl_ctx_st *tls;
 };
 
 /* --- the address --- */
@@ -64,9 +70,8 @@ static bool any_address(struct str host)
 	return str_is(host, "0.0.0.0") || str_is(host, "::");
 }
 
-static const char *const *names_of(struct serving *s)
+static const char *const *names_of(const struct serving *s, struct arena *a, struct str account)
 {
-	struct arena *a = &s->c->arena;
 	const char **v = arena_array(a, const char *, NAMES_MAX + 1);
 	static const char *const fixed[] = { "localhost", "*.localhost", "s3.localhost", "*.s3.localhost", "127.0.0.1", "::1" };
 	struct ifaddrs *all = NULL;
@@ -75,7 +80,7 @@ static const char *const *names_of(struct serving *s)
 
 	for (; n < ELEMENTS(fixed); n++)
 		v[n] = fixed[n];
-	v[n++] = str_printf(a, "%.*s.localhost", STR(cloud_account(s->cloud))).p;
+	v[n++] = str_printf(a, "%.*s.localhost", STR(account)).p;
 	if (s->host.n && !any_address(s->host) && !str_is(s->host, "127.0.0.1") && !str_is(s->host, "::1") && !str_is(s->host, "localhost"))
 		v[n++] = s->host.p;
 	if (!any_address(s->host))
@@ -94,6 +99,31 @@ static const char *const *names_of(struct serving *s)
 		}
 	freeifaddrs(all);
 	return v;
+}
+
+/* --- TLS, ahead of everything else --- */
+static void *early_tls(void *arg)
+{
+	struct serving *s = arg;
+	struct arena a = { 0 };
+	struct str text, cert, key;
+	struct json *j;
+
+	if (cli_read_file(&a, str_printf(&a, "%s/root.json", s->o->data).p, &text) == 0 && json_parse(&a, text, &j, NULL) == 0 &&
+	    json_get_str(j, "account").n == 12 && cert_checked(&a, s->o->data, names_of(s, &a, json_get_str(j, "account")), &cert, &key)) {
+		if (http_tls_new(cert.p, key.p, &s->tls) < 0)
+			s->tls = NULL; /* looked at again, and told, in line */
+		mem_wipe((char *)(uintptr_t)key.p, key.n);
+	}
+	arena_done(&a);
+	return NULL;
+}
+
+static void finish_tls(struct serving *s)
+{
+	if (s->tls_started)
+		(void)pthread_join(s->tls_thread, NULL);
+	s->tls_started = false;
 }
 
 /* --- opening --- */
@@ -186,9 +216,12 @@ static int start_http(struct serving *s)
 	struct http_handler handler = cloud_http;
 	char *cert = NULL, *key = NULL;
 	struct http_opts ho = { .listen = s->o->listen, .handler = &handler, .tls_only = !s->loopback };
-	int r = cert_ensure(&s->c->arena, s->o->data, names_of(s), &cert, &key);
+	int r = 0;
 
 	handler.arg = s->cloud;
+	finish_tls(s);
+	if (!s->tls)
+		r = cert_ensure(&s->c->arena, s->o->data, names_of(s, &s->c->arena, cloud_account(s->cloud)), &cert, &key);
 	if (r < 0) {
 		free(cert);
 		free(key);
@@ -198,10 +231,12 @@ static int start_http(struct serving *s)
 	if (s->o->port)
 		ho.listen = str_printf(&s->c->arena, "%s%.*s%s:%d", strchr(s->host.p, ':') ? "[" : "", STR(s->host), strchr(s->host.p, ':') ? "]" : "",
 				       s->o->port).p;
+	ho.tls = s->tls;
 	ho.cert_pem = cert;
 	ho.key_pem = key;
 	r = http_start(&ho, &s->http);
-	mem_wipe(key, strlen(key));
+	if (key)
+		mem_wipe(key, strlen(key));
 	free(cert);
 	free(key);
 	return r < 0 ? explain_listen(s, r) : 0;
@@ -271,6 +306,7 @@ static int prepare(struct serving *s)
 
 	if (r < 0)
 		return cli_error("Write {\"shift_ms\":0} into it to go back to this machine's time.", "%s/clock.json is damaged", s->o->data);
+	s->tls_started = pthread_create(&s->tls_thread, NULL, early_tls, s) == 0;
 	r = open_cloud(s);
 	if (r < 0)
 		return explain_open(s, r);
@@ -315,6 +351,8 @@ int serve(struct cli *c, const struct up_opts *o, int *shared_port, int ready_fd
 			(void)close(ready_fd);
 		(void)wait_for_end(&s);
 	}
+	finish_tls(&s);
+	http_tls_free(s.tls);
 	if (s.http)
 		http_stop(s.http, STOP_GRACE_MS);
 	admin_stop(s.admin);

@@ -101,16 +101,22 @@ void http_post(struct http_loop *l, void (*fn)(void *arg), void *arg);
 void *http_timer(struct http_loop *l, int64_t delay_ms, void (*fn)(void *arg), void *arg);
 void http_timer_cancel(struct http_loop *l, void *timer);
 
+struct ssl_ctx_st; /* OpenSSL's SSL_CTX */
 struct http_opts {
 	const char *listen; /* "127.0.0.1:4566", "[::1]:4566"; port 0 picks one */
 	int loops; /* 0: one a core */
 	const char *cert_pem, *key_pem; /* PEM text; NULL: plain only */
+	struct ssl_ctx_st *tls; /* from http_tls_new, instead of the two above; http_start takes a reference of its own */
 	bool tls_only; /* refuse plain HTTP */
 	const struct http_handler *handler;
 	/* tests shorten these; 0 means the default above */
 	int header_timeout_ms, idle_timeout_ms, stall_timeout_ms, connections_max;
 };
 int http_start(const struct http_opts *o, struct http_server **ret); /* -EADDRINUSE, -EACCES, -EINVAL (address, certificate) */
+/* http_tls_new reads a certificate and its key ahead of http_start: that takes milliseconds, and another thread may do
+ * it meanwhile. -EINVAL. */
+int http_tls_new(const char *cert_pem, const char *key_pem, struct ssl_ctx_st **ret);
+void http_tls_free(struct ssl_ctx_st *tls); /* accepts NULL */
 int http_port(const struct http_server *s);
 /* http_stop: stops accepting, lets requests in flight finish for grace_ms, closes the rest (gone() is called), joins the
  * threads. Not from a loop's thread. Requests that other threads still have may be replied to after it. */

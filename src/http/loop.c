@@ -679,7 +679,7 @@ int http_start(const struct http_opts *o, struct http_server **ret)
 	struct addrinfo *ai;
 	int r;
 
-	if (!o->listen || !o->handler || !o->handler->headers || !o->handler->done || (o->tls_only && !o->cert_pem) || !o->cert_pem != !o->key_pem)
+	if (!o->listen || !o->handler || !o->handler->headers || !o->handler->done || (o->tls_only && !o->cert_pem && !o->tls) || !o->cert_pem != !o->key_pem)
 		return -EINVAL;
 	if (opts.loops <= 0)
 		opts.loops = (int)sysconf(_SC_NPROCESSORS_ONLN);
@@ -693,7 +693,11 @@ int http_start(const struct http_opts *o, struct http_server **ret)
 	s->tls_only = o->tls_only;
 	s->connections_max = o->connections_max > 0 ? o->connections_max : HTTP_CONNECTIONS_MAX;
 	s->loops = xzalloc((size_t)opts.loops * sizeof(struct http_loop *));
-	r = o->cert_pem ? tls_context_new(o->cert_pem, o->key_pem, &s->tls) : 0;
+	r = 0;
+	if (o->tls && SSL_CTX_up_ref(o->tls))
+		s->tls = o->tls;
+	else if (o->cert_pem)
+		r = tls_context_new(o->cert_pem, o->key_pem, &s->tls);
 	if (r < 0)
 		server_free(s);
 	else
@@ -703,6 +707,16 @@ int http_start(const struct http_opts *o, struct http_server **ret)
 		return r;
 	*ret = s;
 	return 0;
+}
+
+int http_tls_new(const char *cert_pem, const char *key_pem, struct ssl_ctx_st **ret)
+{
+	return tls_context_new(cert_pem, key_pem, ret);
+}
+
+void http_tls_free(struct ssl_ctx_st *tls)
+{
+	SSL_CTX_free(tls);
 }
 
 int http_port(const struct http_server *s)
