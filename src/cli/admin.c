@@ -305,6 +305,7 @@ int admin_ask(struct cli *c, struct json *request, struct json **ret)
 		r = admin_read_answer(c, fd, ret);
 	(void)close(fd);
 	if (r < 0)
-		return cli_error("See its log: DIR/log, or the terminal it runs in.", "the cloud in %s did not answer: %s", c->data, strerror(-r));
+		return cli_error("See its log: DIR/log, or the terminal it runs in.", "the cloud in %s did not answer: %s", c->data,
+				 strerror(-r));
 	return admin_check(*ret);
 }

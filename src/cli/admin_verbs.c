@@ -68,7 +68,8 @@ static int do_region_start(struct admin_env *e, const struct json *q, struct are
 	if (r == -EINVAL)
 		*ret = refusal(a, "Names look like eu-central-1.", str_printf(a, "%.*s is not the name of a region", STR(name)));
 	else if (r < 0)
-		*ret = refusal(a, "Its data are in DIR/regions; the log may say more.", str_printf(a, "%.*s does not start: %s", STR(name), strerror(-r)));
+		*ret = refusal(a, "Its data are in DIR/regions; the log may say more.",
+			       str_printf(a, "%.*s does not start: %s", STR(name), strerror(-r)));
 	else {
 		*ret = json_new(a, JSON_OBJECT);
 		json_set_bool(a, *ret, "up", true);
@@ -101,13 +102,16 @@ static int do_clock(struct admin_env *e, const struct json *q, struct arena *a, 
 	if (json_getz(q, "shift_ms") && json_to_i64(json_getz(q, "shift_ms"), &delta) < 0)
 		return -EINVAL;
 	if (delta > SHIFT_MS_MAX || clock_offset_ms() + delta > SHIFT_MS_MAX || delta < 0) {
-		*ret = refusal(a, "Records of what has happened would lie in the future.", S("the clock only goes forward, by at most 100 years in all"));
+		*ret = refusal(a, "Records of what has happened would lie in the future.",
+			       S("the clock only goes forward, by at most 100 years in all"));
 		return 0;
 	}
 	if (delta) {
 		r = clock_save(e->dir, clock_offset_ms() + delta);
 		if (r < 0) {
-			*ret = refusal(a, NULL, str_printf(a, "the clock stays as it is: %s/clock.json cannot be written: %s", e->dir, strerror(-r)));
+			*ret = refusal(
+				a, NULL,
+				str_printf(a, "the clock stays as it is: %s/clock.json cannot be written: %s", e->dir, strerror(-r)));
 			return 0;
 		}
 		clock_shift_ms(delta);
@@ -122,9 +126,14 @@ static int do_clock(struct admin_env *e, const struct json *q, struct arena *a, 
 static const char *layer_name(enum policy_layer l)
 {
 	static const char *const names[] = {
-		[LAYER_NONE] = "none",		 [LAYER_IDENTITY] = "identity-based policies", [LAYER_RESOURCE] = "resource-based policy",
-		[LAYER_BOUNDARY] = "permissions boundary", [LAYER_SESSION] = "session policy",	       [LAYER_ORGANIZATION] = "service control policies",
-		[LAYER_RESOURCE_CONTROL] = "resource control policies", [LAYER_ROOT] = "root of the account",
+		[LAYER_NONE] = "none",
+		[LAYER_IDENTITY] = "identity-based policies",
+		[LAYER_RESOURCE] = "resource-based policy",
+		[LAYER_BOUNDARY] = "permissions boundary",
+		[LAYER_SESSION] = "session policy",
+		[LAYER_ORGANIZATION] = "service control policies",
+		[LAYER_RESOURCE_CONTROL] = "resource control policies",
+		[LAYER_ROOT] = "root of the account",
 	};
 
 	return names[l];
@@ -132,15 +141,20 @@ static const char *layer_name(enum policy_layer l)
 
 static int do_explain(struct admin_env *e, const struct json *q, struct arena *a, int fd, struct json **ret)
 {
-	static const char *const decisions[] = { [DECISION_ALLOW] = "allowed", [DECISION_IMPLICIT_DENY] = "implicitly denied", [DECISION_EXPLICIT_DENY] = "explicitly denied" };
-	struct explain_question x = { .principal = json_get_str(q, "principal"), .action = json_get_str(q, "action"), .resource = json_get_str(q, "resource") };
+	static const char *const decisions[] = {
+		[DECISION_ALLOW] = "allowed", [DECISION_IMPLICIT_DENY] = "implicitly denied", [DECISION_EXPLICIT_DENY] = "explicitly denied"
+	};
+	struct explain_question x = { .principal = json_get_str(q, "principal"),
+				      .action = json_get_str(q, "action"),
+				      .resource = json_get_str(q, "resource") };
 	struct json *context = json_getz(q, "context"), *j;
 	struct explain_answer out = { 0 };
 	struct str region = json_get_str(q, "region");
 	struct region *r = cloud_region(e->cloud, region);
 	int err;
 
-	if (!x.principal.p || !x.action.p || !x.resource.p || !region.p || (context && (!json_is(context, JSON_OBJECT) || context->n > CONTEXT_MAX)))
+	if (!x.principal.p || !x.action.p || !x.resource.p || !region.p ||
+	    (context && (!json_is(context, JSON_OBJECT) || context->n > CONTEXT_MAX)))
 		return -EINVAL;
 	if (!r) {
 		*ret = refusal(a, "See which run: cloudkeep region list", str_printf(a, "no region %.*s is running", STR(region)));
@@ -182,8 +196,9 @@ int admin_answer(struct admin_env *e, const struct json *q, struct arena *a, int
 		const char *name;
 		int (*run)(struct admin_env *e, const struct json *q, struct arena *a, int fd, struct json **ret);
 	} verbs[] = {
-		{ "status", do_status }, { "stop", do_stop },	    { "region-start", do_region_start }, { "region-stop", do_region_stop },
-		{ "clock", do_clock },	 { "explain", do_explain }, { "export", do_export },
+		{ "status", do_status },           { "stop", do_stop },   { "region-start", do_region_start },
+		{ "region-stop", do_region_stop }, { "clock", do_clock }, { "explain", do_explain },
+		{ "export", do_export },
 	};
 	struct str what = json_get_str(q, "do");
 

@@ -99,7 +99,8 @@ static bool skip_entry(const char *path, const char *name)
 	static const char *const here[] = { "log", "cloudkeep.json", "admin.sock", NULL }; /* in the data directory itself */
 	size_t n = strlen(name);
 
-	if (strcmp(name, "store") == 0 || strcmp(name, "tmp") == 0 || strcmp(name, "export.tmp") == 0 || (n > 4 && strcmp(name + n - 4, ".new") == 0))
+	if (strcmp(name, "store") == 0 || strcmp(name, "tmp") == 0 || strcmp(name, "export.tmp") == 0 ||
+	    (n > 4 && strcmp(name + n - 4, ".new") == 0))
 		return true;
 	for (int i = 0; !*path && here[i]; i++)
 		if (strcmp(name, here[i]) == 0)

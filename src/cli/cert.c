@@ -57,7 +57,9 @@ static bool covers(X509 *x, const char *name)
 		const GENERAL_NAME *g = sk_GENERAL_NAME_value(all, i);
 
 		if (g->type == GEN_DNS)
-			found = str_eq_ci(str_of((const char *)ASN1_STRING_get0_data(g->d.dNSName), (size_t)ASN1_STRING_length(g->d.dNSName)), str_c(name));
+			found = str_eq_ci(
+				str_of((const char *)ASN1_STRING_get0_data(g->d.dNSName), (size_t)ASN1_STRING_length(g->d.dNSName)),
+				str_c(name));
 	}
 	GENERAL_NAMES_free(all);
 	return found;
@@ -116,7 +118,8 @@ static bool checked_before(struct arena *a, const struct files *f, struct str di
 	struct str text = read_pem(a, f->checked), was, until;
 	int64_t until_s;
 
-	return text.p && str_cut(text, ' ', &was, &until) && str_eq(was, digest) && str_to_i64(until, &until_s) == 0 && time(NULL) < until_s;
+	return text.p && str_cut(text, ' ', &was, &until) && str_eq(was, digest) && str_to_i64(until, &until_s) == 0 &&
+	       time(NULL) < until_s;
 }
 
 /* A mark that can't be written costs time at the next start, nothing else. */
@@ -126,7 +129,8 @@ static void mark_checked(struct arena *a, const struct files *f, struct str dige
 	int days = 0, s = 0;
 
 	if (x && ASN1_TIME_diff(&days, &s, NULL, X509_get0_notAfter(x)) == 1)
-		(void)cli_write_file(f->checked, str_printf(a, "%.*s %lld", STR(digest), (long long)time(NULL) + days * 86400LL + s - RENEW_S), 0600);
+		(void)cli_write_file(f->checked,
+				     str_printf(a, "%.*s %lld", STR(digest), (long long)time(NULL) + days * 86400LL + s - RENEW_S), 0600);
 }
 
 /* Makes the authority where there is none that can be used. */

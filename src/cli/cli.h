@@ -14,11 +14,11 @@
 #define CLI_DATA_DEFAULT "./cloudkeep-data"
 #define CLI_LISTEN_DEFAULT "127.0.0.1:4566"
 #define CLI_FILE_BYTES_MAX (16u << 20) /* of files read whole: templates, certificates, states */
-#define CLI_ARGS_MAX 64 /* words that are no options */
+#define CLI_ARGS_MAX 64                /* words that are no options */
 
 struct cli_option {
 	const char *name; /* without dashes */
-	const char *arg; /* what its value is called; NULL: a flag */
+	const char *arg;  /* what its value is called; NULL: a flag */
 	const char *help;
 	const char **text; /* one of these is where it goes */
 	bool *flag;
@@ -33,15 +33,15 @@ struct cli {
 	int n_args;
 };
 struct cli_command {
-	const char *name, *args, *what; /* "deploy", "STACK", "creates or updates a stack" */
-	const char *text; /* a paragraph or two */
-	const char *examples; /* lines, each a command to type, perhaps with a comment */
+	const char *name, *args, *what;   /* "deploy", "STACK", "creates or updates a stack" */
+	const char *text;                 /* a paragraph or two */
+	const char *examples;             /* lines, each a command to type, perhaps with a comment */
 	const struct cli_option *options; /* ended by a NULL name; may be NULL */
 	int args_min, args_max;
 	int (*run)(struct cli *c);
 };
-extern const struct cli_command cmd_up, cmd_down, cmd_status, cmd_env, cmd_region, cmd_clock, cmd_trail, cmd_explain, cmd_export, cmd_import, cmd_deploy,
-	cmd_destroy, cmd_prove;
+extern const struct cli_command cmd_up, cmd_down, cmd_status, cmd_env, cmd_region, cmd_clock, cmd_trail, cmd_explain, cmd_export,
+	cmd_import, cmd_deploy, cmd_destroy, cmd_prove;
 extern const struct cli_command *const cli_commands[]; /* ended by NULL */
 
 /* --- opts.c --- */
@@ -56,13 +56,13 @@ int cli_usage(const struct cli *c, const char *fmt, ...) _printf_(2, 3); /* the 
 enum cli_paint { PAINT_PLAIN, PAINT_GOOD, PAINT_BAD, PAINT_DIM, PAINT_BOLD };
 /* cli_paint gives the sequence for a terminal, and "" where standard output is none, NO_COLOR is set or --json was given. */
 const char *cli_paint(const struct cli *c, enum cli_paint p);
-bool cli_terminal(void); /* standard output is a terminal */
+bool cli_terminal(void);                                               /* standard output is a terminal */
 int cli_read_file(struct arena *a, const char *path, struct str *ret); /* NUL behind it; -EFBIG above CLI_FILE_BYTES_MAX */
-int cli_write_file(const char *path, struct str text, mode_t mode); /* aside, synced, renamed */
-void cli_remove_tree(const char *path); /* a directory of ours and all in it; nothing when there is none */
-const char *cli_path(struct cli *c, const char *name); /* DATA/name */
-const char *cli_shell(struct arena *a, struct str s); /* quoted for a POSIX shell */
-void cli_json(struct json *j, struct arena *a); /* one line on standard output */
+int cli_write_file(const char *path, struct str text, mode_t mode);    /* aside, synced, renamed */
+void cli_remove_tree(const char *path);                                /* a directory of ours and all in it; nothing when there is none */
+const char *cli_path(struct cli *c, const char *name);                 /* DATA/name */
+const char *cli_shell(struct arena *a, struct str s);                  /* quoted for a POSIX shell */
+void cli_json(struct json *j, struct arena *a);                        /* one line on standard output */
 
 /* --- state.c: is a cloud running on this data directory? --- */
 struct state {
@@ -105,7 +105,7 @@ struct up_opts {
 	int port; /* what the first start was given; restarts keep it */
 };
 int serve(struct cli *c, const struct up_opts *o, int *shared_port, int ready_fd); /* serve.c; returns the exit status */
-int supervise(struct cli *c, struct up_opts *o, int ready_fd); /* supervise.c; the same */
+int supervise(struct cli *c, struct up_opts *o, int ready_fd);                     /* supervise.c; the same */
 int cert_ensure(struct arena *a, const char *dir, const char *const *names, char **ret_cert, char **ret_key); /* cert.c; free() both */
 /* cert_checked reads the pair (NUL behind each) and says whether an earlier start found it good for these names; writes nothing. */
 bool cert_checked(struct arena *a, const char *dir, const char *const *names, struct str *ret_cert, struct str *ret_key);

@@ -221,7 +221,8 @@ static int open_connection(struct client *cl, struct arena *a, struct str *ret_p
 static int write_all(struct client *cl, struct str s)
 {
 	while (s.n) {
-		ssize_t k = cl->ssl ? SSL_write(cl->ssl, s.p, s.n > INT32_MAX ? INT32_MAX : (int)s.n) : send(cl->fd, s.p, s.n, MSG_NOSIGNAL);
+		ssize_t k = cl->ssl ? SSL_write(cl->ssl, s.p, s.n > INT32_MAX ? INT32_MAX : (int)s.n)
+				    : send(cl->fd, s.p, s.n, MSG_NOSIGNAL);
 
 		if (k < 0 && !cl->ssl && errno == EINTR)
 			continue;
@@ -433,8 +434,8 @@ static int read_reply(struct client *cl, struct arena *a, bool head, struct clie
 }
 
 /* --- requests --- */
-static struct str compose(struct client *cl, struct arena *a, const char *method, struct str target, const struct http_header *more, size_t n_more,
-			  struct str body)
+static struct str compose(struct client *cl, struct arena *a, const char *method, struct str target, const struct http_header *more,
+			  size_t n_more, struct str body)
 {
 	struct http_header h[CLIENT_HEADERS_MAX];
 	struct str path, query, date = time_basic(a, clock_now_ms()), hash, auth = STR_NONE;
@@ -469,8 +470,8 @@ static struct str compose(struct client *cl, struct arena *a, const char *method
 	return date;
 }
 
-int client_send(struct client *cl, struct arena *a, const char *method, struct str target, const struct http_header *headers, size_t n_headers,
-		struct str body, struct client_reply *ret, struct str *ret_problem)
+int client_send(struct client *cl, struct arena *a, const char *method, struct str target, const struct http_header *headers,
+		size_t n_headers, struct str body, struct client_reply *ret, struct str *ret_problem)
 {
 	struct str head = compose(cl, a, method, target, headers, n_headers, body);
 	int r;

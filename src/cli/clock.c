@@ -42,7 +42,8 @@ static int parse_shift(struct str s, int64_t *ret_ms)
 	static const struct {
 		const char *unit;
 		int64_t ms;
-	} units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 }, { "w", 604800000 }, { "y", 31536000000 } };
+	} units[] = { { "ms", 1 },       { "s", 1000 },      { "m", 60000 },      { "h", 3600000 },
+		      { "d", 86400000 }, { "w", 604800000 }, { "y", 31536000000 } };
 	int64_t sum = 0;
 
 	if (s.n < 3 || s.p[0] != '+')
@@ -97,12 +98,16 @@ static int run(struct cli *c)
 }
 
 const struct cli_command cmd_clock = {
-	.name = "clock", .args = "[+TIME]", .what = "show the cloud's time, or move it forward",
+	.name = "clock",
+	.args = "[+TIME]",
+	.what = "show the cloud's time, or move it forward",
 	.text = "Everything in the cloud lives by this clock: key rotation, expiry, retention, schedules. Moving it forward rehearses\n"
 		"in a moment what would take months. It never goes back; a cloud started again keeps it. Requests are still signed\n"
 		"with this machine's time, so clients need nothing.",
 	.examples = "  cloudkeep clock              # what time is it there?\n"
 		    "  cloudkeep clock +30d         # thirty days later\n"
 		    "  cloudkeep clock +1h30m       # units: ms s m h d w y",
-	.args_min = 0, .args_max = 1, .run = run,
+	.args_min = 0,
+	.args_max = 1,
+	.run = run,
 };

@@ -132,8 +132,8 @@ static void deploy(struct stack_job *j)
 		begin_create(j, p);
 	} else if (str_is(j->status, "ROLLBACK_COMPLETE") || str_is(j->status, "ROLLBACK_FAILED") || str_is(j->status, "CREATE_FAILED") ||
 		   str_is(j->status, "REVIEW_IN_PROGRESS") || str_is(j->status, "DELETE_FAILED"))
-		stack_fail(j, "the stack never came to life and cannot be updated; remove it first: cloudkeep destroy %.*s --regions %.*s", STR(j->name),
-			   STR(j->region));
+		stack_fail(j, "the stack never came to life and cannot be updated; remove it first: cloudkeep destroy %.*s --regions %.*s",
+			   STR(j->name), STR(j->region));
 	else if (str_ends(j->status, S("_IN_PROGRESS")))
 		stack_fail(j, "something else is at work on this stack; wait for its end and try again");
 	else
@@ -166,8 +166,9 @@ static int upload(struct cli *c, const struct target *t, struct str region, stru
 	int r;
 
 	if (!bucket)
-		return cli_error("Name a bucket that it may be put into: --s3-bucket BUCKET", "%s has %zu bytes; more than %d are not sent with the call",
-				 template_file, pl->template_body.n, TEMPLATE_INLINE_MAX);
+		return cli_error("Name a bucket that it may be put into: --s3-bucket BUCKET",
+				 "%s has %zu bytes; more than %d are not sent with the call", template_file, pl->template_body.n,
+				 TEMPLATE_INLINE_MAX);
 	hash_sha256(pl->template_body.p, pl->template_body.n, digest);
 	target = str_printf(&c->arena, "/%s/cloudkeep-templates/%.*s", bucket, STR(hex_encode(&c->arena, digest, sizeof digest)));
 	r = target_client(&st, &c->arena, region, "s3", &s3, &problem);
@@ -180,8 +181,8 @@ static int upload(struct cli *c, const struct target *t, struct str region, stru
 		struct xml_node *e = NULL;
 
 		(void)xml_parse(&c->arena, rep.body, &e);
-		return cli_error("Is it a bucket of this account in this region?", "the template cannot be put into %s: %d %.*s", bucket, rep.status,
-				 STR(e ? xml_text(e, "Message") : S("")));
+		return cli_error("Is it a bucket of this account in this region?", "the template cannot be put into %s: %d %.*s", bucket,
+				 rep.status, STR(e ? xml_text(e, "Message") : S("")));
 	}
 	if (t->endpoint.p)
 		pl->template_url = str_printf(&c->arena, "%.*s%.*s", STR(t->endpoint), STR(target));
@@ -269,12 +270,17 @@ static const struct cli_option options[] = {
 };
 
 const struct cli_command cmd_deploy = {
-	.name = "deploy", .args = "STACK", .what = "create or update a stack in regions, all at once",
+	.name = "deploy",
+	.args = "STACK",
+	.what = "create or update a stack in regions, all at once",
 	.text = "Sends a CloudFormation template to every region in parallel, shows each resource as it comes to life, and ends with the\n"
 		"outputs, or with the reasons of what failed. A stack that is there is updated; nothing to change is success. It calls\n"
 		"as any client does: the same command deploys to AWS. Templates may make IAM roles unless --capabilities says less.",
 	.examples = "  cloudkeep deploy web --template web.yaml\n"
 		    "  cloudkeep deploy baseline --template template.yaml --regions us-east-1,eu-west-1 --parameter Stage=test\n"
 		    "  cloudkeep deploy web --template web.yaml --aws --regions eu-west-1     # the same, at AWS",
-	.options = options, .args_min = 1, .args_max = 1, .run = run,
+	.options = options,
+	.args_min = 1,
+	.args_max = 1,
+	.run = run,
 };

@@ -46,9 +46,14 @@ static const struct cli_option options[] = {
 };
 
 const struct cli_command cmd_destroy = {
-	.name = "destroy", .args = "STACK", .what = "delete a stack in regions, all at once",
+	.name = "destroy",
+	.args = "STACK",
+	.what = "delete a stack in regions, all at once",
 	.text = "Deletes the stack in every region in parallel and ends when it is gone, or with the reasons why something stays (a\n"
 		"bucket that is not empty, termination protection). Resources that the template retains stay. No such stack is success.",
 	.examples = "  cloudkeep destroy web\n  cloudkeep destroy baseline --regions us-east-1,us-west-2,eu-west-1",
-	.options = options, .args_min = 1, .args_max = 1, .run = run,
+	.options = options,
+	.args_min = 1,
+	.args_max = 1,
+	.run = run,
 };

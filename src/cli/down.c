@@ -45,7 +45,8 @@ static int run(struct cli *c)
 }
 
 const struct cli_command cmd_down = {
-	.name = "down", .what = "stop the cloud",
+	.name = "down",
+	.what = "stop the cloud",
 	.text = "Stops the cloud of a data directory and returns when it is gone. Its data stay; `cloudkeep up` goes on with them.\n"
 		"Fine when nothing runs.",
 	.examples = "  cloudkeep down\n  cloudkeep down --data /tmp/try && rm -r /tmp/try    # stop it and forget it",

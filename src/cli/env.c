@@ -21,12 +21,13 @@ static int run(struct cli *c)
 	ca = realpath(cli_path(c, "tls/ca.pem"), NULL);
 	if (!ca)
 		return cli_error("Stop and start the cloud: it makes a new one.", "%s/tls/ca.pem is missing", c->data);
-	struct str file = str_dup(a, str_c(ca)), endpoint = str_printf(a, "https://localhost:%d", st.port), name = str_c(region ? region : "us-east-1");
+	struct str file = str_dup(a, str_c(ca)), endpoint = str_printf(a, "https://localhost:%d", st.port),
+		   name = str_c(region ? region : "us-east-1");
 	free(ca);
 	struct str_pair v[] = {
-		{ S("AWS_ACCESS_KEY_ID"), k.id },	{ S("AWS_SECRET_ACCESS_KEY"), k.secret }, { S("AWS_DEFAULT_REGION"), name },
-		{ S("AWS_REGION"), name },		{ S("AWS_ENDPOINT_URL"), endpoint },	  { S("AWS_CA_BUNDLE"), file },
-		{ S("NODE_EXTRA_CA_CERTS"), file },	{ S("AWS_EC2_METADATA_DISABLED"), S("true") },
+		{ S("AWS_ACCESS_KEY_ID"), k.id },   { S("AWS_SECRET_ACCESS_KEY"), k.secret },      { S("AWS_DEFAULT_REGION"), name },
+		{ S("AWS_REGION"), name },          { S("AWS_ENDPOINT_URL"), endpoint },           { S("AWS_CA_BUNDLE"), file },
+		{ S("NODE_EXTRA_CA_CERTS"), file }, { S("AWS_EC2_METADATA_DISABLED"), S("true") },
 	};
 	if (c->json) {
 		j = json_new(a, JSON_OBJECT);
@@ -49,9 +50,11 @@ static const struct cli_option options[] = {
 };
 
 const struct cli_command cmd_env = {
-	.name = "env", .what = "print what AWS clients need to use this cloud",
+	.name = "env",
+	.what = "print what AWS clients need to use this cloud",
 	.text = "Prints shell commands that set the endpoint, the root access key, the region and the certificate to trust. The AWS\n"
 		"CLI, boto3, the SDKs, CDK and Terraform read them. The root key may do anything: make users and roles for your work.",
 	.examples = "  eval \"$(cloudkeep env)\"\n  aws s3 ls\n  eval \"$(cloudkeep env --region eu-west-1)\"\n  cloudkeep env --json",
-	.options = options, .run = run,
+	.options = options,
+	.run = run,
 };

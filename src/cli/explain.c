@@ -81,12 +81,15 @@ static const struct cli_option options[] = {
 };
 
 const struct cli_command cmd_explain = {
-	.name = "explain", .what = "why a principal may, or may not, do something",
+	.name = "explain",
+	.what = "why a principal may, or may not, do something",
 	.text = "Asks the running cloud to decide as it would decide the call itself: identity policies, the resource's own policy,\n"
 		"boundaries, conditions. Prints the decision, the layer that made it, and the statement. Nothing is done.\n"
 		"Exit status 0: allowed; 1: denied; 2: there is no answer.",
 	.examples = "  cloudkeep explain --principal user/ann --action s3:GetObject --resource arn:aws:s3:::data/report.csv\n"
 		    "  cloudkeep explain --principal role/app --action kms:Decrypt --resource arn:aws:kms:us-east-1:123456789012:key/...\n"
-		    "  cloudkeep explain --principal user/ann --action s3:PutObject --resource arn:aws:s3:::data/x --context aws:SecureTransport=false",
-	.options = options, .run = run,
+		    "  cloudkeep explain --principal user/ann --action s3:PutObject --resource arn:aws:s3:::data/x --context "
+		    "aws:SecureTransport=false",
+	.options = options,
+	.run = run,
 };

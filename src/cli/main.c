@@ -7,8 +7,9 @@
 #define CLOUDKEEP_VERSION "unknown"
 #endif
 
-const struct cli_command *const cli_commands[] = { &cmd_up, &cmd_down, &cmd_status, &cmd_env, &cmd_region, &cmd_clock, &cmd_deploy, &cmd_destroy, &cmd_prove,
-						   &cmd_trail, &cmd_explain, &cmd_export, &cmd_import, NULL };
+const struct cli_command *const cli_commands[] = { &cmd_up,      &cmd_down,   &cmd_status,  &cmd_env,   &cmd_region,
+						   &cmd_clock,   &cmd_deploy, &cmd_destroy, &cmd_prove, &cmd_trail,
+						   &cmd_explain, &cmd_export, &cmd_import,  NULL };
 
 static const struct cli_command *find(const char *name)
 {
@@ -45,7 +46,9 @@ int main(int argc, char **argv)
 		r = c.cmd ? cli_parse(&c, argc - 1, argv + 1) : -ENOENT;
 	}
 	if (r == -ENOENT)
-		r = cli_error("See what there is: cloudkeep --help", "there is no command %s", argv[1][0] == '-' ? "before this option" : argv[strcmp(argv[1], "help") == 0 ? 2 : 1]) + 1;
+		r = cli_error("See what there is: cloudkeep --help", "there is no command %s",
+			      argv[1][0] == '-' ? "before this option" : argv[strcmp(argv[1], "help") == 0 ? 2 : 1]) +
+		    1;
 	else if (r == 1)
 		r = 0;
 	else if (r == 0)

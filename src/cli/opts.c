@@ -33,7 +33,8 @@ static void option_line(const struct cli_option *o)
 
 static void command_help(const struct cli_command *m)
 {
-	printf("cloudkeep %s - %s\n\nusage: cloudkeep %s%s%s [options]\n\n%s\n", m->name, m->what, m->name, m->args ? " " : "", m->args ? m->args : "", m->text);
+	printf("cloudkeep %s - %s\n\nusage: cloudkeep %s%s%s [options]\n\n%s\n", m->name, m->what, m->name, m->args ? " " : "",
+	       m->args ? m->args : "", m->text);
 	printf("\nOptions:\n");
 	for (const struct cli_option *o = m->options; o && o->name; o++)
 		option_line(o);

@@ -92,8 +92,9 @@ static const char *const *names_of(const struct serving *s, struct arena *a, str
 			if (!i->ifa_addr || (i->ifa_addr->sa_family != AF_INET && i->ifa_addr->sa_family != AF_INET6))
 				continue;
 			if (inet_ntop(i->ifa_addr->sa_family,
-				      i->ifa_addr->sa_family == AF_INET ? (const void *)&((struct sockaddr_in *)(void *)i->ifa_addr)->sin_addr :
-									 (const void *)&((struct sockaddr_in6 *)(void *)i->ifa_addr)->sin6_addr,
+				      i->ifa_addr->sa_family == AF_INET
+					      ? (const void *)&((struct sockaddr_in *)(void *)i->ifa_addr)->sin_addr
+					      : (const void *)&((struct sockaddr_in6 *)(void *)i->ifa_addr)->sin6_addr,
 				      text, sizeof text))
 				v[n++] = str_dup(a, str_c(text)).p;
 		}
@@ -151,20 +152,25 @@ static int explain_open(struct serving *s, int r)
 	case -EBUSY:
 		if (state_read(c, &st) == 0)
 			return cli_error("Use that one, or stop it first (cloudkeep down), or start another with --data DIR.",
-					 "the data in %s are in use by process %d, which serves them on port %d", c->data, (int)st.pid, st.port);
-		return cli_error("Stop that process, or start another cloud with --data DIR.", "the data in %s are in use by another process", c->data);
+					 "the data in %s are in use by process %d, which serves them on port %d", c->data, (int)st.pid,
+					 st.port);
+		return cli_error("Stop that process, or start another cloud with --data DIR.",
+				 "the data in %s are in use by another process", c->data);
 	case -EKEYREJECTED:
 		return cli_error("Give the file it was made with: --master-key-file FILE. Nothing was changed.",
 				 "%s does not belong to the data in %s: what is sealed there could not be opened",
 				 s->o->master_key_file ? s->o->master_key_file : "master.key", c->data);
 	case -EBADMSG:
-		return cli_error("Import the last export into another directory (cloudkeep import FILE --data NEWDIR); see `cloudkeep export --help`.",
+		return cli_error("Import the last export into another directory (cloudkeep import FILE --data NEWDIR); see `cloudkeep "
+				 "export --help`.",
 				 "the data in %s are damaged", c->data);
 	case -EPROTONOSUPPORT:
-		return cli_error("Use that version, or import an export of its own.", "the data in %s were written by a newer version of cloudkeep", c->data);
+		return cli_error("Use that version, or import an export of its own.",
+				 "the data in %s were written by a newer version of cloudkeep", c->data);
 	case -EACCES:
 	case -EPERM:
-		return cli_error("Give the directory to this user, or choose another with --data DIR.", "the directory %s cannot be used: %s", c->data, strerror(-r));
+		return cli_error("Give the directory to this user, or choose another with --data DIR.",
+				 "the directory %s cannot be used: %s", c->data, strerror(-r));
 	case -ENOSPC:
 		return cli_error("Free some space, or choose another place with --data DIR.", "there is no space left for %s", c->data);
 	default:
@@ -176,8 +182,12 @@ static int explain_open(struct serving *s, int r)
 static int open_cloud(struct serving *s)
 {
 	static const char *const suffixes[] = { "s3.localhost", "localhost", NULL };
-	struct cloud_opts co = { .data_dir = s->o->data, .master_key_file = s->o->master_key_file, .root_key = s->o->root_key, .host_suffixes = suffixes,
-				 .no_sync = s->o->no_sync, .regions = split_regions(&s->c->arena, s->o->regions) };
+	struct cloud_opts co = { .data_dir = s->o->data,
+				 .master_key_file = s->o->master_key_file,
+				 .root_key = s->o->root_key,
+				 .host_suffixes = suffixes,
+				 .no_sync = s->o->no_sync,
+				 .regions = split_regions(&s->c->arena, s->o->regions) };
 	struct timespec step = { .tv_nsec = BUSY_STEP_MS * 1000000 };
 	int64_t until = clock_mono_ms() + BUSY_WAIT_MS;
 	struct state st;
@@ -204,7 +214,8 @@ static int explain_listen(struct serving *s, int r)
 				 "cannot listen on %s: not allowed", l);
 	case -EADDRNOTAVAIL:
 	case -EINVAL:
-		return cli_error("Give an address of this machine and a port: --listen 127.0.0.1:4566, --listen '[::1]:4566', --listen 0.0.0.0:4566.",
+		return cli_error("Give an address of this machine and a port: --listen 127.0.0.1:4566, --listen '[::1]:4566', --listen "
+				 "0.0.0.0:4566.",
 				 "cannot listen on %s: no such address here", l);
 	default:
 		return cli_error(NULL, "cannot listen on %s: %s", l, strerror(-r));
@@ -229,8 +240,9 @@ static int start_http(struct serving *s)
 				 "no certificate could be made in %s/tls: %s", s->o->data, strerror(-r));
 	}
 	if (s->o->port)
-		ho.listen = str_printf(&s->c->arena, "%s%.*s%s:%d", strchr(s->host.p, ':') ? "[" : "", STR(s->host), strchr(s->host.p, ':') ? "]" : "",
-				       s->o->port).p;
+		ho.listen = str_printf(&s->c->arena, "%s%.*s%s:%d", strchr(s->host.p, ':') ? "[" : "", STR(s->host),
+				       strchr(s->host.p, ':') ? "]" : "", s->o->port)
+				    .p;
 	ho.tls = s->tls;
 	ho.cert_pem = cert;
 	ho.key_pem = key;
@@ -269,8 +281,8 @@ static void say_ready(struct serving *s, int ready_fd)
 				     "Type next%s:\n"
 				     "  eval \"$(cloudkeep env%s)\"\n"
 				     "  aws sts get-caller-identity\n\n",
-				     STR(cloud_account(s->cloud)), s->state.port, s->loopback ? "   (plain HTTP too)" : "   (TLS only)", region_list(s), c->data,
-				     s->o->detach ? "" : " in another terminal", data);
+				     STR(cloud_account(s->cloud)), s->state.port, s->loopback ? "   (plain HTTP too)" : "   (TLS only)",
+				     region_list(s), c->data, s->o->detach ? "" : " in another terminal", data);
 	struct str ready = str_printf(a, "ready port=%d\n", s->state.port);
 
 	if (cli_terminal() || s->o->detach)
@@ -305,7 +317,8 @@ static int prepare(struct serving *s)
 	int r = clock_load(s->o->data);
 
 	if (r < 0)
-		return cli_error("Write {\"shift_ms\":0} into it to go back to this machine's time.", "%s/clock.json is damaged", s->o->data);
+		return cli_error("Write {\"shift_ms\":0} into it to go back to this machine's time.", "%s/clock.json is damaged",
+				 s->o->data);
 	s->tls_started = pthread_create(&s->tls_thread, NULL, early_tls, s) == 0;
 	r = open_cloud(s);
 	if (r < 0)
@@ -314,8 +327,11 @@ static int prepare(struct serving *s)
 	r = start_http(s);
 	if (r != 0)
 		return r;
-	s->state = (struct state){ .pid = getpid(), .supervisor = s->o->no_supervisor ? 0 : getppid(), .port = http_port(s->http),
-				   .listen = s->o->listen, .started = time_iso(a, clock_now_ms() - clock_offset_ms()).p };
+	s->state = (struct state){ .pid = getpid(),
+				   .supervisor = s->o->no_supervisor ? 0 : getppid(),
+				   .port = http_port(s->http),
+				   .listen = s->o->listen,
+				   .started = time_iso(a, clock_now_ms() - clock_offset_ms()).p };
 	r = admin_start(s->cloud, s->o->data, s->wake_fd, &s->state, &s->admin);
 	if (r == 0)
 		r = state_write(s->o->data, a, &s->state);

@@ -3,5 +3,13 @@
 #include "svc/services.h"
 
 const struct service *const services[] = {
-	&cloudformation_service, &cloudtrail_service, &ec2_service, &iam_service, &kms_service, &ssm_service, &sts_service, &s3_service, NULL,
+	&cloudformation_service,
+	&cloudtrail_service,
+	&ec2_service,
+	&iam_service,
+	&kms_service,
+	&ssm_service,
+	&sts_service,
+	&s3_service,
+	NULL,
 };

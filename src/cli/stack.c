@@ -5,7 +5,7 @@
 #include "cli/stack.h"
 #include <errno.h>
 
-#define POLL_MIN_MS 2 /* whole stacks take less than a blink here ... */
+#define POLL_MIN_MS 2    /* whole stacks take less than a blink here ... */
 #define POLL_MAX_MS 2000 /* ... and many minutes at AWS, which counts calls */
 #define EVENT_PAGES_MAX 100
 
@@ -69,13 +69,17 @@ static void print_event(struct stack_job *j, struct xml_node *e)
 	pthread_mutex_lock(&print_lock);
 	clear_line();
 	if (passing && cli_terminal() && !c->json) {
-		printf("%s%6lld ms  %-14.*s %.*s %.*s%s", cli_paint(c, PAINT_DIM), (long long)(clock_mono_ms() - j->began_ms), STR(j->region), STR(status),
-		       STR(xml_text(e, "LogicalResourceId")), cli_paint(c, PAINT_PLAIN));
+		printf("%s%6lld ms  %-14.*s %.*s %.*s%s", cli_paint(c, PAINT_DIM), (long long)(clock_mono_ms() - j->began_ms),
+		       STR(j->region), STR(status), STR(xml_text(e, "LogicalResourceId")), cli_paint(c, PAINT_PLAIN));
 		line_open = true;
 	} else {
-		fprintf(out, "%6lld ms  %-14.*s %s%-20.*s%s %-34.*s %.*s%s%.*s\n", (long long)(clock_mono_ms() - j->began_ms), STR(j->region),
-			cli_paint(c, bad ? PAINT_BAD : passing ? PAINT_DIM : PAINT_GOOD), STR(status), cli_paint(c, PAINT_PLAIN),
-			STR(xml_text(e, "ResourceType")), STR(xml_text(e, "LogicalResourceId")), reason.n ? "  " : "", STR(reason.n ? reason : S("")));
+		fprintf(out, "%6lld ms  %-14.*s %s%-20.*s%s %-34.*s %.*s%s%.*s\n", (long long)(clock_mono_ms() - j->began_ms),
+			STR(j->region),
+			cli_paint(c, bad       ? PAINT_BAD
+				     : passing ? PAINT_DIM
+					       : PAINT_GOOD),
+			STR(status), cli_paint(c, PAINT_PLAIN), STR(xml_text(e, "ResourceType")), STR(xml_text(e, "LogicalResourceId")),
+			reason.n ? "  " : "", STR(reason.n ? reason : S("")));
 	}
 	(void)fflush(out);
 	pthread_mutex_unlock(&print_lock);
@@ -127,7 +131,8 @@ static void note_failure(struct stack_job *j, struct xml_node *e)
 {
 	struct str status = xml_text(e, "ResourceStatus"), reason = xml_text(e, "ResourceStatusReason");
 
-	if (!ends_with(status, "_FAILED") || !reason.n || str_find(reason, S("cancelled")) >= 0 || str_eq(xml_text(e, "PhysicalResourceId"), j->id))
+	if (!ends_with(status, "_FAILED") || !reason.n || str_find(reason, S("cancelled")) >= 0 ||
+	    str_eq(xml_text(e, "PhysicalResourceId"), j->id))
 		return;
 	j->reason = str_printf(&j->arena, "%.*s%s%.*s (%.*s): %.*s", STR(j->reason.p ? j->reason : S("")), j->reason.p ? "\n" : "",
 			       STR(xml_text(e, "LogicalResourceId")), STR(xml_text(e, "ResourceType")), STR(reason));
@@ -156,7 +161,8 @@ static void read_outputs(struct stack_job *j, struct xml_node *stack)
 
 	j->outputs = (struct str_map){ 0 };
 	for (; o; o = o->next)
-		vec_push(&j->arena, j->outputs.v, j->outputs.n, cap) = (struct str_pair){ xml_text(o, "OutputKey"), xml_text(o, "OutputValue") };
+		vec_push(&j->arena, j->outputs.v, j->outputs.n, cap) = (struct str_pair){ xml_text(o, "OutputKey"),
+											  xml_text(o, "OutputValue") };
 }
 
 int stack_wait(struct stack_job *j)
@@ -212,8 +218,8 @@ static void print_job(struct cli *c, const struct stack_job *j, const char *verb
 	const char *paint = cli_paint(c, j->outcome == STACK_FAILED ? PAINT_BAD : PAINT_GOOD), *plain = cli_paint(c, PAINT_PLAIN);
 	struct str rest = j->reason, line;
 
-	printf("%s%.*s%s  %s%s%.*s  (%lld ms)\n", paint, STR(j->region), plain, j->outcome == STACK_DONE ? verb : words[j->outcome], j->status.n ? ": " : "",
-	       STR(j->status.n ? j->status : S("")), (long long)j->took_ms);
+	printf("%s%.*s%s  %s%s%.*s  (%lld ms)\n", paint, STR(j->region), plain, j->outcome == STACK_DONE ? verb : words[j->outcome],
+	       j->status.n ? ": " : "", STR(j->status.n ? j->status : S("")), (long long)j->took_ms);
 	if (j->outcome == STACK_FAILED)
 		while (str_next(&rest, '\n', &line))
 			printf("  %s%.*s%s\n", paint, STR(line), plain);

@@ -8,7 +8,7 @@
 #define CFN_VERSION "2010-05-15"
 #define STACK_REGIONS_MAX 32
 
-struct target { /* which cloud, and who is asking */
+struct target {              /* which cloud, and who is asking */
 	struct str endpoint; /* absent: AWS, by region and service */
 	struct str ca_file, key_id, secret, token;
 };
@@ -21,7 +21,8 @@ struct target_opts {
  * an exit status (said). */
 int target_read(struct cli *c, const struct target_opts *o, struct target *ret);
 int target_regions(struct cli *c, const struct target_opts *o, struct str *ret, size_t *ret_n); /* at most STACK_REGIONS_MAX */
-int target_client(const struct target *t, struct arena *a, struct str region, const char *service, struct client **ret, struct str *ret_problem);
+int target_client(const struct target *t, struct arena *a, struct str region, const char *service, struct client **ret,
+		  struct str *ret_problem);
 
 enum stack_outcome { STACK_FAILED, STACK_DONE, STACK_UNCHANGED, STACK_ABSENT };
 struct stack_job { /* one region's part */
@@ -32,7 +33,7 @@ struct stack_job { /* one region's part */
 	const void *arg;
 	enum stack_outcome outcome;
 	struct str id, status; /* of the stack */
-	struct str reason; /* why it failed: one or more lines */
+	struct str reason;     /* why it failed: one or more lines */
 	struct str_map outputs;
 	struct str last_event; /* everything up to it has been shown */
 	int64_t began_ms, took_ms;
@@ -46,7 +47,8 @@ int stack_run(struct cli *c, const struct target *t, const struct str *regions, 
 /* --- for work functions --- */
 /* stack_call makes a CloudFormation call: 0, or nonzero with j->reason set (unless quiet). */
 int stack_call(struct stack_job *j, const char *action, const struct str_pair *params, size_t n, struct client_answer *ret);
-int stack_describe(struct stack_job *j, struct str name_or_id, struct xml_node **ret); /* the stack's element; 1: there is none; negative: reason set */
+int stack_describe(struct stack_job *j, struct str name_or_id,
+		   struct xml_node **ret);   /* the stack's element; 1: there is none; negative: reason set */
 void stack_skip_events(struct stack_job *j); /* what has happened so far is not to be shown */
 /* stack_wait follows the events of j->id until the stack is in an end state; j->status, j->reason and j->outputs are set. 0 or negative. */
 int stack_wait(struct stack_job *j);

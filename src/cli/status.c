@@ -21,7 +21,8 @@ static void print_counts(const struct json *counts)
 static void print_stacks(const struct json *stacks)
 {
 	for (size_t i = 0; stacks && i < stacks->n; i++)
-		printf("  %-14s   stack %.*s: %.*s\n", "", STR(json_get_str(&stacks->items[i], "name")), STR(json_get_str(&stacks->items[i], "status")));
+		printf("  %-14s   stack %.*s: %.*s\n", "", STR(json_get_str(&stacks->items[i], "name")),
+		       STR(json_get_str(&stacks->items[i], "status")));
 }
 
 static int print_status(struct cli *c, struct json *a)
@@ -31,7 +32,8 @@ static int print_status(struct cli *c, struct json *a)
 
 	(void)json_to_i64(json_getz(a, "clock_offset_ms"), &offset);
 	printf("%sup%s  %.*s  account %.*s  process %.*s since %.*s\n", cli_paint(c, PAINT_GOOD), cli_paint(c, PAINT_PLAIN),
-	       STR(json_get_str(a, "endpoint")), STR(json_get_str(a, "account")), STR(json_get_str(a, "pid")), STR(json_get_str(a, "started")));
+	       STR(json_get_str(a, "endpoint")), STR(json_get_str(a, "account")), STR(json_get_str(a, "pid")),
+	       STR(json_get_str(a, "started")));
 	if (offset)
 		printf("    its clock says %.*s\n", STR(json_get_str(a, "time")));
 	printf("  %-14s ", "global");
@@ -73,7 +75,8 @@ static int run_status(struct cli *c)
 }
 
 const struct cli_command cmd_status = {
-	.name = "status", .what = "what runs, and what it holds",
+	.name = "status",
+	.what = "what runs, and what it holds",
 	.text = "Shows the endpoint, the regions up and stopped, how many resources of each service they hold, and their stacks.\n"
 		"Exit status 0: it runs; 1: it does not.",
 	.examples = "  cloudkeep status\n  cloudkeep status --json | jq .regions",
@@ -103,15 +106,21 @@ static int run_region(struct cli *c)
 		printf("%s %s.\n", name, start ? "is up" : "is stopped; calls to it get ServiceUnavailable until it starts");
 	else
 		for (size_t i = 0; i < regions->n; i++)
-			printf("%-16.*s %s\n", STR(json_get_str(&regions->items[i], "name")), json_to_bool(json_getz(&regions->items[i], "up"), false) ? "up" : "stopped");
+			printf("%-16.*s %s\n", STR(json_get_str(&regions->items[i], "name")),
+			       json_to_bool(json_getz(&regions->items[i], "up"), false) ? "up" : "stopped");
 	return 0;
 }
 
 const struct cli_command cmd_region = {
-	.name = "region", .args = "start|stop|list [NAME]", .what = "start, stop and list regions",
+	.name = "region",
+	.args = "start|stop|list [NAME]",
+	.what = "start, stop and list regions",
 	.text = "A region is a failure domain of its own: stop one to see what your system does without it. Stopping loses nothing.\n"
 		"Any AWS region can be started; it begins empty.",
-	.examples = "  cloudkeep region list\n  cloudkeep region stop us-east-1      # an outage\n  cloudkeep region start us-east-1     # over\n"
+	.examples = "  cloudkeep region list\n  cloudkeep region stop us-east-1      # an outage\n  cloudkeep region start us-east-1     # "
+		    "over\n"
 		    "  cloudkeep region start ap-south-1    # one more",
-	.args_min = 1, .args_max = 2, .run = run_region,
+	.args_min = 1,
+	.args_max = 2,
+	.run = run_region,
 };

@@ -34,8 +34,8 @@ static void report(const char *data, pid_t pid, int status, bool again)
 
 	fprintf(stderr, "%s cloudkeep: the process %d that served %s crashed: %s%s. %s\n", time_iso(&a, clock_now_ms()).p, (int)pid, data,
 		strsignal(WTERMSIG(status)), WCOREDUMP(status) ? " (core dumped)" : "",
-		again ? "It is started again on the same data and port; nothing that was acknowledged is lost." :
-			"It crashed too often to be started again.");
+		again ? "It is started again on the same data and port; nothing that was acknowledged is lost."
+		      : "It crashed too often to be started again.");
 	(void)fflush(stderr);
 	arena_done(&a);
 }

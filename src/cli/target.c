@@ -75,12 +75,19 @@ int target_regions(struct cli *c, const struct target_opts *o, struct str *ret, 
 	return n ? 0 : cli_usage(c, "--regions names no region");
 }
 
-int target_client(const struct target *t, struct arena *a, struct str region, const char *service, struct client **ret, struct str *ret_problem)
+int target_client(const struct target *t, struct arena *a, struct str region, const char *service, struct client **ret,
+		  struct str *ret_problem)
 {
-	struct client_opts o = { .endpoint = t->endpoint, .ca_file = t->ca_file, .key_id = t->key_id, .secret = t->secret, .token = t->token,
-				 .region = region, .service = str_c(service) };
+	struct client_opts o = { .endpoint = t->endpoint,
+				 .ca_file = t->ca_file,
+				 .key_id = t->key_id,
+				 .secret = t->secret,
+				 .token = t->token,
+				 .region = region,
+				 .service = str_c(service) };
 
 	if (!o.endpoint.p)
-		o.endpoint = str_printf(a, "https://%s.%.*s.amazonaws.com%s", service, STR(region), str_starts(region, S("cn-")) ? ".cn" : "");
+		o.endpoint = str_printf(a, "https://%s.%.*s.amazonaws.com%s", service, STR(region),
+					str_starts(region, S("cn-")) ? ".cn" : "");
 	return client_new(&o, a, ret, ret_problem);
 }

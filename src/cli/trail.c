@@ -68,8 +68,8 @@ static struct str resource_of(const struct json *j)
 
 static bool is_denied(struct str code)
 {
-	return code.p && (str_find(code, S("AccessDenied")) >= 0 || str_find(code, S("Unauthorized")) >= 0 || str_find(code, S("NotAuthorized")) >= 0 ||
-			  str_is(code, "AllAccessDisabled"));
+	return code.p && (str_find(code, S("AccessDenied")) >= 0 || str_find(code, S("Unauthorized")) >= 0 ||
+			  str_find(code, S("NotAuthorized")) >= 0 || str_is(code, "AllAccessDisabled"));
 }
 
 /* Control characters come from clients: they must not reach a terminal. */
@@ -100,9 +100,16 @@ static void print_record(struct cli *c, struct str text)
 		resource = resource_of(j);
 		more = json_getz(j, "additionalEventData");
 		bad = is_denied(code);
-		printf("%.*s  %-14.*s  %-24.*s  %-32.*s  %s%s%s", STR(plain(&a, json_get_str(j, "eventTime"))), STR(plain(&a, json_get_str(j, "awsRegion"))),
-		       STR(plain(&a, who_of(&a, json_getz(j, "userIdentity")))), STR(plain(&a, action_of(&a, j))),
-		       cli_paint(c, bad ? PAINT_BAD : code.p ? PAINT_DIM : PAINT_GOOD), bad ? "DENIED" : code.p ? "failed" : "ok", cli_paint(c, PAINT_PLAIN));
+		printf("%.*s  %-14.*s  %-24.*s  %-32.*s  %s%s%s", STR(plain(&a, json_get_str(j, "eventTime"))),
+		       STR(plain(&a, json_get_str(j, "awsRegion"))), STR(plain(&a, who_of(&a, json_getz(j, "userIdentity")))),
+		       STR(plain(&a, action_of(&a, j))),
+		       cli_paint(c, bad      ? PAINT_BAD
+				    : code.p ? PAINT_DIM
+					     : PAINT_GOOD),
+		       bad      ? "DENIED"
+		       : code.p ? "failed"
+				: "ok",
+		       cli_paint(c, PAINT_PLAIN));
 		if (resource.p)
 			printf("  %.*s", STR(plain(&a, resource)));
 		if (code.p)
@@ -315,10 +322,12 @@ static const struct cli_option options[] = {
 };
 
 const struct cli_command cmd_trail = {
-	.name = "trail", .what = "who did what, and what was refused",
+	.name = "trail",
+	.what = "who did what, and what was refused",
 	.text = "One line a call: when, where, who, what, how it ended, on which resource; for a refusal the reason and the statement\n"
 		"that decided. --json prints the CloudTrail records themselves. Works on a stopped cloud too.",
 	.examples = "  cloudkeep trail\n  cloudkeep trail --denied --follow        # in a second terminal, while you work\n"
 		    "  cloudkeep trail --json --last 10 | jq .userIdentity.arn",
-	.options = options, .run = run,
+	.options = options,
+	.run = run,
 };

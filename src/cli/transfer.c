@@ -39,8 +39,8 @@ static int report(struct cli *c, const char *verb, const char *file, const struc
 	struct json *j;
 
 	if (!c->json) {
-		printf("%s %s: %llu records, %llu files, %llu bytes.\n", verb, file, (unsigned long long)sum->keys, (unsigned long long)sum->files,
-		       (unsigned long long)sum->bytes);
+		printf("%s %s: %llu records, %llu files, %llu bytes.\n", verb, file, (unsigned long long)sum->keys,
+		       (unsigned long long)sum->files, (unsigned long long)sum->bytes);
 		return 0;
 	}
 	j = json_new(&c->arena, JSON_OBJECT);
@@ -76,7 +76,8 @@ static int run_export(struct cli *c)
 		r = -errno;
 	if (r < 0) {
 		(void)unlink(tmp);
-		return cli_error(r == -EBUSY ? "Wait a moment and try again." : "The cloud's log may say more.", "no export was made: %s", why ? why : strerror(-r));
+		return cli_error(r == -EBUSY ? "Wait a moment and try again." : "The cloud's log may say more.", "no export was made: %s",
+				 why ? why : strerror(-r));
 	}
 	if (!c->json)
 		puts("The file holds every secret of the cloud; only you can read it. Keep it so.");
@@ -122,18 +123,26 @@ static int run_import(struct cli *c)
 }
 
 const struct cli_command cmd_export = {
-	.name = "export", .args = "FILE", .what = "write the whole cloud to a file",
+	.name = "export",
+	.args = "FILE",
+	.what = "write the whole cloud to a file",
 	.text = "Writes everything (all regions, objects, trails, keys, certificates) into one file with a checksum: a backup, or a\n"
 		"starting point for tests. A running cloud is written as it is at one instant and goes on meanwhile. The master key\n"
 		"is included unless it is kept elsewhere (up --master-key-file).",
 	.examples = "  cloudkeep export backup.cloudkeep\n  cloudkeep export \"$(date +%F).cloudkeep\" --data /srv/cloud",
-	.args_min = 1, .args_max = 1, .run = run_export,
+	.args_min = 1,
+	.args_max = 1,
+	.run = run_export,
 };
 
 const struct cli_command cmd_import = {
-	.name = "import", .args = "FILE", .what = "make a cloud from such a file",
+	.name = "import",
+	.args = "FILE",
+	.what = "make a cloud from such a file",
 	.text = "Makes a data directory from an export. The directory must be empty or absent; a file that is damaged or cut is refused\n"
 		"and leaves nothing behind.",
 	.examples = "  cloudkeep import backup.cloudkeep --data ./restored\n  cloudkeep up --data ./restored",
-	.args_min = 1, .args_max = 1, .run = run_import,
+	.args_min = 1,
+	.args_max = 1,
+	.run = run_import,
 };

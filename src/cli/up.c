@@ -21,7 +21,8 @@ static int check_regions(struct cli *c, const char *list)
 		if (one.n == 0)
 			continue;
 		if (!region_name_valid(one))
-			return cli_usage(c, "%.*s is not the name of a region; names look like us-east-1, eu-central-1, ap-southeast-2", STR(one));
+			return cli_usage(c, "%.*s is not the name of a region; names look like us-east-1, eu-central-1, ap-southeast-2",
+					 STR(one));
 		n++;
 	}
 	return list && n == 0 ? cli_usage(c, "--regions names no region") : 0;
@@ -48,7 +49,8 @@ static int make_data(struct cli *c)
 	if (mkdir(c->data, 0700) == 0)
 		return 0;
 	if (errno != EEXIST)
-		return cli_error(errno == ENOENT ? "Make the directory above it first." : NULL, "%s cannot be made: %s", c->data, strerror(errno));
+		return cli_error(errno == ENOENT ? "Make the directory above it first." : NULL, "%s cannot be made: %s", c->data,
+				 strerror(errno));
 	if (stat(c->data, &st) == 0 && !S_ISDIR(st.st_mode))
 		return cli_error("Name a directory.", "%s is not a directory", c->data);
 	return 0;
@@ -139,7 +141,8 @@ static int run(struct cli *c)
 
 static const struct cli_option options[] = {
 	{ "listen", "ADDRESS:PORT", "where to listen (default " CLI_LISTEN_DEFAULT "; port 0: a free one)", &opts.listen, NULL, NULL },
-	{ "regions", "a,b,c", "regions to start (default: those that ran last, at first us-east-1, us-west-2, eu-west-1)", &opts.regions, NULL, NULL },
+	{ "regions", "a,b,c", "regions to start (default: those that ran last, at first us-east-1, us-west-2, eu-west-1)", &opts.regions,
+	  NULL, NULL },
 	{ "root-key", "ID:SECRET", "set the root access key (default: a random one, made at first start)", &opts.root_key, NULL, NULL },
 	{ "master-key-file", "FILE", "32 bytes that seal all secrets (default DIR/master.key)", &opts.master_key_file, NULL, NULL },
 	{ "detach", NULL, "go to the background once ready; log to DIR/log", NULL, &opts.detach, NULL },
@@ -148,7 +151,8 @@ static const struct cli_option options[] = {
 };
 
 const struct cli_command cmd_up = {
-	.name = "up", .what = "start a cloud",
+	.name = "up",
+	.what = "start a cloud",
 	.text = "Starts the cloud of a data directory, and makes it first where there is none: an account, a root access key, a\n"
 		"certificate authority. It runs until Ctrl-C, `cloudkeep down`, or a signal. One port takes TLS and, on this machine\n"
 		"only, plain HTTP; an address other machines can reach is served over TLS alone.",
@@ -157,5 +161,6 @@ const struct cli_command cmd_up = {
 		    "  cloudkeep up --regions us-east-1,eu-central-1\n"
 		    "  cloudkeep up --listen 0.0.0.0:4566             # for other machines too, TLS only\n"
 		    "  cloudkeep up --data /tmp/try --listen 127.0.0.1:0",
-	.options = options, .run = run,
+	.options = options,
+	.run = run,
 };

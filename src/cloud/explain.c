@@ -132,9 +132,11 @@ static struct policy_key *context_keys(struct arena *a, const struct explain_que
 static void in_words(struct arena *a, struct explain_answer *x, struct str who_name, const char *action)
 {
 	if (x->granted)
-		x->sentence = str_printf(a, "%.*s may perform %s on %.*s because a grant allows it", STR(who_name), action, STR(x->resource));
+		x->sentence = str_printf(a, "%.*s may perform %s on %.*s because a grant allows it", STR(who_name), action,
+					 STR(x->resource));
 	else if (x->result.layer == LAYER_ROOT)
-		x->sentence = str_printf(a, "%.*s may perform %s on %.*s because it is the root of the account", STR(who_name), action, STR(x->resource));
+		x->sentence = str_printf(a, "%.*s may perform %s on %.*s because it is the root of the account", STR(who_name), action,
+					 STR(x->resource));
 	else
 		x->sentence = str_printf(a, "%.*s may perform %s on %.*s because %.*s allows it", STR(who_name), action, STR(x->resource),
 					 STR(x->result.policy_name.p ? x->result.policy_name : S("a policy")));
