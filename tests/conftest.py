@@ -131,5 +131,7 @@ def own_cloud():
     c, d = make_cloud()
     c.start()
     yield c
-    c.stop()
+    code = c.stop()
+    log = pathlib.Path(str(c.data) + ".log").read_text(errors="replace")
     shutil.rmtree(d, ignore_errors=True)
+    assert code in (0, None), "cloudkeep ended with %r: %s" % (code, log[-4000:])

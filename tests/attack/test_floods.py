@@ -58,6 +58,8 @@ def flood(cloud, headers, n, allowed_mib):
     before = peak_kib(cloud)
     conns = send_most(cloud, head(headers), n)
     grown = peak_kib(cloud) - before
+    if "asan" in open("/proc/%d/maps" % cloud.proc.pid).read():
+        allowed_mib += 512  # what is freed stays in quarantine
     for s in conns:
         s.close()
     assert grown < allowed_mib * MIB, "%d KiB more" % grown
