@@ -32,7 +32,7 @@
 #define S3_TAGS_MAX 50
 #define S3_BUCKETS_MAX 10000
 #define S3_POLICY_BYTES_MAX 20480
-#define S3_HASH_IN_CALL_MAX (8LL << 20) /* what a copy may read to compute a digest: it does so on the region's one writer thread */
+#define S3_HASH_IN_CALL_MAX (16LL << 20) /* what a copy may read to compute a digest: it does so on the region's one writer thread */
 #define S3_DAY_MS 86400000LL
 
 /* --- data.c: buckets, objects and their versions in the store --- */
