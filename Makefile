@@ -30,8 +30,9 @@ run:
 test:
 	@scripts/test
 
-bench: release
+bench:
 	@scripts/setup
+	@scripts/build build-release --buildtype=release
 	@bench/run
 
 fuzz:
