@@ -22,7 +22,8 @@ struct fill {
 static struct str root_policy(struct arena *a, struct str account)
 {
 	return str_printf(a,
-			  "{\"Version\":\"2012-10-17\",\"Id\":\"key-default-1\",\"Statement\":[{\"Sid\":\"Enable IAM User Permissions\",\"Effect\":\"Allow\","
+			  "{\"Version\":\"2012-10-17\",\"Id\":\"key-default-1\",\"Statement\":[{\"Sid\":\"Enable IAM User "
+			  "Permissions\",\"Effect\":\"Allow\","
 			  "\"Principal\":{\"AWS\":\"arn:aws:iam::%.*s:root\"},\"Action\":\"kms:*\",\"Resource\":\"*\"}]}",
 			  STR(account));
 }
@@ -46,7 +47,8 @@ static int put_key(struct fill *f, struct store_txn *t, struct arena *a, uint64_
 
 static int put_role(struct fill *f, struct store_txn *t, struct arena *a, uint64_t i)
 {
-	struct str account = cloud_account(f->cloud), name = str_printf(a, "role-%07llu", (unsigned long long)i), id = str_printf(a, "AROA%017llu", (unsigned long long)i);
+	struct str account = cloud_account(f->cloud), name = str_printf(a, "role-%07llu", (unsigned long long)i),
+		   id = str_printf(a, "AROA%017llu", (unsigned long long)i);
 	struct iam_rec_entity e = {
 		.name = name,
 		.path = S("/"),
@@ -54,7 +56,8 @@ static int put_role(struct fill *f, struct store_txn *t, struct arena *a, uint64
 		.arn = str_printf(a, "arn:aws:iam::%.*s:role/%.*s", STR(account), STR(name)),
 		.created = OPT_TIME(clock_now_ms()),
 		.max_session_s = OPT_INT(3600),
-		.trust = S("{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"Service\":\"ec2.amazonaws.com\"},"
+		.trust = S("{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"Service\":\"ec2.amazonaws."
+			   "com\"},"
 			   "\"Action\":\"sts:AssumeRole\"}]}"),
 	};
 	struct keybuf k;

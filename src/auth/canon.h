@@ -11,7 +11,7 @@ struct canon_input {
 	size_t n_headers;
 	struct str signed_headers; /* lower case, ascending, joined with ';' */
 	struct str payload_hash;
-	bool s3; /* path as it is */
+	bool s3;        /* path as it is */
 	bool presigned; /* X-Amz-Signature is no part of it */
 };
 struct canon_result {

@@ -15,17 +15,23 @@
 
 enum sigv4_fault {
 	SIGV4_OK,
-	SIGV4_MISSING, /* nothing that looks like a signature: anonymous */
-	SIGV4_MALFORMED, /* IncompleteSignature / AuthorizationHeaderMalformed / AuthorizationQueryParametersError */
-	SIGV4_BAD_SCOPE, /* wrong region, service, date or terminator in the credential */
-	SIGV4_EXPIRED, /* presigned URL past its expiry, or "Signature expired" */
-	SIGV4_NOT_YET, /* signed in the future beyond the skew */
-	SIGV4_SKEWED, /* RequestTimeTooSkewed */
+	SIGV4_MISSING,         /* nothing that looks like a signature: anonymous */
+	SIGV4_MALFORMED,       /* IncompleteSignature / AuthorizationHeaderMalformed / AuthorizationQueryParametersError */
+	SIGV4_BAD_SCOPE,       /* wrong region, service, date or terminator in the credential */
+	SIGV4_EXPIRED,         /* presigned URL past its expiry, or "Signature expired" */
+	SIGV4_NOT_YET,         /* signed in the future beyond the skew */
+	SIGV4_SKEWED,          /* RequestTimeTooSkewed */
 	SIGV4_UNSIGNED_HEADER, /* a header that must be signed is not */
-	SIGV4_MISMATCH, /* SignatureDoesNotMatch */
-	SIGV4_BAD_DIGEST, /* body does not match x-amz-content-sha256 */
+	SIGV4_MISMATCH,        /* SignatureDoesNotMatch */
+	SIGV4_BAD_DIGEST,      /* body does not match x-amz-content-sha256 */
 };
-enum sigv4_payload { SIGV4_PAYLOAD_HASH, SIGV4_PAYLOAD_UNSIGNED, SIGV4_PAYLOAD_CHUNKED, SIGV4_PAYLOAD_CHUNKED_TRAILER, SIGV4_PAYLOAD_UNSIGNED_TRAILER };
+enum sigv4_payload {
+	SIGV4_PAYLOAD_HASH,
+	SIGV4_PAYLOAD_UNSIGNED,
+	SIGV4_PAYLOAD_CHUNKED,
+	SIGV4_PAYLOAD_CHUNKED_TRAILER,
+	SIGV4_PAYLOAD_UNSIGNED_TRAILER
+};
 
 struct sigv4 { /* what the request claims; filled by sigv4_read, views into the request's memory */
 	bool presigned;
@@ -33,17 +39,17 @@ struct sigv4 { /* what the request claims; filled by sigv4_read, views into the 
 	struct str token; /* X-Amz-Security-Token; absent */
 	struct str signed_headers, signature;
 	struct str amz_date; /* 20260102T030405Z */
-	int64_t signed_ms; /* parsed amz_date (or Date header) */
-	int64_t expires_s; /* presigned */
+	int64_t signed_ms;   /* parsed amz_date (or Date header) */
+	int64_t expires_s;   /* presigned */
 	enum sigv4_payload payload;
 	struct str payload_hash; /* as it enters the canonical request */
-	int64_t decoded_length; /* x-amz-decoded-content-length; -1: absent */
-	struct str trailer; /* x-amz-trailer: names of the trailers announced; absent */
-	bool path_normalized; /* set by sigv4_check: the path sent is not the path signed (dot segments, empty segments; never
-			       * with S3). Whoever routes by path refuses such a request: its signature covers another text. */
+	int64_t decoded_length;  /* x-amz-decoded-content-length; -1: absent */
+	struct str trailer;      /* x-amz-trailer: names of the trailers announced; absent */
+	bool path_normalized;    /* set by sigv4_check: the path sent is not the path signed (dot segments, empty segments; never
+				  * with S3). Whoever routes by path refuses such a request: its signature covers another text. */
 	struct str string_to_sign, canonical_request; /* for SignatureDoesNotMatch's details; set by sigv4_check */
-	struct str fault_detail; /* a sentence for the client; set when the result is not OK */
-	const char *s3_code; /* S3's error code for the fault; set when is_s3 and the result is neither OK nor MISSING */
+	struct str fault_detail;                      /* a sentence for the client; set when the result is not OK */
+	const char *s3_code;     /* S3's error code for the fault; set when is_s3 and the result is neither OK nor MISSING */
 	uint8_t signing_key[32]; /* set by sigv4_check; wiped by sigv4_wipe */
 };
 /* sigv4_read finds and parses the signature without any secret. is_s3: S3's rules (path not normalized or encoded
@@ -85,4 +91,5 @@ struct chunked *chunked_free(struct chunked *c);
  * them); all of them are signed. path is the raw path as it will be sent, query the raw query without '?'. Service "s3"
  * gets S3's rules. Names may be in any case and order. */
 struct str sigv4_sign(struct arena *a, struct str key_id, struct str secret, struct str region, struct str service, struct str method,
-		      struct str path, struct str query, const struct http_header *headers, size_t n_headers, struct str payload_hash, struct str amz_date);
+		      struct str path, struct str query, const struct http_header *headers, size_t n_headers, struct str payload_hash,
+		      struct str amz_date);

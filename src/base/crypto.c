@@ -92,7 +92,8 @@ static struct thread_contexts *contexts(void)
 	mine->open = EVP_CIPHER_CTX_new();
 	must(mine->digest && mine->seal && mine->open, "contexts");
 	/* The algorithm is set once: naming it again at each use would free and allocate the cipher's state. */
-	must(EVP_EncryptInit_ex2(mine->seal, algorithms.gcm, NULL, NULL, NULL) && EVP_DecryptInit_ex2(mine->open, algorithms.gcm, NULL, NULL, NULL),
+	must(EVP_EncryptInit_ex2(mine->seal, algorithms.gcm, NULL, NULL, NULL) &&
+		     EVP_DecryptInit_ex2(mine->open, algorithms.gcm, NULL, NULL, NULL),
 	     "AES-GCM");
 	must(pthread_setspecific(algorithms.thread_key, mine) == 0, "thread contexts");
 	return mine;

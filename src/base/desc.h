@@ -72,10 +72,11 @@ enum desc_shape_flags {
 };
 struct desc_shape {
 	const char *name; /* shape name in the model */
-	const char *xml_name; /* DK_STRUCT: own locationName; DK_LIST: the element's name ("member" by default); DK_MAP: key's name ("key") */
-	const char *xml_value; /* DK_MAP: value's name ("value"); DK_STRUCT: own xmlNamespace uri */
-	const char *pattern; /* regular expression as the model has it, or NULL */
-	const char *pcre; /* the same in PCRE2's words where they differ; "": not checked; NULL: pattern */
+	const char
+		*xml_name; /* DK_STRUCT: own locationName; DK_LIST: the element's name ("member" by default); DK_MAP: key's name ("key") */
+	const char *xml_value;    /* DK_MAP: value's name ("value"); DK_STRUCT: own xmlNamespace uri */
+	const char *pattern;      /* regular expression as the model has it, or NULL */
+	const char *pcre;         /* the same in PCRE2's words where they differ; "": not checked; NULL: pattern */
 	const char *const *enums; /* NULL-terminated, sorted; or NULL */
 	const struct desc_member *members;
 	double min, max; /* see DS_HAS_MIN, DS_HAS_MAX; lengths, counts or values by kind */
@@ -92,6 +93,6 @@ struct desc_error {        /* an error shape of a service, or one added by the o
 	const char *shape; /* model name, e.g. "NotFoundException" */
 	const char *code;  /* on the wire, e.g. query error code */
 	uint16_t status;
-	bool sender; /* fault: the client's */
+	bool sender;         /* fault: the client's */
 	const char *message; /* wire name of its message member; NULL: "message" */
 };

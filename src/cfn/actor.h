@@ -7,15 +7,15 @@ struct cfn_actor {
 	struct cloud *cloud;
 	struct region *region;
 	const struct principal *who; /* the stack's caller, or its role */
-	struct call_facts facts; /* invoked_by "cloudformation.amazonaws.com" */
+	struct call_facts facts;     /* invoked_by "cloudformation.amazonaws.com" */
 	/* Stores the physical id of the resource durably. */
 	int (*note)(struct cfn_resource *r, struct str physical_id);
 	/* The journal makes a step's calls happen once, also across crashes: remember runs in the transaction of a writing call
 	 * and stores its answer; recall gives it back when the step runs again: 1, 0 (was not made yet), or negative. */
 	int (*recall)(struct cfn_actor *x, const char *service, const char *op, struct arena *a, struct json **ret_out);
 	int (*remember)(struct call *c, void *actor);
-	uint64_t seq; /* writing calls made or recalled so far */
-	bool wrote; /* set by remember */
+	uint64_t seq;    /* writing calls made or recalled so far */
+	bool wrote;      /* set by remember */
 	struct str code; /* of the last call that was refused */
-	void *step; /* the engine's */
+	void *step;      /* the engine's */
 };

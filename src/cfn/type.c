@@ -13,7 +13,8 @@ int cfn_fail(struct cfn_resource *r, const char *fmt, ...)
 	return -ECANCELED;
 }
 
-int cfn_call(struct cfn_resource *r, const char *service, const char *op, const struct json *params, struct json **ret_out, struct str *ret_code)
+int cfn_call(struct cfn_resource *r, const char *service, const char *op, const struct json *params, struct json **ret_out,
+	     struct str *ret_code)
 {
 	struct cfn_actor *x = r->engine;
 	const struct service *svc = cloud_service(x->cloud, service);
@@ -38,8 +39,8 @@ int cfn_call(struct cfn_resource *r, const char *service, const char *op, const 
 	if (ret_code)
 		*ret_code = x->code;
 	if (err.err)
-		r->error = str_printf(r->arena, "%.*s (Service: %s, Status Code: %u, Request ID: %.*s)", STR(err.message), svc ? svc->model->id : service,
-				      err.err->status, STR(facts.request_id));
+		r->error = str_printf(r->arena, "%.*s (Service: %s, Status Code: %u, Request ID: %.*s)", STR(err.message),
+				      svc ? svc->model->id : service, err.err->status, STR(facts.request_id));
 	else
 		r->error = str_printf(r->arena, "%s %s: %s", service, op, strerror(-e));
 	return e;

@@ -13,21 +13,22 @@ struct cfn_resource {
 	struct str logical_id, type;
 	struct str stack_name, stack_id;
 	struct str region, account, partition;
-	struct str token; /* idempotency token of this attempt */
-	const struct json *props; /* new properties (create, update); NULL on delete */
-	const struct json *old_props; /* update, delete */
-	struct str physical_id; /* update, delete; create may find one already noted by cfn_note_physical */
-	const struct json *attrs; /* stored attributes (update, delete) */
+	struct str token;              /* idempotency token of this attempt */
+	const struct json *props;      /* new properties (create, update); NULL on delete */
+	const struct json *old_props;  /* update, delete */
+	struct str physical_id;        /* update, delete; create may find one already noted by cfn_note_physical */
+	const struct json *attrs;      /* stored attributes (update, delete) */
 	const struct json *stack_tags; /* array of {Key, Value} to propagate */
 	/* results */
 	struct str ret_physical_id; /* create (and update when it changed) */
-	struct json *ret_attrs; /* object for Fn::GetAtt; the engine stores it */
-	struct str error; /* the failure's reason, shown as ResourceStatusReason */
-	void *engine; /* private */
+	struct json *ret_attrs;     /* object for Fn::GetAtt; the engine stores it */
+	struct str error;           /* the failure's reason, shown as ResourceStatusReason */
+	void *engine;               /* private */
 };
 /* cfn_call: a call by model member names. 0; or negative with *r->error filled as "MESSAGE (Service: X, Status Code: N,
  * Request ID: ...)" and *ret_code (may be NULL) the error code, so that "not found" on delete counts as done. */
-int cfn_call(struct cfn_resource *r, const char *service, const char *op, const struct json *params, struct json **ret_out, struct str *ret_code);
+int cfn_call(struct cfn_resource *r, const char *service, const char *op, const struct json *params, struct json **ret_out,
+	     struct str *ret_code);
 /* cfn_fail sets r->error; returns -ECANCELED. */
 int cfn_fail(struct cfn_resource *r, const char *fmt, ...) _printf_(2, 3);
 /* cfn_note_physical stores the physical id durably before slow or further steps, so that a crash leaves no orphan. */
@@ -45,11 +46,12 @@ struct cfn_property {
 };
 struct cfn_type {
 	const char *name; /* "AWS::KMS::Key" */
-	const struct cfn_property *properties; /* all known, ended by a NULL name; an unknown one fails the resource as CloudFormation does */
+	const struct cfn_property
+		*properties;           /* all known, ended by a NULL name; an unknown one fails the resource as CloudFormation does */
 	const char *const *attributes; /* names for Fn::GetAtt, NULL-terminated */
-	const char *name_property; /* explicit name that needs CAPABILITY_NAMED_IAM / blocks replacement; or NULL */
-	bool iam; /* needs CAPABILITY_IAM */
-	const char *ref_attribute; /* what Ref gives when it is not the physical id; NULL: the physical id */
+	const char *name_property;     /* explicit name that needs CAPABILITY_NAMED_IAM / blocks replacement; or NULL */
+	bool iam;                      /* needs CAPABILITY_IAM */
+	const char *ref_attribute;     /* what Ref gives when it is not the physical id; NULL: the physical id */
 	int (*create)(struct cfn_resource *r);
 	int (*update)(struct cfn_resource *r); /* NULL: nothing can be updated in place */
 	int (*delete)(struct cfn_resource *r);

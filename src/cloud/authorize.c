@@ -195,7 +195,8 @@ int authorize_denied(struct call *c, const char *action, struct str resource, st
 		return c->svc->denied(c, action, resource, sentence);
 	switch (p) {
 	case WIRE_EC2:
-		return call_fail(c, &aws_err_unauthorized_operation, "You are not authorized to perform this operation. %.*s", STR(sentence));
+		return call_fail(c, &aws_err_unauthorized_operation, "You are not authorized to perform this operation. %.*s",
+				 STR(sentence));
 	case WIRE_JSON:
 		return call_fail(c, &aws_err_access_denied_exception, "%.*s", STR(sentence));
 	case WIRE_REST_JSON:
@@ -398,8 +399,8 @@ static void key_drop(struct key_set *k, struct str name)
 }
 
 /* authorize_ask decides as a call would be decided, with its keys and further ones; the decision is in c->decision. */
-int authorize_ask(struct call *c, const char *action, struct str resource, const struct policy_key *extra, size_t n, bool service_keys, struct str *sentence,
-		  struct str *arn)
+int authorize_ask(struct call *c, const char *action, struct str resource, const struct policy_key *extra, size_t n, bool service_keys,
+		  struct str *sentence, struct str *arn)
 {
 	struct policy_request who;
 	struct key_set base = { 0 };
@@ -420,8 +421,8 @@ int authorize_ask(struct call *c, const char *action, struct str resource, const
 	return check_one(c, action, resource, &base, &who, sentence, arn);
 }
 
-static int check_extra(struct call *c, const char *action, struct str resource, const struct policy_key *extra, size_t n, struct str *sentence,
-		       struct str *arn)
+static int check_extra(struct call *c, const char *action, struct str resource, const struct policy_key *extra, size_t n,
+		       struct str *sentence, struct str *arn)
 {
 	return authorize_ask(c, action, resource, extra, n, true, sentence, arn);
 }

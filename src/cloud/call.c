@@ -18,7 +18,8 @@ int call_fail(struct call *c, const struct desc_error *e, const char *fmt, ...)
 
 int call_not_built(struct call *c)
 {
-	return call_fail(c, &aws_err_not_implemented, "The operation %s of %s is not implemented by this cloud.", c->op->name, c->svc->model->id);
+	return call_fail(c, &aws_err_not_implemented, "The operation %s of %s is not implemented by this cloud.", c->op->name,
+			 c->svc->model->id);
 }
 
 void call_extra(struct call *c, const char *name, struct str value)
@@ -99,8 +100,8 @@ struct str call_arn(struct call *c, const char *service, const char *fmt, ...)
 	va_start(ap, fmt);
 	tail = str_vprintf(c->arena, fmt, ap);
 	va_end(ap);
-	return str_printf(c->arena, "arn:%.*s:%s:%.*s:%.*s:%.*s", STR(region_partition(c->region->name)), service, STR(region), STR(c->account),
-			  STR(tail));
+	return str_printf(c->arena, "arn:%.*s:%s:%.*s:%.*s:%.*s", STR(region_partition(c->region->name)), service, STR(region),
+			  STR(c->account), STR(tail));
 }
 
 /* --- pages --- */

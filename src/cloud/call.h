@@ -21,12 +21,12 @@ struct region;
 struct cfn_type;
 
 struct principal {
-	struct policy_principal p; /* type, account, arn, role arn, unique id */
-	struct str name; /* user name, or "role/session" */
-	struct str key_id; /* access key that signed; absent for internal calls */
-	struct str session_name; /* of a role session */
+	struct policy_principal p;        /* type, account, arn, role arn, unique id */
+	struct str name;                  /* user name, or "role/session" */
+	struct str key_id;                /* access key that signed; absent for internal calls */
+	struct str session_name;          /* of a role session */
 	struct str_list session_policies; /* JSON texts */
-	struct str_map tags; /* user's, or role's overlaid by session tags: aws:PrincipalTag */
+	struct str_map tags;              /* user's, or role's overlaid by session tags: aws:PrincipalTag */
 	struct str_list transitive_tags;
 	struct str source_identity;
 	int64_t issued_ms; /* of temporary credentials; 0 for long-term */
@@ -43,7 +43,7 @@ struct call_facts {
 	struct str invoked_by; /* "cloudformation.amazonaws.com": aws:ViaAWSService, aws:CalledVia, trail */
 	bool secure_transport;
 	struct str signature_version; /* "AWS4-HMAC-SHA256", absent when anonymous */
-	struct str auth_type; /* "REST-HEADER", "REST-QUERY-STRING" (s3:authType) */
+	struct str auth_type;         /* "REST-HEADER", "REST-QUERY-STRING" (s3:authType) */
 	int64_t signature_age_ms;
 	struct str content_sha256;
 };
@@ -54,8 +54,8 @@ struct call {
 	struct region *region; /* addressed region; global services: the region whose endpoint was used */
 	const struct service *svc;
 	const struct op *op;
-	struct arena *arena; /* freed when the answer is sent */
-	struct store_txn *txn; /* the service's own store, in the overlay's mode; authorization saw this snapshot */
+	struct arena *arena;      /* freed when the answer is sent */
+	struct store_txn *txn;    /* the service's own store, in the overlay's mode; authorization saw this snapshot */
 	struct store_txn *global; /* snapshot of the global store (IAM); == txn for global services */
 	const struct principal *who;
 	struct str account; /* who->p.account; the resource owner's where the resource hook set another */
@@ -63,10 +63,10 @@ struct call {
 	int64_t now_ms; /* one instant for the whole call */
 	const void *in;
 	void *out;
-	struct body *body; /* streamed request payload that the service's sink has taken in, or NULL */
+	struct body *body;         /* streamed request payload that the service's sink has taken in, or NULL */
 	struct http_request *http; /* NULL for internal calls */
-	struct call *parent; /* of a nested call */
-	bool question; /* may this be done? Nothing is done, and no use is noted */
+	struct call *parent;       /* of a nested call */
+	bool question;             /* may this be done? Nothing is done, and no use is noted */
 
 	const struct desc_error *err; /* set once */
 	struct str message;
@@ -74,9 +74,9 @@ struct call {
 	size_t n_extra;
 	struct http_header headers[CALL_EXTRA_MAX]; /* further headers of the answer */
 	size_t n_headers;
-	int status; /* overrides the operation's status when not 0 */
+	int status;                    /* overrides the operation's status when not 0 */
 	struct policy_result decision; /* of the last check */
-	struct json *trail_resources; /* ARNs touched, for the trail */
+	struct json *trail_resources;  /* ARNs touched, for the trail */
 	struct call_hook *hooks;
 	int (*also)(struct call *c, void *also_arg); /* see cloud_invoke_json_also */
 	void *also_arg;
@@ -85,7 +85,7 @@ struct call {
 
 /* call_fail refuses: always returns -ECANCELED. Called at most once in a call. */
 int call_fail(struct call *c, const struct desc_error *e, const char *fmt, ...) _printf_(3, 4);
-void call_extra(struct call *c, const char *name, struct str value); /* a member of the error (S3: "BucketName") */
+void call_extra(struct call *c, const char *name, struct str value);  /* a member of the error (S3: "BucketName") */
 void call_header(struct call *c, const char *name, struct str value); /* a header of the answer */
 /* call_also: handlers that open their write transactions themselves ("txn": "none") call it in the one that makes the call's
  * effect, t; the dispatcher does it for all others. Its failure must undo the transaction. */
@@ -102,7 +102,8 @@ struct call_error {
 	const struct desc_error *err;
 	struct str message;
 };
-int call_invoke(struct call *c, const struct service_model *m, const char *op, const void *in, void *out, const char *via, struct call_error *ret_err);
+int call_invoke(struct call *c, const struct service_model *m, const char *op, const void *in, void *out, const char *via,
+		struct call_error *ret_err);
 /* call_invoke_as: the same, made by an AWS service principal ("logs.us-east-1.amazonaws.com") instead of the caller. */
 int call_invoke_as(struct call *c, const char *service_principal, const struct service_model *m, const char *op, const void *in, void *out,
 		   struct call_error *ret_err);
@@ -116,10 +117,10 @@ int call_may(struct call *c, const char *action, struct str resource, const stru
 struct arn {
 	struct str partition, service, region, account, resource;
 };
-int arn_parse(struct str s, struct arn *ret); /* -EINVAL */
+int arn_parse(struct str s, struct arn *ret);                                                  /* -EINVAL */
 struct str call_arn(struct call *c, const char *service, const char *fmt, ...) _printf_(3, 4); /* in the call's region and account */
-struct str region_partition(struct str region); /* "aws", "aws-cn", "aws-us-gov" */
-struct str call_region(const struct call *c); /* region name */
+struct str region_partition(struct str region);                                                /* "aws", "aws-cn", "aws-us-gov" */
+struct str call_region(const struct call *c);                                                  /* region name */
 
 /* --- pages: opaque tokens that hold the last key; a changed or foreign token is refused with -EINVAL --- */
 struct str page_token(struct call *c, struct str last_key);
@@ -136,16 +137,16 @@ struct key_set { /* condition keys of the request under construction */
 };
 struct authz_resource { /* what the resource hook tells about "kind:id" */
 	struct str arn;
-	struct str account; /* owner; absent: the caller's */
-	struct str policy; /* resource policy text, absent when there is none */
+	struct str account;      /* owner; absent: the caller's */
+	struct str policy;       /* resource policy text, absent when there is none */
 	const char *policy_name; /* "key policy" */
 	enum policy_kind policy_kind;
 	enum resource_policy_rule rule;
 	struct str_map tags; /* aws:ResourceTag */
 	struct key_set keys; /* further condition keys that only the resource can tell (ec2:Vpc) */
-	bool granted; /* a grant or ACL allows this action to this caller (an explicit deny still wins) */
+	bool granted;        /* a grant or ACL allows this action to this caller (an explicit deny still wins) */
 };
-void key_add(struct call *c, struct key_set *k, struct str name, struct str value); /* single-valued */
+void key_add(struct call *c, struct key_set *k, struct str name, struct str value);                        /* single-valued */
 void key_add_list(struct call *c, struct key_set *k, struct str name, const struct str *values, size_t n); /* multivalued */
 
 struct service {
@@ -177,9 +178,9 @@ struct service {
 
 /* A streamed payload. Requests: the service's sink. Answers: a source the dispatcher pulls from. */
 struct body {
-	int (*write)(struct body *b, struct str piece); /* request: next piece; negative errno refuses */
+	int (*write)(struct body *b, struct str piece);                           /* request: next piece; negative errno refuses */
 	int (*end)(struct body *b, const struct http_header *trailers, size_t n); /* request: complete and verified */
-	ssize_t (*read)(struct body *b, char *buf, size_t n); /* answer: > 0, 0 at the end, negative */
+	ssize_t (*read)(struct body *b, char *buf, size_t n);                     /* answer: > 0, 0 at the end, negative */
 	void (*free)(struct body *b); /* always called once; removes what was not taken over by the handler */
-	uint64_t length; /* answer: bytes that read will give */
+	uint64_t length;              /* answer: bytes that read will give */
 };

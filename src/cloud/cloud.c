@@ -41,7 +41,8 @@ static int write_file(struct arena *a, const char *path, struct str text)
 	if (r == 0 && rename(tmp, path) < 0)
 		r = -errno;
 	if (r == 0) { /* the new name must last, too */
-		fd = open(str_printf(a, "%.*s", (int)(strrchr(path, '/') ? strrchr(path, '/') - path : 0), path).p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		fd = open(str_printf(a, "%.*s", (int)(strrchr(path, '/') ? strrchr(path, '/') - path : 0), path).p,
+			  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd >= 0) {
 			(void)fsync(fd);
 			(void)close(fd);
@@ -151,7 +152,8 @@ static int load_root(struct cloud *cl, const char *given)
 	int r = read_file(&a, in_dir(&a, cl, "root.json"), &text);
 
 	if (r == -ENOENT) {
-		cl->account = str_dup(&cl->arena, str_printf(&a, "%.*s%.*s", STR(random_from(&a, S("123456789"), 1)), STR(random_from(&a, S("0123456789"), 11))));
+		cl->account = str_dup(&cl->arena, str_printf(&a, "%.*s%.*s", STR(random_from(&a, S("123456789"), 1)),
+							     STR(random_from(&a, S("0123456789"), 11))));
 		set_root(cl, str_printf(&a, "AKIA%.*s", STR(random_from(&a, S("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"), 16))),
 			 random_from(&a, S("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"), 40));
 		r = given ? parse_root_key(cl, given) : 0;
@@ -191,7 +193,8 @@ void cloud_master_key(const struct cloud *cl, const char *purpose, uint8_t out[3
 bool region_name_valid(struct str s)
 {
 	static const char *const areas[] = { "us", "eu", "ap", "sa", "ca", "me", "af", "il", "mx", "cn", "us-gov", NULL };
-	static const char *const places[] = { "east", "west", "north", "south", "central", "northeast", "northwest", "southeast", "southwest", NULL };
+	static const char *const places[] = { "east",      "west",      "north",     "south",     "central",
+					      "northeast", "northwest", "southeast", "southwest", NULL };
 	ptrdiff_t last = str_rfind_char(s, '-'), mid;
 	struct str head, place, number;
 	bool ok = false;
@@ -432,7 +435,8 @@ static int start_regions(struct cloud *cl, const char *const *names)
 	struct json *j = NULL;
 	int r = 0;
 
-	if (!names && read_file(&a, in_dir(&a, cl, "regions.json"), &text) == 0 && json_parse(&a, text, &j, NULL) == 0 && json_is(j, JSON_ARRAY)) {
+	if (!names && read_file(&a, in_dir(&a, cl, "regions.json"), &text) == 0 && json_parse(&a, text, &j, NULL) == 0 &&
+	    json_is(j, JSON_ARRAY)) {
 		for (size_t i = 0; i < j->n && r == 0; i++)
 			r = region_start(cl, json_str(&j->items[i]));
 		arena_done(&a);
@@ -473,7 +477,8 @@ int cloud_open(const struct cloud_opts *o, const struct service *const *services
 	if (r == 0)
 		r = load_root(cl, o->root_key);
 	if (r == 0) {
-		cl->global = (struct region){ .name = S("us-east-1"), .cloud = cl, .global = true, .dir = xstrdup(in_dir(&a, cl, "global")) };
+		cl->global =
+			(struct region){ .name = S("us-east-1"), .cloud = cl, .global = true, .dir = xstrdup(in_dir(&a, cl, "global")) };
 		r = region_open(cl, &cl->global);
 	}
 	arena_done(&a);

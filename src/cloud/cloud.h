@@ -14,23 +14,23 @@
 struct region {
 	struct str name;
 	struct cloud *cloud;
-	char *dir; /* DIR/regions/NAME */
+	char *dir;           /* DIR/regions/NAME */
 	struct store *store; /* NULL while stopped */
 	struct trail *trail;
-	bool up; /* read under the cloud lock */
+	bool up;     /* read under the cloud lock */
 	bool global; /* the pseudo-region of global services */
-	int users; /* calls in flight */
+	int users;   /* calls in flight */
 };
 struct cloud_opts {
 	const char *data_dir;
-	const char *master_key_file; /* NULL: DIR/master.key */
-	const char *const *regions; /* NULL-terminated: those that start; NULL: those that ran last, or the default three */
-	const char *root_key; /* "ID:SECRET", or NULL: random at first start */
+	const char *master_key_file;      /* NULL: DIR/master.key */
+	const char *const *regions;       /* NULL-terminated: those that start; NULL: those that ran last, or the default three */
+	const char *root_key;             /* "ID:SECRET", or NULL: random at first start */
 	const char *const *host_suffixes; /* under which virtual-hosted buckets are found */
-	bool no_sync; /* benchmarks only */
+	bool no_sync;                     /* benchmarks only */
 };
 int cloud_open(const struct cloud_opts *o, const struct service *const *services, struct cloud **ret);
-void cloud_close(struct cloud *cl); /* jobs finish their step, stores close */
+void cloud_close(struct cloud *cl);          /* jobs finish their step, stores close */
 extern const struct http_handler cloud_http; /* its arg must be set to the struct cloud */
 
 struct str cloud_account(const struct cloud *cl); /* the account made at first start, 12 digits */
@@ -39,10 +39,10 @@ const char *cloud_dir(const struct cloud *cl);
 void cloud_master_key(const struct cloud *cl, const char *purpose, uint8_t out[32]);
 bool region_name_valid(struct str name); /* is it the name that an AWS region has, or could have? */
 struct store *cloud_global(struct cloud *cl);
-struct region *cloud_global_region(struct cloud *cl); /* the pseudo-region of global services: its store and trail */
-struct region *cloud_region(struct cloud *cl, struct str name); /* NULL: not known, or stopped */
-int cloud_region_start(struct cloud *cl, struct str name); /* creates it when new; -EINVAL: not a region's name */
-int cloud_region_stop(struct cloud *cl, struct str name); /* calls to it get ServiceUnavailable until it starts */
+struct region *cloud_global_region(struct cloud *cl);                    /* the pseudo-region of global services: its store and trail */
+struct region *cloud_region(struct cloud *cl, struct str name);          /* NULL: not known, or stopped */
+int cloud_region_start(struct cloud *cl, struct str name);               /* creates it when new; -EINVAL: not a region's name */
+int cloud_region_stop(struct cloud *cl, struct str name);                /* calls to it get ServiceUnavailable until it starts */
 size_t cloud_regions(struct cloud *cl, struct region **ret, size_t max); /* known ones, up or not, by name */
 const struct service *cloud_service(const struct cloud *cl, const char *name);
 void cloud_each_service(struct cloud *cl, void (*fn)(const struct service *s, void *arg), void *arg);
@@ -50,16 +50,17 @@ void cloud_each_service(struct cloud *cl, void (*fn)(const struct service *s, vo
 /* --- calls from inside: jobs, the stack engine --- */
 /* cloud_invoke makes a call as a principal, through the one door: authorized, in the trail, durable when it returns.
  * Blocks; never on an event loop or a writer thread. in/out as the model says. */
-int cloud_invoke(struct cloud *cl, struct region *r, const struct principal *who, const struct call_facts *facts, const struct service_model *m,
-		 const struct op *op, const void *in, void *out, struct arena *a, struct call_error *ret_err);
+int cloud_invoke(struct cloud *cl, struct region *r, const struct principal *who, const struct call_facts *facts,
+		 const struct service_model *m, const struct op *op, const void *in, void *out, struct arena *a,
+		 struct call_error *ret_err);
 /* cloud_invoke_json: the same with parameters by the model's member names (see wire_from_json). *ret_out may be NULL. */
 int cloud_invoke_json(struct cloud *cl, struct region *r, const struct principal *who, const struct call_facts *facts, const char *service,
 		      const char *op, const struct json *params, struct arena *a, struct json **ret_out, struct call_error *ret_err);
 /* cloud_invoke_json_also: the same; when the operation writes, also runs in its transaction after the handler's success, so
  * that what it stores is there exactly when the call's effect is. Its failure undoes the call. May run again. */
-int cloud_invoke_json_also(struct cloud *cl, struct region *r, const struct principal *who, const struct call_facts *facts, const char *service,
-			   const char *op, const struct json *params, struct arena *a, struct json **ret_out, struct call_error *ret_err,
-			   int (*also)(struct call *c, void *arg), void *arg);
+int cloud_invoke_json_also(struct cloud *cl, struct region *r, const struct principal *who, const struct call_facts *facts,
+			   const char *service, const char *op, const struct json *params, struct arena *a, struct json **ret_out,
+			   struct call_error *ret_err, int (*also)(struct call *c, void *arg), void *arg);
 /* region_use pins a region that is up, so that it does not close below a call; false when it is not up. */
 bool region_use(struct region *r);
 void region_unuse(struct region *r);
@@ -77,7 +78,8 @@ struct key_info {
 struct identity {
 	/* Finds an access key; token is X-Amz-Security-Token, absent for long-term keys. 0; -ENOENT unknown key; -EACCES
 	 * inactive; -ESTALE expired token; -EBADMSG token does not belong to the key or was changed. */
-	int (*find_key)(struct cloud *cl, struct store_txn *global, struct str key_id, struct str token, int64_t now_ms, struct arena *a, struct key_info *ret);
+	int (*find_key)(struct cloud *cl, struct store_txn *global, struct str key_id, struct str token, int64_t now_ms, struct arena *a,
+			struct key_info *ret);
 	/* Fills identity, boundary, session and organization policies of the caller into r. */
 	int (*policies)(struct call *c, const struct principal *who, struct policy_request *r);
 	/* The principal that a role gives to a service or a stack (no credentials): for CloudFormation's RoleARN, functions. */

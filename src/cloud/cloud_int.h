@@ -9,12 +9,15 @@
 
 #define CLOUD_REGIONS_MAX 64
 #define CLOUD_SERVICES_MAX 64
-#define CLOUD_BODY_BYTES_MAX (8u << 20) /* of a request that is collected in memory */
+#define CLOUD_BODY_BYTES_MAX (8u << 20)           /* of a request that is collected in memory */
 #define CLOUD_UNKNOWN_BODY_BYTES_MAX (256u << 10) /* of a request that no known key has signed */
 #define CALL_NESTING_MAX 4
 
 /* Keys that are derived once, at start: those of hot calls. Others are derived when they are asked for. */
-#define CLOUD_PURPOSES { "kms", "iam", "sts-token", "s3", "page" }
+#define CLOUD_PURPOSES                                                                                                                     \
+	{                                                                                                                                  \
+		"kms", "iam", "sts-token", "s3", "page"                                                                                    \
+	}
 #define CLOUD_N_PURPOSES 5
 
 struct cloud {
@@ -34,8 +37,8 @@ struct cloud {
 	struct region *regions[CLOUD_REGIONS_MAX];
 	size_t n_regions;
 	pthread_mutex_t change; /* one region starts or stops at a time */
-	pthread_mutex_t lock; /* regions and their state */
-	struct arena arena; /* names and strings that live as long as the cloud */
+	pthread_mutex_t lock;   /* regions and their state */
+	struct arena arena;     /* names and strings that live as long as the cloud */
 
 	pthread_t runner;
 	bool runner_on;
@@ -66,8 +69,8 @@ const struct service *service_of(const struct cloud *cl, const struct service_mo
 
 /* --- authorize.c --- */
 int authorize_call(struct call *c); /* the overlay's checks; 0, or -ECANCELED with the refusal set */
-int authorize_ask(struct call *c, const char *action, struct str resource, const struct policy_key *extra, size_t n, bool service_keys, struct str *sentence,
-		  struct str *arn); /* 0 allowed, 1 not, negative: could not be decided */
+int authorize_ask(struct call *c, const char *action, struct str resource, const struct policy_key *extra, size_t n, bool service_keys,
+		  struct str *sentence, struct str *arn); /* 0 allowed, 1 not, negative: could not be decided */
 int authorize_denied(struct call *c, const char *action, struct str resource, struct str sentence);
 
 /* --- call.c --- */
@@ -77,7 +80,7 @@ void policy_cache_trim(void); /* between calls of this thread */
 int trail_open(const char *dir, struct trail **ret);
 void trail_close(struct trail *t);
 void trail_flush(struct trail *t);
-bool trail_full(struct trail *t); /* it cannot be written, and little more can be kept: no call may go unrecorded */
+bool trail_full(struct trail *t);            /* it cannot be written, and little more can be kept: no call may go unrecorded */
 void trail_call(struct call *c, int result); /* appends the CloudTrail record of a finished call */
 
 /* --- runner.c --- */

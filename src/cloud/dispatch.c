@@ -59,8 +59,8 @@ void call_settle(struct call *c, int r)
 }
 
 /* --- nested calls --- */
-static int nested(struct call *c, const struct principal *who, const struct service_model *m, const char *op_name, const void *in, void *out,
-		  const char *via, struct call_error *ret_err)
+static int nested(struct call *c, const struct principal *who, const struct service_model *m, const char *op_name, const void *in,
+		  void *out, const char *via, struct call_error *ret_err)
 {
 	const struct service *svc = service_of(c->cloud, m);
 	const struct op *op = wire_op(m, str_c(op_name));
@@ -94,7 +94,8 @@ static int nested(struct call *c, const struct principal *who, const struct serv
 	return 0;
 }
 
-int call_invoke(struct call *c, const struct service_model *m, const char *op, const void *in, void *out, const char *via, struct call_error *ret_err)
+int call_invoke(struct call *c, const struct service_model *m, const char *op, const void *in, void *out, const char *via,
+		struct call_error *ret_err)
 {
 	return nested(c, c->who, m, op, in, out, via, ret_err);
 }
@@ -178,9 +179,9 @@ static int run_read(struct call *c)
 	return r;
 }
 
-static int invoke(struct cloud *cl, struct region *r, const struct principal *who, const struct call_facts *facts, const struct service_model *m,
-		  const struct op *op, const void *in, void *out, struct arena *a, struct call_error *ret_err,
-		  int (*also)(struct call *c, void *arg), void *arg)
+static int invoke(struct cloud *cl, struct region *r, const struct principal *who, const struct call_facts *facts,
+		  const struct service_model *m, const struct op *op, const void *in, void *out, struct arena *a,
+		  struct call_error *ret_err, int (*also)(struct call *c, void *arg), void *arg)
 {
 	struct inner x = { .job = { .run = inner_run, .done = inner_done } };
 	int e;
@@ -199,7 +200,8 @@ static int invoke(struct cloud *cl, struct region *r, const struct principal *wh
 	if (trail_full(x.call.region->trail)) {
 		region_unuse(x.call.region);
 		if (ret_err)
-			*ret_err = (struct call_error){ &aws_err_service_unavailable, S("There is no space left on the device that holds this region's trail.") };
+			*ret_err = (struct call_error){ &aws_err_service_unavailable,
+							S("There is no space left on the device that holds this region's trail.") };
 		return -EACCES;
 	}
 	if (op->txn == OP_WRITE) {
@@ -224,15 +226,15 @@ static int invoke(struct cloud *cl, struct region *r, const struct principal *wh
 	return 0;
 }
 
-int cloud_invoke(struct cloud *cl, struct region *r, const struct principal *who, const struct call_facts *facts, const struct service_model *m,
-		 const struct op *op, const void *in, void *out, struct arena *a, struct call_error *ret_err)
+int cloud_invoke(struct cloud *cl, struct region *r, const struct principal *who, const struct call_facts *facts,
+		 const struct service_model *m, const struct op *op, const void *in, void *out, struct arena *a, struct call_error *ret_err)
 {
 	return invoke(cl, r, who, facts, m, op, in, out, a, ret_err, NULL, NULL);
 }
 
-int cloud_invoke_json_also(struct cloud *cl, struct region *r, const struct principal *who, const struct call_facts *facts, const char *service,
-			   const char *op_name, const struct json *params, struct arena *a, struct json **ret_out, struct call_error *ret_err,
-			   int (*also)(struct call *c, void *arg), void *arg)
+int cloud_invoke_json_also(struct cloud *cl, struct region *r, const struct principal *who, const struct call_facts *facts,
+			   const char *service, const char *op_name, const struct json *params, struct arena *a, struct json **ret_out,
+			   struct call_error *ret_err, int (*also)(struct call *c, void *arg), void *arg)
 {
 	const struct service *svc = cloud_service(cl, service);
 	const struct op *op = svc ? wire_op(svc->model, str_c(op_name)) : NULL;
@@ -243,7 +245,8 @@ int cloud_invoke_json_also(struct cloud *cl, struct region *r, const struct prin
 	if (!op) {
 		if (ret_err)
 			*ret_err = (struct call_error){ &aws_err_not_implemented,
-							str_printf(a, "The operation %s of %s is not implemented by this cloud.", op_name, service) };
+							str_printf(a, "The operation %s of %s is not implemented by this cloud.", op_name,
+								   service) };
 		return -ENOSYS;
 	}
 	in = arena_zalloc(a, svc->model->shapes[op->in].size);

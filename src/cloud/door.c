@@ -26,9 +26,9 @@ struct exchange {
 	bool found; /* the route is known from the head alone */
 	bool begun; /* the request is complete: a call is under way */
 	atomic_bool replied;
-	struct body *sink; /* the service's */
+	struct body *sink;       /* the service's */
 	struct chunked *chunked; /* between the connection and the sink */
-	struct hash *hash; /* of a streamed plain body */
+	struct hash *hash;       /* of a streamed plain body */
 };
 
 /* --- answers --- */
@@ -82,7 +82,8 @@ static void send_reply(struct exchange *x, struct wire_reply *w)
 	http_reply(r, &reply); /* x is in the request's memory: not touched after this */
 }
 
-static void send_error(struct exchange *x, const char *code, int status, bool sender, struct str message, const struct str_pair *extra, size_t n_extra)
+static void send_error(struct exchange *x, const char *code, int status, bool sender, struct str message, const struct str_pair *extra,
+		       size_t n_extra)
 {
 	struct wire_reply w = { 0 };
 
@@ -131,15 +132,42 @@ static void refuse_signature(struct exchange *x, enum sigv4_fault f)
 		const char *code;
 		int status;
 	} t[][4] = {
-		[SIGV4_MISSING] = { { "MissingAuthenticationToken", 403 }, { "MissingAuthenticationToken", 403 }, { "MissingAuthenticationTokenException", 400 }, { "AccessDenied", 403 } },
-		[SIGV4_MALFORMED] = { { "IncompleteSignature", 400 }, { "IncompleteSignature", 400 }, { "IncompleteSignatureException", 400 }, { "AuthorizationHeaderMalformed", 400 } },
-		[SIGV4_BAD_SCOPE] = { { "SignatureDoesNotMatch", 403 }, { "AuthFailure", 401 }, { "InvalidSignatureException", 400 }, { "AuthorizationHeaderMalformed", 400 } },
-		[SIGV4_EXPIRED] = { { "SignatureDoesNotMatch", 403 }, { "RequestExpired", 400 }, { "InvalidSignatureException", 400 }, { "AccessDenied", 403 } },
-		[SIGV4_NOT_YET] = { { "SignatureDoesNotMatch", 403 }, { "RequestExpired", 400 }, { "InvalidSignatureException", 400 }, { "AccessDenied", 403 } },
-		[SIGV4_SKEWED] = { { "SignatureDoesNotMatch", 403 }, { "RequestExpired", 400 }, { "InvalidSignatureException", 400 }, { "RequestTimeTooSkewed", 403 } },
-		[SIGV4_UNSIGNED_HEADER] = { { "SignatureDoesNotMatch", 403 }, { "AuthFailure", 401 }, { "InvalidSignatureException", 400 }, { "AccessDenied", 403 } },
-		[SIGV4_MISMATCH] = { { "SignatureDoesNotMatch", 403 }, { "AuthFailure", 401 }, { "InvalidSignatureException", 400 }, { "SignatureDoesNotMatch", 403 } },
-		[SIGV4_BAD_DIGEST] = { { "SignatureDoesNotMatch", 403 }, { "AuthFailure", 401 }, { "InvalidSignatureException", 400 }, { "XAmzContentSHA256Mismatch", 400 } },
+		[SIGV4_MISSING] = { { "MissingAuthenticationToken", 403 },
+				    { "MissingAuthenticationToken", 403 },
+				    { "MissingAuthenticationTokenException", 400 },
+				    { "AccessDenied", 403 } },
+		[SIGV4_MALFORMED] = { { "IncompleteSignature", 400 },
+				      { "IncompleteSignature", 400 },
+				      { "IncompleteSignatureException", 400 },
+				      { "AuthorizationHeaderMalformed", 400 } },
+		[SIGV4_BAD_SCOPE] = { { "SignatureDoesNotMatch", 403 },
+				      { "AuthFailure", 401 },
+				      { "InvalidSignatureException", 400 },
+				      { "AuthorizationHeaderMalformed", 400 } },
+		[SIGV4_EXPIRED] = { { "SignatureDoesNotMatch", 403 },
+				    { "RequestExpired", 400 },
+				    { "InvalidSignatureException", 400 },
+				    { "AccessDenied", 403 } },
+		[SIGV4_NOT_YET] = { { "SignatureDoesNotMatch", 403 },
+				    { "RequestExpired", 400 },
+				    { "InvalidSignatureException", 400 },
+				    { "AccessDenied", 403 } },
+		[SIGV4_SKEWED] = { { "SignatureDoesNotMatch", 403 },
+				   { "RequestExpired", 400 },
+				   { "InvalidSignatureException", 400 },
+				   { "RequestTimeTooSkewed", 403 } },
+		[SIGV4_UNSIGNED_HEADER] = { { "SignatureDoesNotMatch", 403 },
+					    { "AuthFailure", 401 },
+					    { "InvalidSignatureException", 400 },
+					    { "AccessDenied", 403 } },
+		[SIGV4_MISMATCH] = { { "SignatureDoesNotMatch", 403 },
+				     { "AuthFailure", 401 },
+				     { "InvalidSignatureException", 400 },
+				     { "SignatureDoesNotMatch", 403 } },
+		[SIGV4_BAD_DIGEST] = { { "SignatureDoesNotMatch", 403 },
+				       { "AuthFailure", 401 },
+				       { "InvalidSignatureException", 400 },
+				       { "XAmzContentSHA256Mismatch", 400 } },
 	};
 	enum speech sp = speech_of(x);
 	const char *code = t[f][sp].code;
@@ -150,7 +178,9 @@ static void refuse_signature(struct exchange *x, enum sigv4_fault f)
 	if (sp == SPEAK_EC2 && str_is(str_c(code), "AuthFailure"))
 		m = S("AWS was not able to validate the provided access credentials");
 	if (!m.p)
-		m = f == SIGV4_MISSING ? S("Request is missing Authentication Token") : S("The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.");
+		m = f == SIGV4_MISSING ? S("Request is missing Authentication Token")
+				       : S("The request signature we calculated does not match the signature you provided. Check your AWS "
+					   "Secret Access Key and signing method. Consult the service documentation for details.");
 	send_error(x, code, t[f][sp].status, true, m, NULL, 0);
 }
 
@@ -159,8 +189,12 @@ static void refuse_key(struct exchange *x, int why)
 	enum speech sp = speech_of(x);
 
 	if (why == -ESTALE)
-		refuse(x, sp == SPEAK_JSON ? "ExpiredTokenException" : sp == SPEAK_EC2 ? "RequestExpired" : "ExpiredToken",
-		       sp == SPEAK_QUERY ? 403 : 400, sp == SPEAK_S3 ? "The provided token has expired." : "The security token included in the request is expired");
+		refuse(x,
+		       sp == SPEAK_JSON  ? "ExpiredTokenException"
+		       : sp == SPEAK_EC2 ? "RequestExpired"
+					 : "ExpiredToken",
+		       sp == SPEAK_QUERY ? 403 : 400,
+		       sp == SPEAK_S3 ? "The provided token has expired." : "The security token included in the request is expired");
 	else if (sp == SPEAK_S3 && why == -EBADMSG)
 		refuse(x, "InvalidToken", 400, "The provided token is malformed or otherwise invalid.");
 	else if (sp == SPEAK_S3)
@@ -288,10 +322,11 @@ static int find_region(struct exchange *x)
 	if (r)
 		refuse(x, "ServiceUnavailable", 503, "The region %.*s is stopped.", STR(name));
 	else if (name.p && region_name_valid(name))
-		refuse(x, "OptInRequired", 403, "The region %.*s has not been started in this cloud (cloudkeep region start %.*s).", STR(name), STR(name));
+		refuse(x, "OptInRequired", 403, "The region %.*s has not been started in this cloud (cloudkeep region start %.*s).",
+		       STR(name), STR(name));
 	else
-		refuse(x, speech_of(x) == SPEAK_S3 ? "AuthorizationHeaderMalformed" : "SignatureDoesNotMatch", speech_of(x) == SPEAK_S3 ? 400 : 403,
-		       "Credential should be scoped to a valid region.");
+		refuse(x, speech_of(x) == SPEAK_S3 ? "AuthorizationHeaderMalformed" : "SignatureDoesNotMatch",
+		       speech_of(x) == SPEAK_S3 ? 400 : 403, "Credential should be scoped to a valid region.");
 	return -EHOSTDOWN;
 }
 
@@ -403,7 +438,8 @@ static void run(struct exchange *x)
 
 	x->call.in = in;
 	x->call.out = arena_zalloc(&r->arena, m->shapes[op->out].size);
-	if (wire_decode(&x->route, r, &r->arena, in, &fault) < 0 || wire_validate(m, x->route.protocol, op->in, in, &r->arena, &fault) < 0) {
+	if (wire_decode(&x->route, r, &r->arena, in, &fault) < 0 ||
+	    wire_validate(m, x->route.protocol, op->in, in, &r->arena, &fault) < 0) {
 		struct desc_error *e = arena_new(&r->arena, struct desc_error);
 
 		*e = (struct desc_error){ fault.code, fault.code, (uint16_t)fault.status, true };
@@ -427,7 +463,8 @@ static void run(struct exchange *x)
 static void refuse_operation(struct exchange *x)
 {
 	if (x->route.known)
-		refuse(x, "NotImplemented", 501, "The operation %.*s of %s is not implemented by this cloud.", STR(x->route.name), x->route.model->id);
+		refuse(x, "NotImplemented", 501, "The operation %.*s of %s is not implemented by this cloud.", STR(x->route.name),
+		       x->route.model->id);
 	else if (speech_of(x) == SPEAK_JSON)
 		refuse(x, "UnknownOperationException", 400, "The requested operation is not recognized: %.*s", STR(x->route.name));
 	else if (speech_of(x) == SPEAK_S3)
@@ -449,7 +486,9 @@ static int unsigned_chunks(struct exchange *x)
 {
 	static const char nothing[64];
 	struct str kind = http_header(x->http, "x-amz-content-sha256");
-	struct sigv4 s = { .payload = SIGV4_PAYLOAD_UNSIGNED_TRAILER, .signature = { nothing, sizeof nothing }, .trailer = http_header(x->http, "x-amz-trailer") };
+	struct sigv4 s = { .payload = SIGV4_PAYLOAD_UNSIGNED_TRAILER,
+			   .signature = { nothing, sizeof nothing },
+			   .trailer = http_header(x->http, "x-amz-trailer") };
 
 	if (!str_starts(kind, S("STREAMING-")))
 		return 0;
@@ -667,7 +706,8 @@ static void door_done(void *arg, struct http_request *r)
 		run(x);
 		return;
 	}
-	e = x->found ? 0 : wire_find(x->cloud->models, x->cloud->n_services, r, r->body, x->sig.service, x->cloud->host_suffixes, &x->route);
+	e = x->found ? 0
+		     : wire_find(x->cloud->models, x->cloud->n_services, r, r->body, x->sig.service, x->cloud->host_suffixes, &x->route);
 	if (e < 0 || !x->route.model) {
 		refuse(x, "UnknownService", 404, "No service of this cloud was named by the request.");
 		return;

@@ -32,7 +32,7 @@ struct trail {
 	int fd;
 	char day[16];
 	atomic_bool failing; /* the last write failed; logged once */
-	uint64_t lost; /* records that memory had no room for, since then */
+	uint64_t lost;       /* records that memory had no room for, since then */
 	pthread_t thread;
 	pthread_cond_t cond;
 	bool stop, running;
@@ -244,8 +244,12 @@ static void identity(struct buf *b, struct call *c)
 {
 	const struct principal *w = c->who;
 	static const char *const types[] = {
-		[PRINCIPAL_ANONYMOUS] = "AWSAccount", [PRINCIPAL_ROOT] = "Root", [PRINCIPAL_USER] = "IAMUser",
-		[PRINCIPAL_ROLE_SESSION] = "AssumedRole", [PRINCIPAL_FEDERATED] = "FederatedUser", [PRINCIPAL_SERVICE] = "AWSService",
+		[PRINCIPAL_ANONYMOUS] = "AWSAccount",
+		[PRINCIPAL_ROOT] = "Root",
+		[PRINCIPAL_USER] = "IAMUser",
+		[PRINCIPAL_ROLE_SESSION] = "AssumedRole",
+		[PRINCIPAL_FEDERATED] = "FederatedUser",
+		[PRINCIPAL_SERVICE] = "AWSService",
 	};
 
 	buf_str(b, S(",\"userIdentity\":{\"type\":"));
@@ -267,8 +271,8 @@ static void identity(struct buf *b, struct call *c)
 		buf_str(b, S(",\"sessionContext\":{\"sessionIssuer\":{\"type\":\"Role\""));
 		field(b, "arn", w->p.role_arn);
 		field(b, "accountId", w->p.account);
-		buf_printf(b, "},\"attributes\":{\"creationDate\":\"%.*s\",\"mfaAuthenticated\":\"%s\"}}", STR(time_iso(c->arena, w->issued_ms)),
-			   w->mfa ? "true" : "false");
+		buf_printf(b, "},\"attributes\":{\"creationDate\":\"%.*s\",\"mfaAuthenticated\":\"%s\"}}",
+			   STR(time_iso(c->arena, w->issued_ms)), w->mfa ? "true" : "false");
 	}
 	if (c->facts.invoked_by.p && w->p.type != PRINCIPAL_SERVICE)
 		field(b, "invokedBy", c->facts.invoked_by);
@@ -307,8 +311,9 @@ static void outcome(struct buf *b, struct call *c, int result)
 	if (result == 0 || !c->err)
 		return;
 	/* EC2 writes "Client.X" for its clients' errors. */
-	field(b, "errorCode", c->svc->model->protocols[0] == WIRE_EC2 ? str_printf(c->arena, "%s%s", c->err->sender ? "Client." : "Server.", c->err->code) :
-									str_c(c->err->code));
+	field(b, "errorCode",
+	      c->svc->model->protocols[0] == WIRE_EC2 ? str_printf(c->arena, "%s%s", c->err->sender ? "Client." : "Server.", c->err->code)
+						      : str_c(c->err->code));
 	field(b, "errorMessage", bounded(c->message));
 	if (c->decision.policy_name.p) {
 		/* ours: which statement decided */

@@ -237,10 +237,11 @@ int ca_issue(const char *ca_cert_pem, const char *ca_key_pem, const char *const 
 	/* The common name is only for people; verifiers read the names. */
 	x = key ? cert_begin(key, strlen(names[0]) < COMMON_NAME_BYTES_MAX ? names[0] : "Cloudkeep", CERT_DAYS) : NULL;
 	if (!x || X509_set_issuer_name(x, X509_get_subject_name(ca)) != 1 ||
-	    X509_add1_ext_i2d(x, NID_subject_alt_name, all, 0, X509V3_ADD_DEFAULT) != 1 || extend(x, ca, NID_basic_constraints, "critical,CA:FALSE") < 0 ||
-	    extend(x, ca, NID_key_usage, "critical,digitalSignature") < 0 ||
-	    extend(x, ca, NID_ext_key_usage, "serverAuth") < 0 || extend(x, ca, NID_subject_key_identifier, "hash") < 0 ||
-	    extend(x, ca, NID_authority_key_identifier, "keyid:always") < 0 || X509_sign(x, ca_key, EVP_sha256()) <= 0) {
+	    X509_add1_ext_i2d(x, NID_subject_alt_name, all, 0, X509V3_ADD_DEFAULT) != 1 ||
+	    extend(x, ca, NID_basic_constraints, "critical,CA:FALSE") < 0 ||
+	    extend(x, ca, NID_key_usage, "critical,digitalSignature") < 0 || extend(x, ca, NID_ext_key_usage, "serverAuth") < 0 ||
+	    extend(x, ca, NID_subject_key_identifier, "hash") < 0 || extend(x, ca, NID_authority_key_identifier, "keyid:always") < 0 ||
+	    X509_sign(x, ca_key, EVP_sha256()) <= 0) {
 		ERR_clear_error();
 		return -EIO;
 	}

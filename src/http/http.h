@@ -16,10 +16,10 @@
 #define HTTP_HEADERS_MAX 200
 #define HTTP_TARGET_BYTES_MAX 16384
 #define HTTP_HEADER_TIMEOUT_MS 10000 /* from first byte to end of headers */
-#define HTTP_IDLE_TIMEOUT_MS 75000 /* between requests */
-#define HTTP_STALL_TIMEOUT_MS 20000 /* no progress while a body is read or an answer is written */
+#define HTTP_IDLE_TIMEOUT_MS 75000   /* between requests */
+#define HTTP_STALL_TIMEOUT_MS 20000  /* no progress while a body is read or an answer is written */
 #define HTTP_CONNECTIONS_MAX 20000
-#define HTTP_BODY_MEMORY_MAX (16u << 20) /* most a handler may ask to have collected in memory */
+#define HTTP_BODY_MEMORY_MAX (16u << 20)    /* most a handler may ask to have collected in memory */
 #define HTTP_BODIES_MEMORY_MAX (256u << 20) /* of all collected bodies together; above it 503 and close */
 
 struct http_server;
@@ -36,7 +36,7 @@ enum http_body_mode {
 };
 struct http_request {
 	struct str method, target; /* as sent */
-	struct str path, query; /* raw, undecoded; query without '?', absent when there is none */
+	struct str path, query;    /* raw, undecoded; query without '?', absent when there is none */
 	struct http_header *headers;
 	size_t n_headers;
 	struct http_header *trailers; /* set when the body is complete */
@@ -44,11 +44,11 @@ struct http_request {
 	struct str host; /* the one Host header */
 	bool has_body, chunked;
 	uint64_t content_length; /* 0 when chunked */
-	struct str body; /* HTTP_BODY_MEMORY: complete in done() */
+	struct str body;         /* HTTP_BODY_MEMORY: complete in done() */
 	bool tls;
 	struct sockaddr_storage peer; /* AF_INET also where IPv4 came in over an IPv6 socket */
-	struct arena arena; /* for whoever handles the request; kept until the answer was sent */
-	void *user; /* the handler's */
+	struct arena arena;           /* for whoever handles the request; kept until the answer was sent */
+	void *user;                   /* the handler's */
 	/* set by the headers callback: */
 	enum http_body_mode body_mode;
 	uint64_t body_max; /* bytes; above it 413 and close */
@@ -79,17 +79,17 @@ struct http_handler {
 struct http_source { /* a streamed answer body */
 	void *arg;
 	ssize_t (*read)(void *arg, char *buf, size_t n); /* > 0 bytes, 0 end (early end closes the connection), negative errno */
-	void (*close)(void *arg); /* always called once */
+	void (*close)(void *arg);                        /* always called once */
 };
 struct http_reply {
 	int status;
 	const struct http_header *headers; /* Content-Length, Connection, Date are written by the front */
 	size_t n_headers;
-	struct str body; /* borrowed: lives in r->arena or static */
+	struct str body;                  /* borrowed: lives in r->arena or static */
 	const struct http_source *source; /* instead of body; copied */
-	uint64_t source_bytes; /* its length */
-	bool head; /* answer to HEAD: lengths are sent, no body */
-	bool close; /* close the connection after it */
+	uint64_t source_bytes;            /* its length */
+	bool head;                        /* answer to HEAD: lengths are sent, no body */
+	bool close;                       /* close the connection after it */
 };
 /* http_reply sends the answer, from any thread, once per request. After it r may be freed at any time. The head is
  * copied (control characters in field values become blanks); the body is not. */
@@ -103,11 +103,11 @@ void http_timer_cancel(struct http_loop *l, void *timer);
 
 struct ssl_ctx_st; /* OpenSSL's SSL_CTX */
 struct http_opts {
-	const char *listen; /* "127.0.0.1:4566", "[::1]:4566"; port 0 picks one */
-	int loops; /* 0: one a core */
+	const char *listen;             /* "127.0.0.1:4566", "[::1]:4566"; port 0 picks one */
+	int loops;                      /* 0: one a core */
 	const char *cert_pem, *key_pem; /* PEM text; NULL: plain only */
-	struct ssl_ctx_st *tls; /* from http_tls_new, instead of the two above; http_start takes a reference of its own */
-	bool tls_only; /* refuse plain HTTP */
+	struct ssl_ctx_st *tls;         /* from http_tls_new, instead of the two above; http_start takes a reference of its own */
+	bool tls_only;                  /* refuse plain HTTP */
 	const struct http_handler *handler;
 	/* tests shorten these; 0 means the default above */
 	int header_timeout_ms, idle_timeout_ms, stall_timeout_ms, connections_max;

@@ -614,7 +614,8 @@ static int start_loops(struct http_server *s, const struct http_opts *o, struct 
 			return r;
 		}
 	}
-	s->port = ntohs(sa->sa_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)sa)->sin6_port : ((struct sockaddr_in *)(void *)sa)->sin_port);
+	s->port = ntohs(sa->sa_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)sa)->sin6_port
+						  : ((struct sockaddr_in *)(void *)sa)->sin_port);
 	return 0;
 }
 
@@ -679,7 +680,8 @@ int http_start(const struct http_opts *o, struct http_server **ret)
 	struct addrinfo *ai;
 	int r;
 
-	if (!o->listen || !o->handler || !o->handler->headers || !o->handler->done || (o->tls_only && !o->cert_pem && !o->tls) || !o->cert_pem != !o->key_pem)
+	if (!o->listen || !o->handler || !o->handler->headers || !o->handler->done || (o->tls_only && !o->cert_pem && !o->tls) ||
+	    !o->cert_pem != !o->key_pem)
 		return -EINVAL;
 	if (opts.loops <= 0)
 		opts.loops = (int)sysconf(_SC_NPROCESSORS_ONLN);

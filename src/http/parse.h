@@ -14,9 +14,9 @@
 
 /* Looks for the empty line that ends a block of lines. Zeroed before the first byte; keeps its place between calls. */
 struct parse_scan {
-	size_t pos; /* looked at so far */
-	size_t line; /* where the current line begins */
-	size_t start; /* a head begins here: one empty line before it is skipped */
+	size_t pos;     /* looked at so far */
+	size_t line;    /* where the current line begins */
+	size_t start;   /* a head begins here: one empty line before it is skipped */
 	unsigned lines; /* complete lines, without the empty one */
 };
 /* parse_scan_head and parse_scan_trailers are called with all bytes of the block received so far (the same ones again,

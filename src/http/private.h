@@ -13,14 +13,14 @@
 #include <stdatomic.h>
 #include <sys/uio.h>
 
-#define HTTP_READ_BYTES (128u << 10) /* one read; also the most a connection keeps unread bytes of */
+#define HTTP_READ_BYTES (128u << 10)  /* one read; also the most a connection keeps unread bytes of */
 #define HTTP_SOURCE_BYTES (64u << 10) /* buffer of a streamed answer */
-#define HTTP_TURN_BYTES (1u << 20) /* moved for one connection before the others get their turn */
-#define HTTP_LINGER_TIMEOUT_MS 2000 /* reading away what a refused client still sends, so that it sees the answer */
-#define HTTP_ACCEPT_PAUSE_MS 50 /* when there are no descriptors or connections left */
-#define HTTP_ACCEPTS_MAX 64 /* in one go */
-#define HTTP_POOL_REQUESTS_MAX 256 /* kept for reuse, per loop */
-#define HTTP_BODY_ARENA_BYTES 16384 /* bodies up to here are collected in the arena, larger and chunked ones on the heap */
+#define HTTP_TURN_BYTES (1u << 20)    /* moved for one connection before the others get their turn */
+#define HTTP_LINGER_TIMEOUT_MS 2000   /* reading away what a refused client still sends, so that it sees the answer */
+#define HTTP_ACCEPT_PAUSE_MS 50       /* when there are no descriptors or connections left */
+#define HTTP_ACCEPTS_MAX 64           /* in one go */
+#define HTTP_POOL_REQUESTS_MAX 256    /* kept for reuse, per loop */
+#define HTTP_BODY_ARENA_BYTES 16384   /* bodies up to here are collected in the arena, larger and chunked ones on the heap */
 #define HTTP_BODY_MAX_DEFAULT (1u << 20)
 #define HTTP_LOOPS_MAX 256
 #define HTTP_TAIL_BYTES 80 /* Date, Connection and the empty line */
@@ -36,18 +36,18 @@ struct post { /* in a loop's queue */
 	bool heap; /* freed after it ran */
 };
 
-struct req { /* a request and what the front keeps with it */
+struct req {                   /* a request and what the front keeps with it */
 	struct http_request r; /* first: the handler sees only this */
-	struct req *next; /* in the pool */
+	struct req *next;      /* in the pool */
 	struct parse_info info;
 	struct post reply_post, resume_post;
 	atomic_bool replied, resume_posted;
 	bool arrived; /* the reply is known to the loop */
-	bool told; /* headers() was called: it must be replied to before it is freed */
+	bool told;    /* headers() was called: it must be replied to before it is freed */
 	/* The handler may be working on another thread before the body is complete: what the loop still adds goes here,
 	 * never into r.arena. */
 	struct arena own; /* trailers */
-	char *body; /* a collected body: room reserved in r.arena before headers() was called, or heap */
+	char *body;       /* a collected body: room reserved in r.arena before headers() was called, or heap */
 	size_t body_cap;
 	bool body_heap;
 	uint64_t body_seen;
@@ -66,8 +66,8 @@ enum conn_state {
 	CONN_HEAD,
 	CONN_BODY,
 	CONN_TRAILERS,
-	CONN_WAIT, /* for the handler's reply */
-	CONN_REPLY, /* writing it */
+	CONN_WAIT,    /* for the handler's reply */
+	CONN_REPLY,   /* writing it */
 	CONN_REFUSAL, /* writing an answer of our own, then the end */
 	CONN_LINGER,
 	CONN_DEAD,
@@ -75,7 +75,7 @@ enum conn_state {
 struct conn {
 	struct http_loop *loop;
 	SSL *ssl;
-	struct req *req; /* while one is in work */
+	struct req *req;          /* while one is in work */
 	struct conn *prev, *next; /* all of the loop; dead ones: next only */
 	struct conn *ready_next;
 	struct conn *timer_prev, *timer_next;
@@ -83,20 +83,20 @@ struct conn {
 	int fd;
 	uint32_t armed; /* epoll events asked for */
 	uint8_t state, timer;
-	bool busy; /* conn_run is on the stack */
-	bool paused; /* body() said so */
-	bool unread; /* the request's body was not read to its end: close after the answer */
-	bool closing; /* close after the answer */
-	bool watched; /* in the epoll set */
-	bool ready; /* in the loop's ready list */
+	bool busy;       /* conn_run is on the stack */
+	bool paused;     /* body() said so */
+	bool unread;     /* the request's body was not read to its end: close after the answer */
+	bool closing;    /* close after the answer */
+	bool watched;    /* in the epoll set */
+	bool ready;      /* in the loop's ready list */
 	bool want_write; /* TLS must write before it can read on */
-	char *in; /* bytes received and not used yet; NULL mostly */
+	char *in;        /* bytes received and not used yet; NULL mostly */
 	size_t in_off, in_n, in_cap;
 	struct parse_scan scan;
 	struct parse_chunked chunk;
 	uint64_t body_left;
 	struct iovec out[2]; /* head and body, what is left of them */
-	char *own; /* a refusal's text, or the buffer of a streamed answer */
+	char *own;           /* a refusal's text, or the buffer of a streamed answer */
 	union {
 		struct sockaddr sa;
 		struct sockaddr_in in;
@@ -133,7 +133,7 @@ struct http_loop {
 	/* under the mutex: */
 	pthread_mutex_t mutex;
 	struct post *posts, **posts_tail;
-	bool ended; /* the thread is gone; nothing runs any more */
+	bool ended;    /* the thread is gone; nothing runs any more */
 	bool released; /* by http_stop */
 };
 struct http_server {
@@ -153,7 +153,7 @@ bool loop_is_current(const struct http_loop *l);
 bool loop_post(struct http_loop *l, struct post *p);
 /* loop_orphan takes the reply of a request whose loop has ended. */
 void loop_orphan(struct req *q);
-void loop_ready(struct conn *c); /* conn_run is called for it soon */
+void loop_ready(struct conn *c);                        /* conn_run is called for it soon */
 void loop_timeout(struct conn *c, enum timeout_kind k); /* replaces the one that is set */
 void loop_watch(struct conn *c, uint32_t events);
 struct str loop_date(struct http_loop *l);
@@ -164,9 +164,9 @@ void conn_new(struct http_loop *l, int fd, const struct sockaddr *peer, socklen_
 void conn_event(struct conn *c, uint32_t events);
 void conn_run(struct conn *c);
 void conn_expired(struct conn *c);
-void conn_close(struct conn *c); /* at once; tells the handler if a request was in work */
+void conn_close(struct conn *c);      /* at once; tells the handler if a request was in work */
 bool conn_idle(const struct conn *c); /* between requests */
-void conn_replied(struct req *q); /* on the loop: the reply is there */
+void conn_replied(struct req *q);     /* on the loop: the reply is there */
 void conn_resumed(struct req *q);
 
 /* --- reply.c --- */
@@ -181,7 +181,7 @@ char *reply_refusal(int status, struct str date, size_t *ret_n);
 
 /* --- tls.c --- */
 int tls_context_new(const char *cert_pem, const char *key_pem, SSL_CTX **ret); /* -EINVAL */
-SSL *tls_new(SSL_CTX *ctx, int fd); /* NULL: out of memory */
+SSL *tls_new(SSL_CTX *ctx, int fd);                                            /* NULL: out of memory */
 /* The rest: > 0 bytes (handshake: 1), 0 end of stream, -EAGAIN (*want_write says for what), -EPIPE and others. */
 int tls_handshake(SSL *s, bool *want_write);
 ssize_t tls_read(SSL *s, char *p, size_t n, bool *want_write);

@@ -244,9 +244,10 @@ char *reply_refusal(int status, struct str date, size_t *ret_n)
 	size_t cap = 512;
 	char *text = xmalloc(cap);
 	const char *why = reason(status);
-	int n = snprintf(text, cap,
-			 "HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nDate: %.*s\r\nConnection: close\r\n\r\n%d %s\n", status, why,
-			 strlen(why) + 5, STR(date), status, why);
+	int n = snprintf(
+		text, cap,
+		"HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nDate: %.*s\r\nConnection: close\r\n\r\n%d %s\n",
+		status, why, strlen(why) + 5, STR(date), status, why);
 
 	assert(n > 0 && (size_t)n < cap);
 	*ret_n = (size_t)n;

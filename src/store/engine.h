@@ -22,12 +22,12 @@
 #define CHUNK_BYTES 501 /* 'n', 8 bytes of id and a link's marker make 511 */
 #define LEVELS_MAX ((STORE_KEY_BYTES_MAX + CHUNK_BYTES - 1) / CHUNK_BYTES)
 
-struct walk { /* the position of a range */
+struct walk {              /* the position of a range */
 	struct walk *next; /* all walks of the transaction */
 	struct store_txn *txn;
 	MDB_cursor *c;
 	uint64_t renewed; /* store_txn.renewed for which c is good */
-	uint64_t mods; /* store_txn.mods for which c stands where key says */
+	uint64_t mods;    /* store_txn.mods for which c stands where key says */
 	bool used, ended;
 	unsigned depth;
 	uint64_t node[LEVELS_MAX];
@@ -49,5 +49,5 @@ struct store_txn {
 	struct arena arena; /* long keys handed out as views */
 };
 
-int engine_error(int rc); /* LMDB's code as negative errno */
+int engine_error(int rc);                            /* LMDB's code as negative errno */
 void kv_txn_end(struct store_txn *t, bool for_good); /* ends all walks; before the LMDB transaction ends */

@@ -18,7 +18,7 @@ struct job_list {
 };
 int job_put(struct store_txn *t, int64_t due_ms, struct str kind, struct str id, struct str payload);
 int job_get(struct store_txn *t, struct arena *a, struct str kind, struct str id, struct job *ret); /* -ENOENT */
-int job_del(struct store_txn *t, struct str kind, struct str id); /* -ENOENT */
+int job_del(struct store_txn *t, struct str kind, struct str id);                                   /* -ENOENT */
 /* job_due lists, in the order of their times, at most max jobs that are due at now_ms; copied into the arena.
  * *ret_next_ms is when the first job that isn't listed is due (in the past when max cut the list), or INT64_MAX. */
 int job_due(struct store_txn *t, struct arena *a, int64_t now_ms, size_t max, struct job_list *ret, int64_t *ret_next_ms);

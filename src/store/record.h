@@ -17,4 +17,5 @@ struct record_model { /* generated, one per file in models/records */
 int record_encode(const struct record_model *m, uint16_t shape, const void *rec, struct buf *out);
 int record_decode(const struct record_model *m, uint16_t shape, struct arena *a, struct str bytes, void *ret);
 int record_put(struct store_txn *t, const struct record_model *m, uint16_t shape, const struct keybuf *k, const void *rec);
-int record_get(struct store_txn *t, const struct record_model *m, uint16_t shape, struct arena *a, const struct keybuf *k, void *ret); /* -ENOENT */
+int record_get(struct store_txn *t, const struct record_model *m, uint16_t shape, struct arena *a, const struct keybuf *k,
+	       void *ret); /* -ENOENT */

@@ -6,10 +6,10 @@
  * calls are meant to be served by a SQL database one day.
  *
  * Reading: a read transaction is a snapshot. Views returned by get and range are valid until the transaction ends (or,
- * in a write transaction, until its next put or del; so the value of a put is never a view of the same transaction). Read transactions are short: copy out page by page.
- * Writing: store_submit queues a job; the writer thread runs jobs in order, each in a nested transaction of one batch,
- * commits the batch once (fsync), and only then calls every job's done. A job that returns < 0 is rolled back alone.
- * A full disk: jobs get -ENOSPC, nothing is torn, and writing works again when there is room. */
+ * in a write transaction, until its next put or del; so the value of a put is never a view of the same transaction). Read transactions are
+ * short: copy out page by page. Writing: store_submit queues a job; the writer thread runs jobs in order, each in a nested transaction of
+ * one batch, commits the batch once (fsync), and only then calls every job's done. A job that returns < 0 is rolled back alone. A full
+ * disk: jobs get -ENOSPC, nothing is torn, and writing works again when there is room. */
 #pragma once
 #include "base/str.h"
 
@@ -20,7 +20,7 @@ struct store;
 struct store_txn;
 
 struct store_opts {
-	bool no_sync; /* benchmarks and unit tests only */
+	bool no_sync;           /* benchmarks and unit tests only */
 	uint64_t map_bytes_max; /* how large the store may become; 0: as large as the address space allows, 1 TiB at most */
 };
 /* store_open creates dir (0700) when it is not there; opts may be NULL. -EBUSY: another process has it open;
@@ -33,8 +33,8 @@ int store_begin_read(struct store *s, struct store_txn **ret);
 void store_end(struct store_txn *t); /* of a read transaction; accepts NULL */
 
 int store_get(struct store_txn *t, struct str key, struct str *ret_view); /* -ENOENT */
-int store_put(struct store_txn *t, struct str key, struct str value); /* replaces; -EROFS in a read transaction; -EFBIG */
-int store_del(struct store_txn *t, struct str key); /* -ENOENT */
+int store_put(struct store_txn *t, struct str key, struct str value);     /* replaces; -EROFS in a read transaction; -EFBIG */
+int store_del(struct store_txn *t, struct str key);                       /* -ENOENT */
 
 /* A range walks keys that begin with prefix, in order. after (may be absent): start behind this key, exclusive.
  * next returns 1 with views set, 0 at the end, or negative errno. Zero-initialized ranges may be closed. Deleting the
@@ -58,8 +58,8 @@ struct store_job {
 	 * undid the whole batch: it sets up what it writes to outside the store itself. */
 	int (*run)(struct store_job *j, struct store_txn *t);
 	void (*done)(struct store_job *j, int result); /* on the writer thread, after the batch is durable; hands over, never blocks */
-	struct store_job *next; /* the store's */
-	int result; /* the store's */
+	struct store_job *next;                        /* the store's */
+	int result;                                    /* the store's */
 };
 void store_submit(struct store *s, struct store_job *j); /* j lives until done was called; from any thread, done included */
 /* store_write runs fn in a write transaction of its own and waits until it is durable. Not from the writer thread. */
@@ -76,7 +76,7 @@ struct keybuf { /* an encoded key under construction; overflow is sticky and mak
 void key_begin(struct keybuf *k, struct str account, const char *table);
 void key_str(struct keybuf *k, struct str s); /* any bytes; terminated so that prefixes sort first and parts never run together */
 void key_raw(struct keybuf *k, struct str s); /* last part only: bytes as they are, so that its own prefixes can be ranged over */
-void key_u64(struct keybuf *k, uint64_t v); /* big-endian */
+void key_u64(struct keybuf *k, uint64_t v);   /* big-endian */
 static inline struct str key_view(const struct keybuf *k)
 {
 	return k->overflow ? STR_NONE : str_of(k->b, k->n);

@@ -94,7 +94,8 @@ static int find_target(struct finder *f, struct str target)
 			if (by_signing ? !f->signing.p || !signs_as(m, f->signing) : !prefix.p || !str_is(prefix, m->target_prefix))
 				continue;
 			f->ret->json_1_0 = content_type_is(f, "application/x-amz-json-1.0") ||
-					   (!content_type_is(f, "application/x-amz-json-1.1") && m->json_version && strcmp(m->json_version, "1.0") == 0);
+					   (!content_type_is(f, "application/x-amz-json-1.1") && m->json_version &&
+					    strcmp(m->json_version, "1.0") == 0);
 			return named(f, m, WIRE_JSON, by_signing && prefix.p && !str_is(prefix, m->target_prefix) ? target : name);
 		}
 	return -ENOENT;

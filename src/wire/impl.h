@@ -29,9 +29,9 @@ bool value_present(const struct desc_shape *s, const void *slot); /* slot of a s
 const void *slot_value(const struct desc_shape *s, const void *slot);
 /* slot_make returns the place to decode a struct member's value into (allocates a DK_STRUCT). */
 void *slot_make(struct arena *a, const struct desc_shape *s, void *slot);
-void value_empty(struct arena *a, void *list_or_map); /* present without elements */
-size_t entry_size(const struct desc_shape *value); /* of a map whose values have this shape */
-void *list_add(struct arena *a, const struct desc_shape *element, void *list); /* the new, zeroed element */
+void value_empty(struct arena *a, void *list_or_map);                                      /* present without elements */
+size_t entry_size(const struct desc_shape *value);                                         /* of a map whose values have this shape */
+void *list_add(struct arena *a, const struct desc_shape *element, void *list);             /* the new, zeroed element */
 void *map_add(struct arena *a, const struct desc_shape *value, void *map, struct str key); /* the new, zeroed value */
 /* scalar_read parses text into a scalar value (blobs: base64). -EINVAL when it is none. */
 int scalar_read(struct arena *a, const struct desc_shape *s, struct str text, void *v);
@@ -50,7 +50,7 @@ int fault_set(struct codec *c, const char *code, int status, struct str message)
 bool is_s3(const struct service_model *m);
 
 /* --- json_codec.c --- */
-int json_decode(struct codec *c, const struct desc_shape *s, const struct json *j, void *v); /* s: any kind */
+int json_decode(struct codec *c, const struct desc_shape *s, const struct json *j, void *v);               /* s: any kind */
 int json_decode_body(struct codec *c, const struct desc_shape *s, struct str body, void *v, bool located); /* of a structure */
 /* json_encode_struct writes a structure's members as an object; located: only those that travel in the body. */
 void json_encode_struct(struct codec *c, struct buf *b, const struct desc_shape *s, const void *v, bool located);

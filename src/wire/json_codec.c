@@ -14,9 +14,10 @@
 static int mismatch(struct codec *c, const struct desc_shape *s, const struct json *j)
 {
 	static const char *const targets[] = { "String", "Blob", "Boolean", "Integer", "Long", "Float", "Double", "Timestamp" };
-	const char *token = j->type == JSON_STRING ? "STRING_VALUE" : j->type == JSON_NUMBER ? "NUMBER_VALUE" :
-			    j->b				     ? "TRUE_VALUE" :
-								       "FALSE_VALUE";
+	const char *token = j->type == JSON_STRING   ? "STRING_VALUE"
+			    : j->type == JSON_NUMBER ? "NUMBER_VALUE"
+			    : j->b                   ? "TRUE_VALUE"
+						     : "FALSE_VALUE";
 
 	if (c->own)
 		return fault_set(c, "ValidationException", 400, str_printf(c->a, "a value of %s has the wrong type", s->name));
@@ -281,7 +282,8 @@ void json_encode(struct codec *c, struct buf *b, const struct desc_shape *s, enu
 
 /* --- our own JSON --- */
 
-int wire_from_json(const struct service_model *m, uint16_t shape, const struct json *j, struct arena *a, void *ret, struct wire_fault *fault)
+int wire_from_json(const struct service_model *m, uint16_t shape, const struct json *j, struct arena *a, void *ret,
+		   struct wire_fault *fault)
 {
 	struct wire_fault dropped;
 	struct codec c = { .m = m, .shapes = m->shapes, .a = a, .fault = fault ? fault : &dropped, .p = WIRE_JSON, .own = true };

@@ -118,7 +118,8 @@ static int parse_query(struct codec *c, struct str text, struct query *q)
 			continue;
 		str_cut(field, '=', &k, &x);
 		if (uri_decode(c->a, k, true, &p.key) < 0 || (x.n && uri_decode(c->a, x, true, &p.value) < 0))
-			return fault_set(c, is_s3(c->m) ? "InvalidURI" : "SerializationException", 400, S("Couldn't parse the specified URI."));
+			return fault_set(c, is_s3(c->m) ? "InvalidURI" : "SerializationException", 400,
+					 S("Couldn't parse the specified URI."));
 		vec_push(c->a, q->v, q->n, q->cap) = p;
 	}
 	return 0;
@@ -144,7 +145,8 @@ static bool is_bound(const struct codec *c, const struct op *op, struct str key)
 			return true;
 	}
 	for (size_t i = 0; i < in->n_members; i++)
-		if (in->members[i].location == DL_QUERY && c->shapes[in->members[i].shape].kind != DK_MAP && str_is(key, in->members[i].wire))
+		if (in->members[i].location == DL_QUERY && c->shapes[in->members[i].shape].kind != DK_MAP &&
+		    str_is(key, in->members[i].wire))
 			return true;
 	return false;
 }
@@ -170,8 +172,8 @@ static int decode_query(struct codec *c, const struct op *op, const struct desc_
 			}
 			if (!x)
 				x = map_add(c->a, e, slot, key);
-			if (e->kind == DK_LIST ? decode_query_list(c, &c->shapes[e->element], value, m->wire, x) < 0 :
-						 is_scalar(e) && scalar_read(c->a, e, value, x) < 0)
+			if (e->kind == DK_LIST ? decode_query_list(c, &c->shapes[e->element], value, m->wire, x) < 0
+					       : is_scalar(e) && scalar_read(c->a, e, value, x) < 0)
 				return fault_bad(c, m->wire, value);
 			continue;
 		}
@@ -199,7 +201,8 @@ static int decode_label(struct codec *c, const struct desc_member *m, const stru
 		if (!str_is(route->labels[i].key, m->wire))
 			continue;
 		if (uri_decode(c->a, route->labels[i].value, false, &text) < 0)
-			return fault_set(c, is_s3(c->m) ? "InvalidURI" : "SerializationException", 400, S("Couldn't parse the specified URI."));
+			return fault_set(c, is_s3(c->m) ? "InvalidURI" : "SerializationException", 400,
+					 S("Couldn't parse the specified URI."));
 		return is_scalar(s) && scalar_read(c->a, s, text, slot) < 0 ? fault_bad(c, m->wire, text) : 0;
 	}
 	return 0;
@@ -379,9 +382,9 @@ static void encode_payload(struct codec *c, const struct desc_member *m, const v
 /* S3's oldest answer: the constraint is the text of the root, and empty for us-east-1. */
 static void encode_location(struct codec *c, const struct desc_shape *s, const void *out, struct buf *b)
 {
-	struct str t = s->n_members && c->shapes[s->members[0].shape].kind == DK_STRING ?
-			       *(const struct str *)(const void *)((const char *)out + s->members[0].offset) :
-			       STR_NONE;
+	struct str t = s->n_members && c->shapes[s->members[0].shape].kind == DK_STRING
+			       ? *(const struct str *)(const void *)((const char *)out + s->members[0].offset)
+			       : STR_NONE;
 
 	xml_open(b, "LocationConstraint", c->m->xmlns);
 	if (t.n && !str_eq(t, S("us-east-1")))
@@ -434,7 +437,8 @@ void rest_encode(struct codec *c, const struct wire_route *route, const void *ou
 		if (!typed && (kind == DK_BODY || kind == DK_BLOB))
 			reply_header(ret, c->a, S("Content-Type"), S("application/octet-stream"));
 		else if (!typed && kind == DK_STRING)
-			reply_header(ret, c->a, S("Content-Type"), c->p == WIRE_REST_JSON || is_s3(c->m) ? S("application/json") : S("text/plain"));
+			reply_header(ret, c->a, S("Content-Type"),
+				     c->p == WIRE_REST_JSON || is_s3(c->m) ? S("application/json") : S("text/plain"));
 		else if (!typed)
 			reply_header(ret, c->a, S("Content-Type"), c->p == WIRE_REST_JSON ? S("application/json") : S("application/xml"));
 		return;

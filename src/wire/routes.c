@@ -21,7 +21,8 @@ struct segment {
 	struct str text; /* literal, or the label's name */
 	bool label, greedy;
 };
-struct template {
+struct template
+{
 	const struct op *op;
 	const struct op_known *known;
 	const char *method, *name, *need;

@@ -22,7 +22,7 @@ struct checker {
 	struct arena *a;
 	struct wire_fault *fault;
 	struct buf path, text; /* text: the violations so far */
-	struct str special; /* a sentence that replaces all others */
+	struct str special;    /* a sentence that replaces all others */
 	unsigned n, depth;
 };
 enum violation { V_NONE, V_NULL, V_ENUM, V_PATTERN, V_MIN, V_MAX };
@@ -118,10 +118,10 @@ static void put_constraints(struct buf *b, const struct desc_shape *s)
 	buf_c(b, '[');
 	for (int i = 0; i < 4; i++) {
 		static const enum violation order[] = { V_MAX, V_MIN, V_PATTERN, V_ENUM };
-		bool has = order[i] == V_MAX	 ? s->flags & DS_HAS_MAX :
-			   order[i] == V_MIN	 ? s->flags & DS_HAS_MIN :
-			   order[i] == V_PATTERN ? s->pattern != NULL :
-						   s->enums != NULL;
+		bool has = order[i] == V_MAX       ? s->flags & DS_HAS_MAX
+			   : order[i] == V_MIN     ? s->flags & DS_HAS_MIN
+			   : order[i] == V_PATTERN ? s->pattern != NULL
+						   : s->enums != NULL;
 
 		if (!has)
 			continue;
@@ -145,8 +145,9 @@ static void first_fault(struct checker *c, const struct desc_member *m, const st
 	*c->fault = (struct wire_fault){ .status = 400 };
 	if (c->p == WIRE_EC2) {
 		c->fault->code = k == V_NULL ? "MissingParameter" : "InvalidParameterValue";
-		c->fault->message = k == V_NULL ? str_printf(c->a, "The request must contain the parameter %s", m->name) :
-						  str_printf(c->a, "Value (%.*s) for parameter %c%s is invalid.", STR(text), first, m->name + 1);
+		c->fault->message = k == V_NULL ? str_printf(c->a, "The request must contain the parameter %s", m->name)
+						: str_printf(c->a, "Value (%.*s) for parameter %c%s is invalid.", STR(text), first,
+							     m->name + 1);
 	} else if (m->location == DL_BODY) {
 		c->fault->code = "MalformedXML";
 		c->fault->message = S("The XML you provided was not well-formed or did not validate against our published schema");
@@ -155,8 +156,8 @@ static void first_fault(struct checker *c, const struct desc_member *m, const st
 		c->fault->message = S("The storage class you specified is not valid");
 	} else {
 		c->fault->code = "InvalidArgument";
-		c->fault->message = k == V_NULL ? str_printf(c->a, "Missing required header or parameter for this request: %s", m->wire) :
-						  str_printf(c->a, "The value of %s is not valid", m->wire);
+		c->fault->message = k == V_NULL ? str_printf(c->a, "Missing required header or parameter for this request: %s", m->wire)
+						: str_printf(c->a, "The value of %s is not valid", m->wire);
 	}
 }
 
@@ -165,9 +166,9 @@ static bool iam_name(struct checker *c, const struct desc_member *m, const struc
 {
 	if (c->special.p || !s->pattern || strcmp(s->pattern, "[\\w+=,.@-]+") != 0 || strcmp(c->m->id, "IAM") != 0)
 		return false;
-	c->special = str_printf(c->a,
-				"The specified value for %c%s is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-",
-				m->name[0] | 32, m->name + 1);
+	c->special = str_printf(
+		c->a, "The specified value for %c%s is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-",
+		m->name[0] | 32, m->name + 1);
 	return true;
 }
 
@@ -382,7 +383,8 @@ static const char *code_of(const struct checker *c)
 	return c->p == WIRE_QUERY ? "ValidationError" : c->p == WIRE_REST_XML ? "InvalidInput" : "ValidationException";
 }
 
-int wire_validate(const struct service_model *m, enum wire_protocol p, uint16_t shape, const void *in, struct arena *a, struct wire_fault *fault)
+int wire_validate(const struct service_model *m, enum wire_protocol p, uint16_t shape, const void *in, struct arena *a,
+		  struct wire_fault *fault)
 {
 	struct checker c = { .m = m, .p = p, .a = a, .fault = fault };
 
@@ -397,7 +399,8 @@ int wire_validate(const struct service_model *m, enum wire_protocol p, uint16_t 
 		if (c.special.p && c.n == 1)
 			fault->message = c.special;
 		else
-			fault->message = str_printf(a, "%u validation error%s detected: %.*s", c.n, c.n == 1 ? "" : "s", STR(buf_view(&c.text)));
+			fault->message = str_printf(a, "%u validation error%s detected: %.*s", c.n, c.n == 1 ? "" : "s",
+						    STR(buf_view(&c.text)));
 	}
 	buf_done(&c.path);
 	buf_done(&c.text);

@@ -270,7 +270,8 @@ int fault_bad(struct codec *c, const char *name, struct str text)
 	case WIRE_QUERY:
 		return fault_set(c, "MalformedInput", 400, str_printf(c->a, "Value '%.*s' at '%s' cannot be read", STR(text), name));
 	case WIRE_EC2:
-		return fault_set(c, "InvalidParameterValue", 400, str_printf(c->a, "Value (%.*s) for parameter %s is invalid.", STR(text), name));
+		return fault_set(c, "InvalidParameterValue", 400,
+				 str_printf(c->a, "Value (%.*s) for parameter %s is invalid.", STR(text), name));
 	case WIRE_REST_XML:
 		if (is_s3(c->m) && strcmp(name, "max-keys") == 0)
 			return fault_set(c, "InvalidArgument", 400, S("Provided max-keys not an integer or within integer range"));

@@ -198,10 +198,10 @@ void wire_encode_error(const struct wire_route *route, const char *code, int sta
 		else
 			xml_error(route, code, sender, message, request_id, extra, n_extra, a, &b);
 		reply_header(ret, a, S("Content-Type"),
-			     route->protocol == WIRE_JSON      ? json_type(route) :
-			     route->protocol == WIRE_REST_JSON ? S("application/json") :
-			     is_s3(route->model)	       ? S("application/xml") :
-								 S("text/xml"));
+			     route->protocol == WIRE_JSON        ? json_type(route)
+			     : route->protocol == WIRE_REST_JSON ? S("application/json")
+			     : is_s3(route->model)               ? S("application/xml")
+								 : S("text/xml"));
 	}
 	finish(&b, a, ret);
 }

@@ -10,7 +10,7 @@
 #include "http/http.h"
 #include "wire/model.h"
 
-struct wire_fault { /* a refusal made by the codecs */
+struct wire_fault {       /* a refusal made by the codecs */
 	const char *code; /* "ValidationException", "SerializationException", "MalformedXML", ... */
 	int status;
 	struct str message;
@@ -18,13 +18,13 @@ struct wire_fault { /* a refusal made by the codecs */
 
 struct wire_route {
 	const struct service_model *model;
-	const struct op *op; /* NULL: known but not built, or unknown */
+	const struct op *op;          /* NULL: known but not built, or unknown */
 	const struct op_known *known; /* set when the model has the operation and we do not */
-	struct str name; /* the operation's name as asked for */
+	struct str name;              /* the operation's name as asked for */
 	enum wire_protocol protocol;
-	bool json_1_0; /* awsJson1_0 was spoken */
-	struct str bucket; /* S3: from the Host header (virtual-hosted style); absent for path style */
-	struct str path; /* raw path to match; virtual-hosted S3: "/bucket" put in front */
+	bool json_1_0;             /* awsJson1_0 was spoken */
+	struct str bucket;         /* S3: from the Host header (virtual-hosted style); absent for path style */
+	struct str path;           /* raw path to match; virtual-hosted S3: "/bucket" put in front */
 	struct str_pair labels[8]; /* raw (still encoded) URI labels of the matched template */
 	size_t n_labels;
 };
@@ -43,13 +43,14 @@ int wire_find(const struct service_model *const *models, size_t n, struct http_r
 int wire_decode(const struct wire_route *route, struct http_request *r, struct arena *a, void *in, struct wire_fault *fault);
 /* wire_validate checks required, ranges, lengths, patterns and enums of a decoded input; AWS's messages by protocol
  * ("1 validation error detected: Value at 'keyId' failed to satisfy constraint: Member must have length ..."). */
-int wire_validate(const struct service_model *m, enum wire_protocol p, uint16_t shape, const void *in, struct arena *a, struct wire_fault *fault);
+int wire_validate(const struct service_model *m, enum wire_protocol p, uint16_t shape, const void *in, struct arena *a,
+		  struct wire_fault *fault);
 
 struct wire_reply {
 	int status;
 	struct http_header headers[192];
 	size_t n_headers;
-	struct str body; /* in the arena */
+	struct str body;     /* in the arena */
 	struct body *stream; /* a streaming output member, else NULL */
 };
 /* wire_encode writes the answer of a successful call; request_id goes where the protocol puts it. */
@@ -59,7 +60,8 @@ void wire_encode_error(const struct wire_route *route, const char *code, int sta
 		       const struct str_pair *extra, size_t n_extra, struct arena *a, struct wire_reply *ret);
 
 /* --- our own JSON, by the model's member names (blobs base64, times ISO): internal calls, CloudFormation types, trail --- */
-int wire_from_json(const struct service_model *m, uint16_t shape, const struct json *j, struct arena *a, void *ret, struct wire_fault *fault);
+int wire_from_json(const struct service_model *m, uint16_t shape, const struct json *j, struct arena *a, void *ret,
+		   struct wire_fault *fault);
 /* redact: sensitive members become "HIDDEN_DUE_TO_SECURITY_REASONS", blobs and bodies are left out (for the trail). */
 struct json *wire_to_json(const struct service_model *m, uint16_t shape, const void *v, struct arena *a, bool redact);
 

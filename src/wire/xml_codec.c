@@ -10,7 +10,8 @@ static int decode(struct codec *c, const struct desc_shape *s, const struct desc
 
 static int malformed(struct codec *c)
 {
-	return fault_set(c, "MalformedXML", 400, S("The XML you provided was not well-formed or did not validate against our published schema"));
+	return fault_set(c, "MalformedXML", 400,
+			 S("The XML you provided was not well-formed or did not validate against our published schema"));
 }
 
 static const struct xml_node *child_named(const struct xml_node *n, const char *name)
@@ -172,7 +173,8 @@ static void put_attributes(struct codec *c, struct buf *b, const struct desc_sha
 	}
 }
 
-static void encode(struct codec *c, struct buf *b, const struct desc_shape *s, const struct desc_member *m, const char *name, const void *v);
+static void encode(struct codec *c, struct buf *b, const struct desc_shape *s, const struct desc_member *m, const char *name,
+		   const void *v);
 
 static void encode_entry(struct codec *c, struct buf *b, const struct desc_shape *s, const char *name, const char *entry)
 {

@@ -26,13 +26,13 @@
 
 static char dir[64] = "/tmp/ck-crash-XXXXXX";
 
-#define CHECK(cond, ...) \
-	do { \
-		if (!(cond)) { \
-			fprintf(stderr, "store_crash: " __VA_ARGS__); \
-			fprintf(stderr, " (%s, line %d; data in %s)\n", #cond, __LINE__, dir); \
-			exit(1); \
-		} \
+#define CHECK(cond, ...)                                                                                                                   \
+	do {                                                                                                                               \
+		if (!(cond)) {                                                                                                             \
+			fprintf(stderr, "store_crash: " __VA_ARGS__);                                                                      \
+			fprintf(stderr, " (%s, line %d; data in %s)\n", #cond, __LINE__, dir);                                             \
+			exit(1);                                                                                                           \
+		}                                                                                                                          \
 	} while (0)
 
 /* The keys of transaction n: short ones, and long ones that need links and nodes of their own. */
@@ -228,8 +228,8 @@ int main(int argc, char **argv)
 			window_us *= 2;
 	}
 	CHECK(acked >= ACKED_MIN, "nothing much was written: %" PRIu64, acked);
-	printf("store_crash: %d kills, %" PRIu64 " transactions acknowledged, %" PRIu64 " there and whole, %" PRIu64 " orphans swept\n", rounds, acked,
-	       there, orphans);
+	printf("store_crash: %d kills, %" PRIu64 " transactions acknowledged, %" PRIu64 " there and whole, %" PRIu64 " orphans swept\n",
+	       rounds, acked, there, orphans);
 	nftw(dir, rm_one, 16, FTW_DEPTH | FTW_PHYS);
 	return 0;
 }

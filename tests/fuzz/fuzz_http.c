@@ -9,10 +9,10 @@
 #include <llhttp.h>
 
 #define MESSAGES_MAX 16
-#define CHECK(x)                 \
-	do {                     \
-		if (!(x))        \
-			abort(); \
+#define CHECK(x)                                                                                                                           \
+	do {                                                                                                                               \
+		if (!(x))                                                                                                                  \
+			abort();                                                                                                           \
 	} while (0)
 
 struct outcome {
@@ -153,7 +153,8 @@ static void same(const struct outcome *x, const struct outcome *y)
 		return;
 	}
 	CHECK(x->used == y->used && str_eq(buf_view(&x->body), buf_view(&y->body)));
-	CHECK(str_eq(x->r.method, y->r.method) && str_eq(x->r.path, y->r.path) && str_eq(x->r.query, y->r.query) && str_eq(x->r.host, y->r.host));
+	CHECK(str_eq(x->r.method, y->r.method) && str_eq(x->r.path, y->r.path) && str_eq(x->r.query, y->r.query) &&
+	      str_eq(x->r.host, y->r.host));
 	CHECK(x->r.n_headers == y->r.n_headers && x->r.n_trailers == y->r.n_trailers && x->info.keep_alive == y->info.keep_alive);
 	for (size_t i = 0; i < x->r.n_headers; i++)
 		CHECK(str_eq(x->r.headers[i].name, y->r.headers[i].name) && str_eq(x->r.headers[i].value, y->r.headers[i].value));

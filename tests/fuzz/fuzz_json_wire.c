@@ -12,7 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
 	str_cut(str_of((const char *)data, n), '\n', &h[0].value, &r.body);
 	fuzz_request(&r, STR_NONE);
-	if (wire_find(models, ELEMENTS(models), &r, r.body, STR_NONE, NULL, &route) == 0 && route.op && json_parse(&r.arena, r.body, &j, NULL) == 0)
+	if (wire_find(models, ELEMENTS(models), &r, r.body, STR_NONE, NULL, &route) == 0 && route.op &&
+	    json_parse(&r.arena, r.body, &j, NULL) == 0)
 		fuzz_encode(&route, j, &r.arena);
 	arena_done(&r.arena);
 	return 0;

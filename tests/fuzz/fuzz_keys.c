@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #define KEYS_MAX 64
-#define MUST(x) \
-	do { \
-		if (!(x)) \
-			abort(); \
+#define MUST(x)                                                                                                                            \
+	do {                                                                                                                               \
+		if (!(x))                                                                                                                  \
+			abort();                                                                                                           \
 	} while (0)
 
 static struct store *s;
@@ -69,7 +69,7 @@ static void walk(struct store_txn *t, struct program *g, struct str prefix, stru
 			continue;
 		MUST(store_range_next(&r, &k, &v) == 1);
 		MUST(str_eq(k, g->key[i]) && v.n == 1 && (uint8_t)v.p[0] == g->value[i]);
-		if (delete && i % 3) {
+		if (delete &&i % 3) {
 			MUST(store_del(t, k) == 0);
 			g->key[i].p = NULL;
 		}
@@ -125,7 +125,9 @@ static int run(struct store_txn *t, void *arg)
 			i++;
 		there = i < g->keys && str_eq(g->key[i], k);
 		switch (op % 8) {
-		case 0: case 1: case 2:
+		case 0:
+		case 1:
+		case 2:
 			if (!there && g->keys == KEYS_MAX)
 				break;
 			if (!there) {

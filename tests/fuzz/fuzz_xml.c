@@ -4,8 +4,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	static const char *const queries[] = { "tagging", "acl", "lifecycle", "cors", "policy", "notification", "replication", "encryption",
-					       "versioning", "website", "delete", "logging", "ownershipControls", "publicAccessBlock" };
+	static const char *const queries[] = {
+		"tagging",    "acl",        "lifecycle", "cors",   "policy",  "notification",      "replication",
+		"encryption", "versioning", "website",   "delete", "logging", "ownershipControls", "publicAccessBlock"
+	};
 	struct http_request r = { .method = S("PUT"), .path = S("/b"), .host = S("127.0.0.1") };
 	struct xml_node *root;
 

@@ -21,8 +21,8 @@
 static atomic_long waiting, gone, headers_seen, done_seen, sources_open;
 static char json[300];
 
-struct state { /* in http_request.user */
-	uint64_t n; /* bytes of the body */
+struct state {               /* in http_request.user */
+	uint64_t n;          /* bytes of the body */
 	atomic_bool replied; /* /thread replies from another thread */
 };
 static struct state *state(struct http_request *r)
@@ -187,7 +187,9 @@ static void answer_big(struct http_request *r)
 
 static void answer_evil(struct http_request *r)
 {
-	struct http_header h[] = { { S("X-A"), S("1\r\nX-Injected: 2") }, { S("Content-Length"), S("77") }, { S("Connection"), S("upgrade") } };
+	struct http_header h[] = { { S("X-A"), S("1\r\nX-Injected: 2") },
+				   { S("Content-Length"), S("77") },
+				   { S("Connection"), S("upgrade") } };
 	struct http_reply a = { .status = 200, .headers = h, .n_headers = 3, .body = S("ok") };
 
 	send_reply(r, &a);
@@ -349,9 +351,12 @@ static int parse_args(int argc, char **argv, struct args *a)
 			const char *name;
 			int *at;
 		} numbers[] = {
-			{ "--loops", &a->http.loops },		     { "--header-ms", &a->http.header_timeout_ms },
-			{ "--idle-ms", &a->http.idle_timeout_ms },   { "--stall-ms", &a->http.stall_timeout_ms },
-			{ "--connections", &a->http.connections_max }, { "--grace-ms", &a->grace_ms },
+			{ "--loops", &a->http.loops },
+			{ "--header-ms", &a->http.header_timeout_ms },
+			{ "--idle-ms", &a->http.idle_timeout_ms },
+			{ "--stall-ms", &a->http.stall_timeout_ms },
+			{ "--connections", &a->http.connections_max },
+			{ "--grace-ms", &a->grace_ms },
 		};
 		bool known = false;
 

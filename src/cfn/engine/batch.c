@@ -117,7 +117,13 @@ void batch_event(struct batch *b, struct node *n, struct str type, struct str ph
 	struct run *u = b->run;
 	int64_t now = clock_now_ms();
 	struct cfn_rec_event e = {
-		.logical = n->logical, .physical = physical, .type = type, .status = str_c(status), .reason = reason, .token = u->op.token, .op = u->op_id,
+		.logical = n->logical,
+		.physical = physical,
+		.type = type,
+		.status = str_c(status),
+		.reason = reason,
+		.token = u->op.token,
+		.op = u->op_id,
 		.op_type = u->stack.op_type,
 	};
 

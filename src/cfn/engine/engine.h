@@ -17,8 +17,10 @@ int engine_job(struct cloud *cl, struct region *r, struct str kind, struct str i
 
 /* --- exports (exports.c), in a transaction --- */
 /* exports_check: may the stack's exports become these? 0, or -EEXIST with CloudFormation's sentence. */
-int exports_check(struct store_txn *t, struct arena *a, const struct cfn_rec_stack *s, const struct cfn_rec_output_list *next, struct str *ret_err);
-int exports_set(struct store_txn *t, const struct cfn_rec_stack *s, const struct cfn_rec_output_list *next); /* s->outputs: those until now */
+int exports_check(struct store_txn *t, struct arena *a, const struct cfn_rec_stack *s, const struct cfn_rec_output_list *next,
+		  struct str *ret_err);
+int exports_set(struct store_txn *t, const struct cfn_rec_stack *s,
+		const struct cfn_rec_output_list *next); /* s->outputs: those until now */
 /* export_users lists names of stacks that import an export. */
 int export_users(struct store_txn *t, struct arena *a, struct str account, struct str name, struct str_list *ret);
 int import_set(struct store_txn *t, struct str account, struct str name, const struct cfn_rec_stack *s, bool on);

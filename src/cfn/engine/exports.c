@@ -45,7 +45,8 @@ static const struct cfn_rec_output *find(const struct cfn_rec_output_list *l, st
 	return NULL;
 }
 
-int exports_check(struct store_txn *t, struct arena *a, const struct cfn_rec_stack *s, const struct cfn_rec_output_list *next, struct str *ret_err)
+int exports_check(struct store_txn *t, struct arena *a, const struct cfn_rec_stack *s, const struct cfn_rec_output_list *next,
+		  struct str *ret_err)
 {
 	struct cfn_rec_export e;
 	struct str_list users;
@@ -64,8 +65,8 @@ int exports_check(struct store_txn *t, struct arena *a, const struct cfn_rec_sta
 		if (r < 0)
 			return r;
 		if (users.n) {
-			*ret_err = str_printf(a, "Export %.*s cannot be %s as it is in use by %.*s", STR(old->export), now ? "updated" : "deleted",
-					      STR(str_join(a, users.v, users.n, S(", "))));
+			*ret_err = str_printf(a, "Export %.*s cannot be %s as it is in use by %.*s", STR(old->export),
+					      now ? "updated" : "deleted", STR(str_join(a, users.v, users.n, S(", "))));
 			return -EEXIST;
 		}
 	}
@@ -75,7 +76,8 @@ int exports_check(struct store_txn *t, struct arena *a, const struct cfn_rec_sta
 		export_key(&k, s->account, next->v[i].export);
 		r = record_get(t, &cfn_records, CFN_REC_EXPORT, a, &k, &e);
 		if (r == 0 && !str_eq(e.stack, s->id)) {
-			*ret_err = str_printf(a, "Export with name %.*s is already exported by stack %.*s.", STR(e.name), STR(e.stack_name));
+			*ret_err = str_printf(a, "Export with name %.*s is already exported by stack %.*s.", STR(e.name),
+					      STR(e.stack_name));
 			return -EEXIST;
 		}
 		if (r < 0 && r != -ENOENT)
@@ -97,7 +99,9 @@ int exports_set(struct store_txn *t, const struct cfn_rec_stack *s, const struct
 		r = r == -ENOENT ? 0 : r;
 	}
 	for (size_t i = 0; i < next->n && r == 0; i++) {
-		struct cfn_rec_export e = { .name = next->v[i].export, .value = next->v[i].value, .stack = s->id, .stack_arn = s->arn, .stack_name = s->name };
+		struct cfn_rec_export e = {
+			.name = next->v[i].export, .value = next->v[i].value, .stack = s->id, .stack_arn = s->arn, .stack_name = s->name
+		};
 
 		if (!e.name.p)
 			continue;

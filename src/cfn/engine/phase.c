@@ -72,9 +72,13 @@ static int load_template(struct run *u, struct store_txn *t)
 		return r;
 	u->ctx = (struct template_ctx){
 		.tpl = u->tpl,
-		.env = { .account = u->stack.account, .region = u->region->name, .partition = region_partition(u->region->name),
-			 .url_suffix = str_starts(u->region->name, S("cn-")) ? S("amazonaws.com.cn") : S("amazonaws.com"), .stack_id = u->stack.arn,
-			 .stack_name = u->stack.name, .notification_arns = u->settings->notifications },
+		.env = { .account = u->stack.account,
+			 .region = u->region->name,
+			 .partition = region_partition(u->region->name),
+			 .url_suffix = str_starts(u->region->name, S("cn-")) ? S("amazonaws.com.cn") : S("amazonaws.com"),
+			 .stack_id = u->stack.arn,
+			 .stack_name = u->stack.name,
+			 .notification_arns = u->settings->notifications },
 	};
 	return 0;
 }
@@ -227,9 +231,13 @@ static int load(struct run *u, struct store_txn *t)
 	if (r < 0)
 		return r;
 	u->settings = u->op.next ? u->op.next : u->stack.now;
-	u->facts = (struct call_facts){ .invoked_by = S("cloudformation.amazonaws.com"), .user_agent = S("cloudformation.amazonaws.com"),
-					.source_ip = S("cloudformation.amazonaws.com"), .host = S("cloudformation.amazonaws.com"), .secure_transport = true,
-					.signature_version = S("AWS4-HMAC-SHA256"), .auth_type = S("REST-HEADER") };
+	u->facts = (struct call_facts){ .invoked_by = S("cloudformation.amazonaws.com"),
+					.user_agent = S("cloudformation.amazonaws.com"),
+					.source_ip = S("cloudformation.amazonaws.com"),
+					.host = S("cloudformation.amazonaws.com"),
+					.secure_transport = true,
+					.signature_version = S("AWS4-HMAC-SHA256"),
+					.auth_type = S("REST-HEADER") };
 	u->tags = json_new(&u->arena, JSON_ARRAY);
 	for (size_t i = 0; i < u->settings->tags.n; i++) {
 		struct json *tag = json_new(&u->arena, JSON_OBJECT);
@@ -303,7 +311,7 @@ struct ending {
 	struct run *run;
 	struct arena arena;
 	struct cfn_rec_op op; /* as it will be stored; a copy, as the transaction may run again */
-	int next; /* 1: another phase follows */
+	int next;             /* 1: another phase follows */
 };
 
 static struct str failed_names(struct run *u, struct arena *a, bool updates)
@@ -344,7 +352,8 @@ static int close_change_set(struct ending *x, struct store_txn *t, const struct 
 	r = record_get(t, &cfn_records, CFN_REC_CHANGE_SET, &x->arena, &k, &cs);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	cs.execution = str_is(s->status, "CREATE_COMPLETE") || str_is(s->status, "UPDATE_COMPLETE") ? S("EXECUTE_COMPLETE") : S("EXECUTE_FAILED");
+	cs.execution = str_is(s->status, "CREATE_COMPLETE") || str_is(s->status, "UPDATE_COMPLETE") ? S("EXECUTE_COMPLETE")
+												    : S("EXECUTE_FAILED");
 	return record_put(t, &cfn_records, CFN_REC_CHANGE_SET, &k, &cs);
 }
 
@@ -433,7 +442,8 @@ static int retire(struct ending *x, struct store_txn *t)
 
 		if (find_node(u, row->logical) >= 0)
 			continue;
-		row->retain = OPT_BOOL(row->deletion.v == TEMPLATE_RETAIN || row->deletion.v == TEMPLATE_SNAPSHOT || row->deletion.v == TEMPLATE_RETAIN_EXCEPT_ON_CREATE);
+		row->retain = OPT_BOOL(row->deletion.v == TEMPLATE_RETAIN || row->deletion.v == TEMPLATE_SNAPSHOT ||
+				       row->deletion.v == TEMPLATE_RETAIN_EXCEPT_ON_CREATE);
 		if (row->physical.p && !str_starts(row->status, S("DELETE_"))) {
 			r = resource_put(t, u->stack.account, "cfn.old", u->stack_id, row);
 			n++;

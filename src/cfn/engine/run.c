@@ -195,7 +195,8 @@ static void *run_main(void *arg)
 		r = run_phases(u);
 		if (r == 0 || r == -ESHUTDOWN || r == -ENOENT)
 			break;
-		log_line(LOG_ERROR, "%.*s: stack operation %.*s: %s; it will be tried again", STR(u->region->name), STR(u->op_id), strerror(-r));
+		log_line(LOG_ERROR, "%.*s: stack operation %.*s: %s; it will be tried again", STR(u->region->name), STR(u->op_id),
+			 strerror(-r));
 		u->resumed = true;
 		wait_retry();
 		if (run_stopping())
@@ -341,7 +342,9 @@ void engine_stop(struct cloud *cl)
 int engine_open(struct store_txn *t, struct arena *a)
 {
 	struct store_range range = { 0 };
-	struct { struct str stack, op; } *v = NULL;
+	struct {
+		struct str stack, op;
+	} *v = NULL;
 	struct str key, value;
 	struct keybuf k;
 	size_t n = 0, cap = 0;

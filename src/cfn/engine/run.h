@@ -24,7 +24,7 @@ struct node {
 	enum node_action action;
 	enum node_state state;
 	const struct cfn_type *type;
-	int res; /* index in the template, or -1 */
+	int res;                           /* index in the template, or -1 */
 	struct cfn_rec_resource row, prev; /* as the phase began */
 	bool has_row, has_prev;
 	struct str physical; /* what Ref and Fn::GetAtt see; set when done */
@@ -58,10 +58,10 @@ struct run {
 	int *by_resource; /* node of a template's resource, or -1 */
 	size_t *ready, n_ready, head_ready;
 	size_t running, workers, writing;
-	bool halt; /* this phase starts nothing more */
-	bool quit; /* the region or the cloud stops: leave everything as it is */
-	bool broken; /* a write failed */
-	bool resumed; /* there may be a journal */
+	bool halt;           /* this phase starts nothing more */
+	bool quit;           /* the region or the cloud stops: leave everything as it is */
+	bool broken;         /* a write failed */
+	bool resumed;        /* there may be a journal */
 	bool global_journal; /* ... in the global store */
 	struct str_list zones;
 	struct str_list imports;
@@ -92,7 +92,7 @@ void step_run(struct run *u, struct node *n);
 
 /* --- phase.c --- */
 int phase_begin(struct run *u); /* 1: the nodes are ready to run, 0: the operation is over, negative */
-int phase_end(struct run *u); /* 1: another phase, 0: over, negative */
+int phase_end(struct run *u);   /* 1: another phase, 0: over, negative */
 
 /* --- run.c --- */
 bool run_stopping(void);

@@ -60,7 +60,8 @@ int stack_lookup(struct store_txn *t, struct arena *a, struct str account, struc
 		r = store_get(t, key_view(&k), &id);
 		return r < 0 ? r : stack_load(t, a, account, str_dup(a, id), ret);
 	}
-	if (arn_parse(name, &arn) < 0 || !str_is(arn.service, "cloudformation") || !str_eq(arn.region, region) || !str_eq(arn.account, account))
+	if (arn_parse(name, &arn) < 0 || !str_is(arn.service, "cloudformation") || !str_eq(arn.region, region) ||
+	    !str_eq(arn.account, account))
 		return -ENOENT;
 	if (!str_cut(arn.resource, '/', &kind, &rest) || !str_is(kind, "stack") || !str_cut(rest, '/', &parts[0], &parts[1]))
 		return -ENOENT;
@@ -143,11 +144,20 @@ int stack_put_template(struct store_txn *t, const struct cfn_rec_stack *s, struc
 	return store_put(t, key_view(&k), text);
 }
 
-int stack_status(struct store_txn *t, struct arena *a, struct cfn_rec_stack *s, const char *status, struct str reason, struct str token, int64_t now_ms)
+int stack_status(struct store_txn *t, struct arena *a, struct cfn_rec_stack *s, const char *status, struct str reason, struct str token,
+		 int64_t now_ms)
 {
 	struct cfn_rec_event e = {
-		.id = random_uuid(a), .logical = s->name, .physical = s->arn, .type = S(STACK_TYPE), .time = OPT_TIME(now_ms), .status = str_c(status),
-		.reason = reason, .token = token, .op = s->op, .op_type = s->op_type,
+		.id = random_uuid(a),
+		.logical = s->name,
+		.physical = s->arn,
+		.type = S(STACK_TYPE),
+		.time = OPT_TIME(now_ms),
+		.status = str_c(status),
+		.reason = reason,
+		.token = token,
+		.op = s->op,
+		.op_type = s->op_type,
 	};
 	int r;
 
@@ -306,14 +316,16 @@ void parameters_store(struct cloud *cl, struct arena *a, const struct template_c
 		ret->v[i] = (struct cfn_rec_parameter){
 			.key = t->parameters[i].name,
 			.value = hide ? state_seal(cl, a, c->values[i].text) : c->values[i].text,
-			.ssm = OPT_BOOL(t->parameters[i].ssm), .no_echo = OPT_BOOL(hide),
+			.ssm = OPT_BOOL(t->parameters[i].ssm),
+			.no_echo = OPT_BOOL(hide),
 		};
 		if (t->parameters[i].ssm)
 			ret->v[i].resolved = hide ? state_seal(cl, a, c->values[i].resolved) : c->values[i].resolved;
 	}
 }
 
-int parameters_open(struct cloud *cl, struct arena *a, const struct cfn_rec_parameter_list *l, struct str_map *texts, struct str_map *resolved)
+int parameters_open(struct cloud *cl, struct arena *a, const struct cfn_rec_parameter_list *l, struct str_map *texts,
+		    struct str_map *resolved)
 {
 	*texts = (struct str_map){ arena_array(a, struct str_pair, l->n + 1), 0 };
 	*resolved = (struct str_map){ arena_array(a, struct str_pair, l->n + 1), 0 };

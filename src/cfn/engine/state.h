@@ -30,15 +30,17 @@ void op_key(struct keybuf *k, struct str stack, struct str op);
 /* --- stacks --- */
 int stack_load(struct store_txn *t, struct arena *a, struct str account, struct str id, struct cfn_rec_stack *ret);
 /* stack_lookup takes a name (of a stack that is not deleted) or an ARN (of any). -ENOENT. */
-int stack_lookup(struct store_txn *t, struct arena *a, struct str account, struct str region, struct str name_or_arn, struct cfn_rec_stack *ret);
+int stack_lookup(struct store_txn *t, struct arena *a, struct str account, struct str region, struct str name_or_arn,
+		 struct cfn_rec_stack *ret);
 int stack_save(struct store_txn *t, const struct cfn_rec_stack *s);
-int stack_add(struct store_txn *t, const struct cfn_rec_stack *s); /* a new one, with its name and its places in the lists */
+int stack_add(struct store_txn *t, const struct cfn_rec_stack *s);    /* a new one, with its name and its places in the lists */
 int stack_unlist(struct store_txn *t, const struct cfn_rec_stack *s); /* deleted: its name is free again */
 int stack_forget(struct store_txn *t, struct arena *a, const struct cfn_rec_stack *s); /* removes everything */
 int stack_template(struct store_txn *t, struct arena *a, const struct cfn_rec_stack *s, struct str id, struct str *ret);
 int stack_put_template(struct store_txn *t, const struct cfn_rec_stack *s, struct str id, struct str text);
 /* stack_status sets status and reason, saves the stack and adds its event. token may be absent. */
-int stack_status(struct store_txn *t, struct arena *a, struct cfn_rec_stack *s, const char *status, struct str reason, struct str token, int64_t now_ms);
+int stack_status(struct store_txn *t, struct arena *a, struct cfn_rec_stack *s, const char *status, struct str reason, struct str token,
+		 int64_t now_ms);
 bool status_is_final(struct str status); /* no operation is under way */
 
 /* --- rows of a stack --- */
@@ -50,16 +52,17 @@ int resources_load(struct store_txn *t, struct arena *a, struct str account, con
 int resource_put(struct store_txn *t, struct str account, const char *table, struct str id, const struct cfn_rec_resource *r);
 int event_put(struct store_txn *t, struct arena *a, struct str account, struct str stack, const struct cfn_rec_event *e);
 int event_put_text(struct store_txn *t, struct str account, struct str stack, struct str event); /* encoded */
-int rows_delete(struct store_txn *t, const struct keybuf *prefix); /* everything under a prefix */
+int rows_delete(struct store_txn *t, const struct keybuf *prefix);                               /* everything under a prefix */
 
 /* --- secrets --- */
 struct str state_seal(struct cloud *cl, struct arena *a, struct str plain);
-int state_open(struct cloud *cl, struct arena *a, struct str sealed, struct str *ret); /* -EBADMSG */
-struct str state_seal_json(struct cloud *cl, struct arena *a, const struct json *j); /* NULL: absent */
+int state_open(struct cloud *cl, struct arena *a, struct str sealed, struct str *ret);        /* -EBADMSG */
+struct str state_seal_json(struct cloud *cl, struct arena *a, const struct json *j);          /* NULL: absent */
 int state_open_json(struct cloud *cl, struct arena *a, struct str sealed, struct json **ret); /* absent: NULL */
 /* parameters_store: values as they are kept; parameters_open: back again. */
 void parameters_store(struct cloud *cl, struct arena *a, const struct template_ctx *c, struct cfn_rec_parameter_list *ret);
-int parameters_open(struct cloud *cl, struct arena *a, const struct cfn_rec_parameter_list *l, struct str_map *ret_texts, struct str_map *ret_resolved);
+int parameters_open(struct cloud *cl, struct arena *a, const struct cfn_rec_parameter_list *l, struct str_map *ret_texts,
+		    struct str_map *ret_resolved);
 
 /* --- who acts --- */
 struct str principal_text(struct arena *a, const struct principal *p);

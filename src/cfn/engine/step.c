@@ -12,7 +12,7 @@ struct step {
 	struct cfn_actor actor;
 	struct cfn_resource res;
 	struct cfn_rec_resource row; /* as it will be stored */
-	const char *status; /* "CREATE_IN_PROGRESS": of the event that says the resource exists */
+	const char *status;          /* "CREATE_IN_PROGRESS": of the event that says the resource exists */
 	bool noted;
 	struct str pending; /* noted before the first call: it becomes true with that call */
 };
@@ -118,10 +118,20 @@ static struct str sentence(struct step *s, int e)
 	static const struct {
 		const char *part, *code;
 	} codes[] = {
-		{ "AccessDenied", "AccessDenied" }, { "Unauthorized", "AccessDenied" }, { "AlreadyExists", "AlreadyExists" }, { "Duplicate", "AlreadyExists" },
-		{ "NotFound", "NotFound" }, { "NoSuch", "NotFound" }, { "LimitExceeded", "ServiceLimitExceeded" }, { "Throttl", "Throttling" },
-		{ "Conflict", "ResourceConflict" }, { "Invalid", "InvalidRequest" }, { "Malformed", "InvalidRequest" }, { "Validation", "InvalidRequest" },
-		{ "ServiceUnavailable", "ServiceInternalError" }, { "InternalFailure", "ServiceInternalError" },
+		{ "AccessDenied", "AccessDenied" },
+		{ "Unauthorized", "AccessDenied" },
+		{ "AlreadyExists", "AlreadyExists" },
+		{ "Duplicate", "AlreadyExists" },
+		{ "NotFound", "NotFound" },
+		{ "NoSuch", "NotFound" },
+		{ "LimitExceeded", "ServiceLimitExceeded" },
+		{ "Throttl", "Throttling" },
+		{ "Conflict", "ResourceConflict" },
+		{ "Invalid", "InvalidRequest" },
+		{ "Malformed", "InvalidRequest" },
+		{ "Validation", "InvalidRequest" },
+		{ "ServiceUnavailable", "ServiceInternalError" },
+		{ "InternalFailure", "ServiceInternalError" },
 	};
 	const char *handler = "GeneralServiceException";
 	struct str error = s->res.error.p ? s->res.error : str_c(strerror(-e));
@@ -131,8 +141,8 @@ static struct str sentence(struct step *s, int e)
 	for (size_t i = ELEMENTS(codes); i-- > 0;)
 		if (str_find(s->actor.code, str_c(codes[i].part)) >= 0)
 			handler = codes[i].code;
-	return str_printf(s->arena, "Resource handler returned message: \"%.*s\" (RequestToken: %.*s, HandlerErrorCode: %s)", STR(error), STR(s->res.token),
-			  handler);
+	return str_printf(s->arena, "Resource handler returned message: \"%.*s\" (RequestToken: %.*s, HandlerErrorCode: %s)", STR(error),
+			  STR(s->res.token), handler);
 }
 
 /* A failure while region or cloud stop is none: the step is run again at the next start. */
@@ -190,7 +200,8 @@ static void succeed(struct step *s, const char *status)
 	s->row.attrs = state_seal_json(u->cloud, s->arena, s->res.ret_attrs);
 	if (cancelled) { /* another resource has failed meanwhile: this one goes with it */
 		s->node->cancelled = true;
-		fail(s, s->node->was_update ? "UPDATE_FAILED" : "CREATE_FAILED", s->node->was_update ? S("Resource update cancelled") : S("Resource creation cancelled"));
+		fail(s, s->node->was_update ? "UPDATE_FAILED" : "CREATE_FAILED",
+		     s->node->was_update ? S("Resource update cancelled") : S("Resource creation cancelled"));
 		return;
 	}
 	s->row.status = str_c(status);
@@ -211,19 +222,31 @@ static void prepare(struct step *s, struct run *u, struct node *n, struct arena 
 	struct str id;
 
 	*s = (struct step){ .run = u, .node = n, .arena = a };
-	s->actor = (struct cfn_actor){ .cloud = u->cloud, .region = u->region, .who = &u->who, .facts = u->facts, .note = note, .recall = recall,
-				       .remember = remember, .step = s };
+	s->actor = (struct cfn_actor){ .cloud = u->cloud,
+				       .region = u->region,
+				       .who = &u->who,
+				       .facts = u->facts,
+				       .note = note,
+				       .recall = recall,
+				       .remember = remember,
+				       .step = s };
 	world_init(&s->world, u, a);
 	/* One token an attempt: the same after a crash. */
 	id = str_printf(a, "%.*s/%.*s/%d", STR(u->op_id), STR(n->logical), n->action);
 	hash_sha256(id.p, id.n, h);
 	id = hex_encode(a, h, 16);
 	s->res = (struct cfn_resource){
-		.arena = a, .logical_id = n->logical, .type = n->type ? str_c(n->type->name) : n->row.type,
-		.stack_name = u->stack.name, .stack_id = u->stack.arn, .region = u->region->name, .account = u->stack.account,
+		.arena = a,
+		.logical_id = n->logical,
+		.type = n->type ? str_c(n->type->name) : n->row.type,
+		.stack_name = u->stack.name,
+		.stack_id = u->stack.arn,
+		.region = u->region->name,
+		.account = u->stack.account,
 		.partition = region_partition(u->region->name),
 		.token = str_printf(a, "%.8s-%.4s-%.4s-%.4s-%.12s", id.p, id.p + 8, id.p + 12, id.p + 16, id.p + 20),
-		.stack_tags = u->tags, .engine = &s->actor,
+		.stack_tags = u->tags,
+		.engine = &s->actor,
 	};
 	s->row = n->row;
 	s->row.logical = n->logical;
@@ -366,7 +389,9 @@ static void replace(struct step *s, const struct cfn_rec_resource *base, struct 
 	announce(s, "UPDATE_IN_PROGRESS", S("Requested update requires the creation of a new physical resource; hence creating one."));
 	if (same_name(s, props, old)) {
 		fail(s, "UPDATE_FAILED",
-		     str_printf(s->arena, "CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename %.*s and update the stack again.",
+		     str_printf(s->arena,
+				"CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename %.*s and "
+				"update the stack again.",
 				STR(base->physical)));
 		return;
 	}
@@ -578,7 +603,7 @@ static void step_delete(struct step *s)
 	s->res.attrs = attrs;
 	s->res.physical_id = s->row.physical;
 	if (r == 0)
-		r = s->node->type->delete(&s->res);
+		r = s->node->type->delete (&s->res);
 	if (r == 0)
 		gone(s, "DELETE_COMPLETE");
 	else if (!interrupted(s->run))

@@ -20,12 +20,20 @@ static const struct cfn_property metadata_properties[] = { { "Analytics", CFN_UP
 static const struct cfn_property no_properties[] = { { NULL, 0, false } };
 static const char *const no_attributes[] = { NULL };
 static const struct cfn_type cdk_metadata = {
-	.name = "AWS::CDK::Metadata", .properties = metadata_properties, .attributes = no_attributes,
-	.create = nothing_create, .update = nothing, .delete = nothing,
+	.name = "AWS::CDK::Metadata",
+	.properties = metadata_properties,
+	.attributes = no_attributes,
+	.create = nothing_create,
+	.update = nothing,
+	.delete = nothing,
 };
 static const struct cfn_type wait_handle = {
-	.name = "AWS::CloudFormation::WaitConditionHandle", .properties = no_properties, .attributes = no_attributes,
-	.create = nothing_create, .update = nothing, .delete = nothing,
+	.name = "AWS::CloudFormation::WaitConditionHandle",
+	.properties = no_properties,
+	.attributes = no_attributes,
+	.create = nothing_create,
+	.update = nothing,
+	.delete = nothing,
 };
 
 struct lookup {

@@ -60,7 +60,8 @@ int principal_parse(struct arena *a, struct str text, struct principal *ret)
 	int64_t type;
 
 	*ret = (struct principal){ 0 };
-	if (json_parse(a, text, &j, NULL) < 0 || json_to_i64(json_getz(j, "type"), &type) < 0 || type < PRINCIPAL_ANONYMOUS || type > PRINCIPAL_SERVICE)
+	if (json_parse(a, text, &j, NULL) < 0 || json_to_i64(json_getz(j, "type"), &type) < 0 || type < PRINCIPAL_ANONYMOUS ||
+	    type > PRINCIPAL_SERVICE)
 		return -EBADMSG;
 	ret->p = (struct policy_principal){
 		.type = (enum principal_type)type,

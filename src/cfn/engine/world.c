@@ -84,8 +84,8 @@ static int ask(struct world *w, const char *service, const char *op, const struc
 	if (r < 0 && err.err && str_is(str_c(err.err->code), "ParameterNotFound"))
 		return -ENOENT;
 	if (r < 0 && err.err)
-		return template_fail(&w->ctx, "%.*s (Service: %s, Status Code: %u, Request ID: %.*s)", STR(err.message), service, err.err->status,
-				     STR(facts.request_id));
+		return template_fail(&w->ctx, "%.*s (Service: %s, Status Code: %u, Request ID: %.*s)", STR(err.message), service,
+				     err.err->status, STR(facts.request_id));
 	return r;
 }
 
@@ -97,7 +97,8 @@ static int zones(void *user, struct str region, struct str_list *ret)
 	int r = 0;
 
 	if (!str_eq(region, u->region->name))
-		return template_fail(&w->ctx, "Template error: Fn::GetAZs gives the zones of the stack's region only: %.*s", STR(u->region->name));
+		return template_fail(&w->ctx, "Template error: Fn::GetAZs gives the zones of the stack's region only: %.*s",
+				     STR(u->region->name));
 	pthread_mutex_lock(&u->lock);
 	*ret = u->zones;
 	pthread_mutex_unlock(&u->lock);
@@ -126,13 +127,17 @@ static int dynamic(void *user, const struct template_dynamic *d, struct str *ret
 
 	if (d->kind == TEMPLATE_SECRETSMANAGER)
 		return template_fail(&w->ctx, "Secrets Manager is not implemented by this cloud: %.*s cannot be resolved.", STR(d->text));
-	json_set_str(w->ctx.arena, p, "Name", d->version.p ? str_printf(w->ctx.arena, "%.*s:%.*s", STR(d->name), STR(d->version)) : d->name);
+	json_set_str(w->ctx.arena, p, "Name",
+		     d->version.p ? str_printf(w->ctx.arena, "%.*s:%.*s", STR(d->name), STR(d->version)) : d->name);
 	json_set_bool(w->ctx.arena, p, "WithDecryption", d->kind == TEMPLATE_SSM_SECURE);
 	r = ask(w, "ssm", "GetParameter", p, &out);
 	if (r < 0)
-		return r == -ENOENT ? template_fail(&w->ctx, "Unable to retrieve ssm parameter %.*s from parameter store for this account.", STR(d->name)) : r;
+		return r == -ENOENT ? template_fail(&w->ctx, "Unable to retrieve ssm parameter %.*s from parameter store for this account.",
+						    STR(d->name))
+				    : r;
 	if (d->kind == TEMPLATE_SSM && str_is(json_get_str(json_getz(out, "Parameter"), "Type"), "SecureString"))
-		return template_fail(&w->ctx, "The value of parameter %.*s is a SecureString: use ssm-secure to refer to it.", STR(d->name));
+		return template_fail(&w->ctx, "The value of parameter %.*s is a SecureString: use ssm-secure to refer to it.",
+				     STR(d->name));
 	*ret = json_get_str(json_getz(out, "Parameter"), "Value");
 	return 0;
 }
@@ -146,7 +151,9 @@ static int ssm(void *user, struct str name, struct str *ret)
 	return ret->p ? 0 : -ENOENT;
 }
 
-static const struct template_calls calls = { .ref = ref, .getatt = getatt, .import = import, .zones = zones, .dynamic = dynamic, .ssm = ssm };
+static const struct template_calls calls = {
+	.ref = ref, .getatt = getatt, .import = import, .zones = zones, .dynamic = dynamic, .ssm = ssm
+};
 
 void world_init(struct world *w, struct run *u, struct arena *a)
 {

@@ -13,7 +13,8 @@
 #define STACK_TAGS_MAX 50
 #define STACK_NAME_MAX 128
 
-#define CFN_HANDLER(name, Out) int cloudformation_##name(struct call *c, const struct cloudformation_##name##_input *in, struct cloudformation_##name##_##Out *out)
+#define CFN_HANDLER(name, Out)                                                                                                             \
+	int cloudformation_##name(struct call *c, const struct cloudformation_##name##_input *in, struct cloudformation_##name##_##Out *out)
 CFN_HANDLER(cancel_update_stack, response);
 CFN_HANDLER(continue_update_rollback, output);
 CFN_HANDLER(create_change_set, output);
@@ -62,7 +63,7 @@ struct input {
 	struct call *call;
 	const struct cfn_rec_stack *stack; /* whose resources Ref and Fn::GetAtt see; NULL: there are none */
 	struct resource_rows rows;
-	struct json **attrs; /* by row; NULL: not opened yet */
+	struct json **attrs;  /* by row; NULL: not opened yet */
 	const bool *replaced; /* by row; NULL: none. Their ids are not known yet */
 	struct str text, arn;
 	struct template *tpl;

@@ -9,8 +9,9 @@
 #define ROUNDS_MAX 16
 
 static const char *const scope_names[][2] = {
-	[0] = { "Properties", NULL }, [1] = { "Metadata", NULL }, [2] = { "CreationPolicy", NULL }, [3] = { "UpdatePolicy", NULL },
-	[4] = { "DeletionPolicy", NULL }, [5] = { "UpdateReplacePolicy", NULL }, [6] = { "Tags", NULL },
+	[0] = { "Properties", NULL },   [1] = { "Metadata", NULL },       [2] = { "CreationPolicy", NULL },
+	[3] = { "UpdatePolicy", NULL }, [4] = { "DeletionPolicy", NULL }, [5] = { "UpdateReplacePolicy", NULL },
+	[6] = { "Tags", NULL },
 };
 
 static const char *scope_name(enum template_scope s)
@@ -118,24 +119,29 @@ static int compare(struct comparison *x)
 }
 
 /* --- as JSON, in the shape of the API --- */
-static struct json *detail_out(struct comparison *x, const struct template_change *ch, const struct template_detail *d, const struct json *before,
-			       const struct json *after)
+static struct json *detail_out(struct comparison *x, const struct template_change *ch, const struct template_detail *d,
+			       const struct json *before, const struct json *after)
 {
-	static const char *const sources[] = { [TEMPLATE_DIRECT] = "DirectModification", [TEMPLATE_BY_PARAMETER] = "ParameterReference",
-					       [TEMPLATE_BY_RESOURCE] = "ResourceReference", [TEMPLATE_BY_ATTRIBUTE] = "ResourceAttribute" };
+	static const char *const sources[] = { [TEMPLATE_DIRECT] = "DirectModification",
+					       [TEMPLATE_BY_PARAMETER] = "ParameterReference",
+					       [TEMPLATE_BY_RESOURCE] = "ResourceReference",
+					       [TEMPLATE_BY_ATTRIBUTE] = "ResourceAttribute" };
 	struct arena *a = x->call->arena;
 	struct json *j = json_new(a, JSON_OBJECT), *t = json_new(a, JSON_OBJECT);
-	const struct json *b = d->property.p ? json_get(before, d->property) : d->before, *now = d->property.p ? json_get(after, d->property) : d->after;
+	const struct json *b = d->property.p ? json_get(before, d->property) : d->before,
+			  *now = d->property.p ? json_get(after, d->property) : d->after;
 	bool replace = detail_replaces(x, ch, d);
 
 	json_set_str(a, t, "Attribute", str_c(scope_name(d->scope)));
 	json_set_str(a, t, "Name", d->property);
 	json_set_str(a, t, "RequiresRecreation", replace ? S("Always") : S("Never"));
-	json_set_str(a, t, "Path", d->property.p ? str_printf(a, "/Properties/%.*s", STR(d->property)) : str_printf(a, "/%s", scope_name(d->scope)));
+	json_set_str(a, t, "Path",
+		     d->property.p ? str_printf(a, "/Properties/%.*s", STR(d->property)) : str_printf(a, "/%s", scope_name(d->scope)));
 	if (b)
 		json_set_str(a, t, "BeforeValue", json_is(b, JSON_OBJECT) || json_is(b, JSON_ARRAY) ? json_text(a, b) : json_scalar(b));
 	if (now)
-		json_set_str(a, t, "AfterValue", json_is(now, JSON_OBJECT) || json_is(now, JSON_ARRAY) ? json_text(a, now) : json_scalar(now));
+		json_set_str(a, t, "AfterValue",
+			     json_is(now, JSON_OBJECT) || json_is(now, JSON_ARRAY) ? json_text(a, now) : json_scalar(now));
 	json_set_str(a, t, "AttributeChangeType", !b ? S("Add") : !now ? S("Remove") : S("Modify"));
 	json_set(a, j, S("Target"), t);
 	json_set_str(a, j, "Evaluation", d->source == TEMPLATE_DIRECT || d->source == TEMPLATE_BY_PARAMETER ? S("Static") : S("Dynamic"));
@@ -162,8 +168,10 @@ static struct json *change_out(struct comparison *x, const struct template_chang
 {
 	static const char *const actions[] = { [TEMPLATE_ADD] = "Add", [TEMPLATE_MODIFY] = "Modify", [TEMPLATE_REMOVE] = "Remove" };
 	struct arena *a = x->call->arena;
-	struct json *j = json_new(a, JSON_OBJECT), *rc = json_new(a, JSON_OBJECT), *scope = json_new(a, JSON_ARRAY), *details = json_new(a, JSON_ARRAY);
-	struct json *before = ch->before >= 0 && x->old ? props_of(&x->old_shown, ch->before) : NULL, *after = props_of(&x->new_shown, ch->after);
+	struct json *j = json_new(a, JSON_OBJECT), *rc = json_new(a, JSON_OBJECT), *scope = json_new(a, JSON_ARRAY),
+		    *details = json_new(a, JSON_ARRAY);
+	struct json *before = ch->before >= 0 && x->old ? props_of(&x->old_shown, ch->before) : NULL,
+		    *after = props_of(&x->new_shown, ch->after);
 	bool replace = change_replaces(x, ch);
 	const struct cfn_rec_resource *row;
 	size_t i;

@@ -44,8 +44,9 @@ static int by_arn(struct call *c, struct str name, struct cfn_rec_stack *s, stru
 	struct arn arn;
 	int r;
 
-	if (arn_parse(name, &arn) < 0 || !str_is(arn.service, "cloudformation") || !str_eq(arn.region, call_region(c)) || !str_eq(arn.account, c->account) ||
-	    !str_cut(arn.resource, '/', &kind, &rest) || !str_is(kind, "changeSet") || !str_cut(rest, '/', &set, &id))
+	if (arn_parse(name, &arn) < 0 || !str_is(arn.service, "cloudformation") || !str_eq(arn.region, call_region(c)) ||
+	    !str_eq(arn.account, c->account) || !str_cut(arn.resource, '/', &kind, &rest) || !str_is(kind, "changeSet") ||
+	    !str_cut(rest, '/', &set, &id))
 		return -ENOENT;
 	stack_key(&k, c->account, "cfn.csid", id);
 	r = store_get(c->txn, key_view(&k), &stack);
@@ -112,14 +113,16 @@ static int create_options(struct call *c, const struct cloudformation_create_cha
 }
 
 /* The stack that the change set is for; a new one is only planned until it is executed. */
-static int target(struct call *c, const struct cloudformation_create_change_set_input *in, struct cfn_rec_stack *s, bool *ret_new, bool *ret_create)
+static int target(struct call *c, const struct cloudformation_create_change_set_input *in, struct cfn_rec_stack *s, bool *ret_new,
+		  bool *ret_create)
 {
 	int r = stack_lookup(c->txn, c->arena, c->account, call_region(c), in->stack_name, s);
 
 	*ret_create = str_is(in->change_set_type, "CREATE");
 	*ret_new = false;
 	if (r == 0 && *ret_create && !str_is(s->status, "REVIEW_IN_PROGRESS"))
-		return cfn_invalid(c, "Stack [%.*s] already exists and cannot be created again with the changeSet [%.*s].", STR(in->stack_name), STR(in->change_set_name));
+		return cfn_invalid(c, "Stack [%.*s] already exists and cannot be created again with the changeSet [%.*s].",
+				   STR(in->stack_name), STR(in->change_set_name));
 	if (r == 0 && !*ret_create && !cfn_updatable(s))
 		return cfn_invalid(c, "Stack:%.*s is in %.*s state and can not be updated.", STR(s->arn), STR(s->status));
 	if (r != -ENOENT)
@@ -178,9 +181,17 @@ static int store_set(struct call *c, struct cfn_rec_stack *s, bool new, const st
 CFN_HANDLER(create_change_set, output)
 {
 	struct ask q = {
-		.body = in->template_body, .url = in->template_url, .use_previous = in->use_previous_template.v, .parameters = &in->parameters,
-		.capabilities = &in->capabilities, .resource_types = &in->resource_types, .notifications = &in->notification_ar_ns, .tags = &in->tags,
-		.role = in->role_arn, .rollback = in->rollback_configuration, .mode = in->deployment_config ? in->deployment_config->mode : STR_NONE,
+		.body = in->template_body,
+		.url = in->template_url,
+		.use_previous = in->use_previous_template.v,
+		.parameters = &in->parameters,
+		.capabilities = &in->capabilities,
+		.resource_types = &in->resource_types,
+		.notifications = &in->notification_ar_ns,
+		.tags = &in->tags,
+		.role = in->role_arn,
+		.rollback = in->rollback_configuration,
+		.mode = in->deployment_config ? in->deployment_config->mode : STR_NONE,
 	};
 	struct cfn_rec_change_set cs = {
 		.id = random_uuid(c->arena), .name = in->change_set_name, .created = OPT_TIME(c->now_ms), .description = in->description, .token = in->client_token,
@@ -195,7 +206,7 @@ CFN_HANDLER(create_change_set, output)
 		r = target(c, in, &s, &new, &create);
 	if (r < 0)
 		return r;
-	if (!new && set_get(c, &s, in->change_set_name, &same) == 0) {
+	if (!new &&set_get(c, &s, in->change_set_name, &same) == 0) {
 		if (!in->client_token.p || !str_eq(same.token, in->client_token))
 			return call_fail(c, &cloudformation_err_already_exists, "ChangeSet %.*s already exists", STR(in->change_set_name));
 		out->id = same.arn;
@@ -221,7 +232,8 @@ CFN_HANDLER(create_change_set, output)
 }
 
 /* --- looking --- */
-static int changes_out(struct call *c, const struct cfn_rec_change_set *cs, bool values, struct str token, struct cloudformation_describe_change_set_output *out)
+static int changes_out(struct call *c, const struct cfn_rec_change_set *cs, bool values, struct str token,
+		       struct cloudformation_describe_change_set_output *out)
 {
 	struct json *all, *page = json_new(c->arena, JSON_ARRAY), *whole = json_new(c->arena, JSON_OBJECT);
 	struct wire_fault fault;
@@ -319,9 +331,17 @@ CFN_HANDLER(list_change_sets, output)
 		if (r < 0)
 			break;
 		out->summaries.v[out->summaries.n++] = (struct cloudformation_change_set_summary){
-			.stack_id = s.arn, .stack_name = s.name, .change_set_id = cs.arn, .change_set_name = cs.name, .execution_status = cs.execution,
-			.status = cs.status, .status_reason = cs.reason, .creation_time = cs.created, .description = cs.description,
-			.include_nested_stacks = OPT_BOOL(cs.nested.v), .import_existing_resources = OPT_BOOL(cs.import_existing.v),
+			.stack_id = s.arn,
+			.stack_name = s.name,
+			.change_set_id = cs.arn,
+			.change_set_name = cs.name,
+			.execution_status = cs.execution,
+			.status = cs.status,
+			.status_reason = cs.reason,
+			.creation_time = cs.created,
+			.description = cs.description,
+			.include_nested_stacks = OPT_BOOL(cs.nested.v),
+			.import_existing_resources = OPT_BOOL(cs.import_existing.v),
 		};
 		after = str_dup(c->arena, key);
 	}
@@ -332,7 +352,9 @@ CFN_HANDLER(list_change_sets, output)
 /* --- running and deleting --- */
 CFN_HANDLER(execute_change_set, output)
 {
-	struct start go = { .reason = S("User Initiated"), .token = in->client_request_token, .retain_except = in->retain_except_on_create.v };
+	struct start go = { .reason = S("User Initiated"),
+			    .token = in->client_request_token,
+			    .retain_except = in->retain_except_on_create.v };
 	struct cfn_rec_change_set cs;
 	struct cfn_rec_stack s;
 	struct str seen;
@@ -344,8 +366,8 @@ CFN_HANDLER(execute_change_set, output)
 	if (r != 0)
 		return r < 0 ? r : 0;
 	if (!str_is(cs.execution, "AVAILABLE"))
-		return call_fail(c, &cloudformation_err_invalid_change_set_status, "ChangeSet [%.*s] cannot be executed in its current status of [%.*s]", STR(cs.arn),
-				 STR(cs.status));
+		return call_fail(c, &cloudformation_err_invalid_change_set_status,
+				 "ChangeSet [%.*s] cannot be executed in its current status of [%.*s]", STR(cs.arn), STR(cs.status));
 	create = str_is(cs.type, "CREATE");
 	if (create ? !str_is(s.status, "REVIEW_IN_PROGRESS") : !cfn_updatable(&s))
 		return cfn_invalid(c, "Stack:%.*s is in %.*s state and can not be updated.", STR(s.arn), STR(s.status));
@@ -399,8 +421,8 @@ CFN_HANDLER(delete_change_set, output)
 	if (r < 0)
 		return r;
 	if (str_is(cs.execution, "EXECUTE_IN_PROGRESS"))
-		return call_fail(c, &cloudformation_err_invalid_change_set_status, "ChangeSet [%.*s] cannot be deleted in its current status of [%.*s]", STR(cs.arn),
-				 STR(cs.execution));
+		return call_fail(c, &cloudformation_err_invalid_change_set_status,
+				 "ChangeSet [%.*s] cannot be deleted in its current status of [%.*s]", STR(cs.arn), STR(cs.execution));
 	set_key(&k, &s, cs.name);
 	r = store_del(c->txn, key_view(&k));
 	stack_key(&k, c->account, "cfn.csid", cs.id);

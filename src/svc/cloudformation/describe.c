@@ -36,8 +36,9 @@ struct cloudformation_rollback_configuration *cfn_rollback_out(struct call *c, s
 	if (list) {
 		ret->rollback_triggers.v = arena_array(c->arena, struct cloudformation_rollback_trigger, list->n + 1);
 		for (size_t i = 0; i < list->n; i++)
-			ret->rollback_triggers.v[ret->rollback_triggers.n++] =
-				(struct cloudformation_rollback_trigger){ json_get_str(&list->items[i], "Arn"), json_get_str(&list->items[i], "Type") };
+			ret->rollback_triggers.v[ret->rollback_triggers.n++] = (struct cloudformation_rollback_trigger){
+				json_get_str(&list->items[i], "Arn"), json_get_str(&list->items[i], "Type")
+			};
 	}
 	if (json_to_i64(json_getz(j, "MonitoringTimeInMinutes"), &minutes) == 0)
 		ret->monitoring_time_in_minutes = OPT_INT(minutes);
@@ -50,7 +51,9 @@ static void outputs_out(struct call *c, const struct cfn_rec_output_list *l, str
 		return;
 	ret->v = arena_array(c->arena, struct cloudformation_output, l->n);
 	for (size_t i = 0; i < l->n; i++)
-		ret->v[ret->n++] = (struct cloudformation_output){ .output_key = l->v[i].key, .output_value = l->v[i].value, .description = l->v[i].description,
+		ret->v[ret->n++] = (struct cloudformation_output){ .output_key = l->v[i].key,
+								   .output_value = l->v[i].value,
+								   .description = l->v[i].description,
 								   .export_name = l->v[i].export };
 }
 
@@ -89,7 +92,8 @@ static void stack_out(struct call *c, const struct cfn_rec_stack *s, struct clou
 	ret->retain_except_on_create = s->retain_except;
 	if (s->op.p) {
 		ret->last_operations.v = arena_array(c->arena, struct cloudformation_operation_entry, 1);
-		ret->last_operations.v[ret->last_operations.n++] = (struct cloudformation_operation_entry){ .operation_type = s->op_type, .operation_id = s->op };
+		ret->last_operations.v[ret->last_operations.n++] = (struct cloudformation_operation_entry){ .operation_type = s->op_type,
+													    .operation_id = s->op };
 	}
 }
 
@@ -100,8 +104,8 @@ int cfn_page(struct call *c, struct str token, struct str *ret_after)
 }
 
 /* each_stack walks a list of stacks, newest first. fn returns 1 when it took one; the page ends after max of them. */
-static int each_stack(struct call *c, const char *table, struct str token, size_t max, bool (*fn)(struct call *c, const struct cfn_rec_stack *s, void *arg), void *arg,
-		      struct str *ret_token)
+static int each_stack(struct call *c, const char *table, struct str token, size_t max,
+		      bool (*fn)(struct call *c, const struct cfn_rec_stack *s, void *arg), void *arg, struct str *ret_token)
 {
 	struct store_range range = { 0 };
 	struct str key, value, after;
@@ -188,8 +192,9 @@ CFN_HANDLER(list_stacks, output)
 }
 
 /* --- events --- */
-static int each_event(struct call *c, const struct cfn_rec_stack *s, struct str token, bool (*fn)(struct call *c, const struct cfn_rec_stack *s, const struct cfn_rec_event *e, void *arg),
-		      void *arg, struct str *ret_token)
+static int each_event(struct call *c, const struct cfn_rec_stack *s, struct str token,
+		      bool (*fn)(struct call *c, const struct cfn_rec_stack *s, const struct cfn_rec_event *e, void *arg), void *arg,
+		      struct str *ret_token)
 {
 	struct store_range range = { 0 };
 	struct str key, value, after;
@@ -222,9 +227,18 @@ static bool event_one(struct call *c, const struct cfn_rec_stack *s, const struc
 	struct cloudformation_describe_stack_events_output *out = arg;
 
 	out->stack_events.v[out->stack_events.n++] = (struct cloudformation_stack_event){
-		.stack_id = s->arn, .event_id = e->id, .stack_name = s->name, .operation_id = e->op, .logical_resource_id = e->logical,
-		.physical_resource_id = e->physical.p ? e->physical : S(""), .resource_type = e->type, .timestamp = e->time, .resource_status = e->status,
-		.resource_status_reason = e->reason, .resource_properties = e->properties, .client_request_token = e->token,
+		.stack_id = s->arn,
+		.event_id = e->id,
+		.stack_name = s->name,
+		.operation_id = e->op,
+		.logical_resource_id = e->logical,
+		.physical_resource_id = e->physical.p ? e->physical : S(""),
+		.resource_type = e->type,
+		.timestamp = e->time,
+		.resource_status = e->status,
+		.resource_status_reason = e->reason,
+		.resource_properties = e->properties,
+		.client_request_token = e->token,
 	};
 	return true;
 }
@@ -250,13 +264,24 @@ static bool operation_event(struct call *c, const struct cfn_rec_stack *s, const
 	struct operation_events *x = arg;
 	bool stack = str_is(e->type, STACK_TYPE), failed = str_ends(e->status, S("_FAILED"));
 
-	if ((x->in->operation_id.p && !str_eq(x->in->operation_id, e->op)) || (x->in->filters && x->in->filters->failed_events.v && !failed))
+	if ((x->in->operation_id.p && !str_eq(x->in->operation_id, e->op)) ||
+	    (x->in->filters && x->in->filters->failed_events.v && !failed))
 		return false;
 	x->out->operation_events.v[x->out->operation_events.n++] = (struct cloudformation_operation_event){
-		.event_id = e->id, .stack_id = s->arn, .operation_id = e->op, .operation_type = e->op_type,
-		.event_type = failed && !stack ? S("PROVISIONING_ERROR") : stack ? S("STACK_EVENT") : S("PROGRESS_EVENT"), .logical_resource_id = e->logical,
-		.physical_resource_id = e->physical.p ? e->physical : S(""), .resource_type = e->type, .timestamp = e->time, .resource_status = e->status,
-		.resource_status_reason = e->reason, .client_request_token = e->token,
+		.event_id = e->id,
+		.stack_id = s->arn,
+		.operation_id = e->op,
+		.operation_type = e->op_type,
+		.event_type = failed && !stack ? S("PROVISIONING_ERROR")
+			      : stack          ? S("STACK_EVENT")
+					       : S("PROGRESS_EVENT"),
+		.logical_resource_id = e->logical,
+		.physical_resource_id = e->physical.p ? e->physical : S(""),
+		.resource_type = e->type,
+		.timestamp = e->time,
+		.resource_status = e->status,
+		.resource_status_reason = e->reason,
+		.client_request_token = e->token,
 	};
 	return true;
 }
@@ -282,11 +307,18 @@ CFN_HANDLER(describe_events, output)
 }
 
 /* --- resources --- */
-static void resource_out(struct call *c, const struct cfn_rec_stack *s, const struct cfn_rec_resource *row, struct cloudformation_stack_resource *x)
+static void resource_out(struct call *c, const struct cfn_rec_stack *s, const struct cfn_rec_resource *row,
+			 struct cloudformation_stack_resource *x)
 {
 	*x = (struct cloudformation_stack_resource){
-		.stack_name = s->name, .stack_id = s->arn, .logical_resource_id = row->logical, .physical_resource_id = row->physical, .resource_type = row->type,
-		.timestamp = row->updated, .resource_status = row->status, .resource_status_reason = row->reason,
+		.stack_name = s->name,
+		.stack_id = s->arn,
+		.logical_resource_id = row->logical,
+		.physical_resource_id = row->physical,
+		.resource_type = row->type,
+		.timestamp = row->updated,
+		.resource_status = row->status,
+		.resource_status_reason = row->reason,
 	};
 	x->drift_information = arena_new(c->arena, struct cloudformation_stack_resource_drift_information);
 	x->drift_information->stack_resource_drift_status = S("NOT_CHECKED");
@@ -377,8 +409,15 @@ CFN_HANDLER(describe_stack_resource, output)
 	if (r == -ENOENT)
 		return cfn_invalid(c, "Resource %.*s does not exist for stack %.*s", STR(in->logical_resource_id), STR(in->stack_name));
 	*d = (struct cloudformation_stack_resource_detail){
-		.stack_name = s.name, .stack_id = s.arn, .logical_resource_id = row.logical, .physical_resource_id = row.physical, .resource_type = row.type,
-		.last_updated_timestamp = row.updated, .resource_status = row.status, .resource_status_reason = row.reason, .metadata = metadata(c, &s, row.logical),
+		.stack_name = s.name,
+		.stack_id = s.arn,
+		.logical_resource_id = row.logical,
+		.physical_resource_id = row.physical,
+		.resource_type = row.type,
+		.last_updated_timestamp = row.updated,
+		.resource_status = row.status,
+		.resource_status_reason = row.reason,
+		.metadata = metadata(c, &s, row.logical),
 	};
 	d->drift_information = arena_new(c->arena, struct cloudformation_stack_resource_drift_information);
 	d->drift_information->stack_resource_drift_status = S("NOT_CHECKED");
@@ -414,8 +453,12 @@ CFN_HANDLER(list_stack_resources, output)
 			break;
 		x = &out->stack_resource_summaries.v[out->stack_resource_summaries.n++];
 		*x = (struct cloudformation_stack_resource_summary){
-			.logical_resource_id = row.logical, .physical_resource_id = row.physical, .resource_type = row.type, .last_updated_timestamp = row.updated,
-			.resource_status = row.status, .resource_status_reason = row.reason,
+			.logical_resource_id = row.logical,
+			.physical_resource_id = row.physical,
+			.resource_type = row.type,
+			.last_updated_timestamp = row.updated,
+			.resource_status = row.status,
+			.resource_status_reason = row.reason,
 		};
 		x->drift_information = arena_new(c->arena, struct cloudformation_stack_resource_drift_information_summary);
 		x->drift_information->stack_resource_drift_status = S("NOT_CHECKED");
@@ -447,7 +490,8 @@ CFN_HANDLER(list_exports, output)
 		r = record_decode(&cfn_records, CFN_REC_EXPORT, c->arena, value, &e);
 		if (r < 0)
 			break;
-		out->exports.v[out->exports.n++] = (struct cloudformation_export){ .exporting_stack_id = e.stack_arn, .name = e.name, .value = e.value };
+		out->exports.v[out->exports.n++] =
+			(struct cloudformation_export){ .exporting_stack_id = e.stack_arn, .name = e.name, .value = e.value };
 		after = str_dup(c->arena, key);
 	}
 	store_range_close(&range);
@@ -478,5 +522,6 @@ CFN_HANDLER(list_imports, output)
 
 CFN_HANDLER(list_hook_results, output)
 {
-	return call_fail(c, &cloudformation_err_hook_result_not_found, "No hook results were found for the target."); /* there are no hooks here */
+	return call_fail(c, &cloudformation_err_hook_result_not_found,
+			 "No hook results were found for the target."); /* there are no hooks here */
 }

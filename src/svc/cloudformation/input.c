@@ -89,7 +89,9 @@ static int from_s3(struct call *c, struct str url, struct str *ret)
 		q.version_id = str_skip(query, 10);
 	r = call_invoke(c, &s3_model, "GetObject", &q, &out, VIA, &err);
 	if (r < 0 && err.err)
-		return cfn_invalid(c, "S3 error: %.*s\nFor more information check http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html", STR(err.message));
+		return cfn_invalid(
+			c, "S3 error: %.*s\nFor more information check http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html",
+			STR(err.message));
 	if (r < 0)
 		return r;
 	return out.body ? read_body(c, out.body, ret) : -EIO;
@@ -104,7 +106,9 @@ int input_text(struct call *c, struct str body, struct str url, struct str *ret)
 	if (!body.p)
 		return cfn_invalid(c, "Either Template URL or Template Body must be specified.");
 	if (body.n > TEMPLATE_INLINE_BYTES_MAX)
-		return cfn_invalid(c, "1 validation error detected: Value at 'templateBody' failed to satisfy constraint: Member must have length less than or equal to %d",
+		return cfn_invalid(c,
+				   "1 validation error detected: Value at 'templateBody' failed to satisfy constraint: Member must have "
+				   "length less than or equal to %d",
 				   TEMPLATE_INLINE_BYTES_MAX);
 	*ret = body;
 	return 0;
@@ -185,7 +189,8 @@ static int import(void *user, struct str name, struct str *ret)
 }
 
 /* A nested call with parameters by name, as the caller. */
-static int ask_service(struct input *in, const char *service, const char *op_name, const struct json *params, struct json **ret, struct call_error *err)
+static int ask_service(struct input *in, const char *service, const char *op_name, const struct json *params, struct json **ret,
+		       struct call_error *err)
 {
 	struct call *c = in->call;
 	const struct service *svc = cloud_service(c->cloud, service);
@@ -216,7 +221,8 @@ static int zones(void *user, struct str region, struct str_list *ret)
 	int r;
 
 	if (!str_eq(region, call_region(c)))
-		return template_fail(&in->ctx, "Template error: Fn::GetAZs gives the zones of the stack's region only: %.*s", STR(call_region(c)));
+		return template_fail(&in->ctx, "Template error: Fn::GetAZs gives the zones of the stack's region only: %.*s",
+				     STR(call_region(c)));
 	r = ask_service(in, "ec2", "DescribeAvailabilityZones", json_new(c->arena, JSON_OBJECT), &out, &err);
 	if (r < 0)
 		return err.err ? template_fail(&in->ctx, "%.*s", STR(err.message)) : r;
@@ -240,7 +246,8 @@ static int ssm(void *user, struct str name, struct str *ret)
 	if (r < 0)
 		return r;
 	if (str_is(out.parameter->type, "SecureString"))
-		return template_fail(&in->ctx, "Parameters [%.*s] referenced by template have types not supported by CloudFormation.", STR(name));
+		return template_fail(&in->ctx, "Parameters [%.*s] referenced by template have types not supported by CloudFormation.",
+				     STR(name));
 	*ret = out.parameter->value;
 	return 0;
 }
@@ -268,8 +275,9 @@ static int exists(void *user, struct str type, struct str value)
 		json_push(c->arena, ids, json_new_str(c->arena, value));
 		json_set(c->arena, p, str_c(t[i].member), ids);
 		r = ask_service(in, "ec2", t[i].op, p, &out, &err);
-		if (r < 0 && err.err && (str_find(str_c(err.err->code), S("NotFound")) >= 0 || str_find(str_c(err.err->code), S("Malformed")) >= 0 ||
-					 str_starts(str_c(err.err->code), S("InvalidParameter"))))
+		if (r < 0 && err.err &&
+		    (str_find(str_c(err.err->code), S("NotFound")) >= 0 || str_find(str_c(err.err->code), S("Malformed")) >= 0 ||
+		     str_starts(str_c(err.err->code), S("InvalidParameter"))))
 			return -ENOENT;
 		return r < 0 && err.err ? template_fail(&in->ctx, "%.*s", STR(err.message)) : r;
 	}
@@ -284,9 +292,16 @@ static void context(struct input *in, struct str name)
 	struct str region = call_region(c);
 
 	in->ctx = (struct template_ctx){
-		.arena = c->arena, .tpl = in->tpl, .calls = &calls, .user = in,
-		.env = { .account = c->account, .region = region, .partition = region_partition(region),
-			 .url_suffix = str_starts(region, S("cn-")) ? S("amazonaws.com.cn") : S("amazonaws.com"), .stack_id = in->arn, .stack_name = name,
+		.arena = c->arena,
+		.tpl = in->tpl,
+		.calls = &calls,
+		.user = in,
+		.env = { .account = c->account,
+			 .region = region,
+			 .partition = region_partition(region),
+			 .url_suffix = str_starts(region, S("cn-")) ? S("amazonaws.com.cn") : S("amazonaws.com"),
+			 .stack_id = in->arn,
+			 .stack_name = name,
 			 .notification_arns = in->set.notifications },
 	};
 }
@@ -303,7 +318,9 @@ int input_capabilities(struct call *c, const struct template_summary *sum, const
 		if (!str_list_has(given, need) && !(str_is(need, "CAPABILITY_IAM") && str_list_has(given, S("CAPABILITY_NAMED_IAM"))))
 			missing[n++] = need;
 	}
-	return n ? call_fail(c, &cloudformation_err_insufficient_capabilities, "Requires capabilities : [%.*s]", STR(str_join(c->arena, missing, n, S(", ")))) : 0;
+	return n ? call_fail(c, &cloudformation_err_insufficient_capabilities, "Requires capabilities : [%.*s]",
+			     STR(str_join(c->arena, missing, n, S(", "))))
+		 : 0;
 }
 
 static void add_once(struct arena *a, struct str_list *l, size_t *cap, struct str s)
@@ -322,23 +339,26 @@ static int check_types(struct call *c, const struct template *t, const struct st
 		struct str type = t->resources[i].type;
 
 		if (str_is(type, STACK_TYPE) || str_starts(type, S("Custom::")) || str_is(type, "AWS::CloudFormation::CustomResource"))
-			return cfn_invalid(c, "Resource type %.*s (resource %.*s) is not implemented by this cloud.", STR(type), STR(t->resources[i].id));
+			return cfn_invalid(c, "Resource type %.*s (resource %.*s) is not implemented by this cloud.", STR(type),
+					   STR(t->resources[i].id));
 		if (!type_find(c->cloud, type))
 			add_once(c->arena, &unknown, &cap, type);
 	}
 	if (unknown.n)
-		return cfn_invalid(c, "Template format error: Unrecognized resource types: [%.*s]", STR(str_join(c->arena, unknown.v, unknown.n, S(", "))));
+		return cfn_invalid(c, "Template format error: Unrecognized resource types: [%.*s]",
+				   STR(str_join(c->arena, unknown.v, unknown.n, S(", "))));
 	for (size_t i = 0; allowed && allowed->n && i < t->n_resources; i++) {
 		bool ok = false;
 
 		for (size_t j = 0; j < allowed->n; j++) {
 			struct str pattern = allowed->v[j];
 
-			ok |= str_eq(pattern, t->resources[i].type) || (str_ends(pattern, S("*")) && str_starts(t->resources[i].type, str_of(pattern.p, pattern.n - 1)));
+			ok |= str_eq(pattern, t->resources[i].type) ||
+			      (str_ends(pattern, S("*")) && str_starts(t->resources[i].type, str_of(pattern.p, pattern.n - 1)));
 		}
 		if (!ok)
-			return cfn_invalid(c, "Resource type %.*s is not allowed by parameter ResourceTypes [%.*s]", STR(t->resources[i].type),
-					   STR(str_join(c->arena, allowed->v, allowed->n, S(", "))));
+			return cfn_invalid(c, "Resource type %.*s is not allowed by parameter ResourceTypes [%.*s]",
+					   STR(t->resources[i].type), STR(str_join(c->arena, allowed->v, allowed->n, S(", "))));
 	}
 	return 0;
 }

@@ -30,12 +30,14 @@ int cfn_name_check(struct call *c, struct str name)
 		ok &= strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-", name.p[i]) != NULL && name.p[i];
 	if (!ok)
 		return cfn_invalid(c,
-				   "1 validation error detected: Value '%.*s' at 'stackName' failed to satisfy constraint: Member must satisfy regular expression pattern: "
+				   "1 validation error detected: Value '%.*s' at 'stackName' failed to satisfy constraint: Member must "
+				   "satisfy regular expression pattern: "
 				   "[a-zA-Z][-a-zA-Z0-9]*",
 				   STR(name));
 	if (name.n > STACK_NAME_MAX)
 		return cfn_invalid(c,
-				   "1 validation error detected: Value '%.*s' at 'stackName' failed to satisfy constraint: Member must have length less than or equal to %d",
+				   "1 validation error detected: Value '%.*s' at 'stackName' failed to satisfy constraint: Member must "
+				   "have length less than or equal to %d",
 				   STR(name), STACK_NAME_MAX);
 	return 0;
 }
@@ -88,7 +90,8 @@ int cfn_token(struct call *c, const char *op, struct str stack, struct str token
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	if (!str_is(t.op, op) || !str_eq(t.stack, stack))
-		return call_fail(c, &cloudformation_err_token_already_exists, "Token %.*s has already been used for another operation", STR(token));
+		return call_fail(c, &cloudformation_err_token_already_exists, "Token %.*s has already been used for another operation",
+				 STR(token));
 	*ret = t.result;
 	return 1;
 }
@@ -114,7 +117,10 @@ int cfn_role(struct call *c, struct str role)
 	if (!role.p)
 		return 0;
 	if (arn_parse(role, &arn) < 0 || !str_is(arn.service, "iam") || !str_starts(arn.resource, S("role/")))
-		return cfn_invalid(c, "1 validation error detected: Value '%.*s' at 'roleARN' failed to satisfy constraint: Member must be the ARN of a role", STR(role));
+		return cfn_invalid(c,
+				   "1 validation error detected: Value '%.*s' at 'roleARN' failed to satisfy constraint: Member must be "
+				   "the ARN of a role",
+				   STR(role));
 	return call_authorize(c, "iam:PassRole", role, &to, 1);
 }
 
@@ -158,9 +164,19 @@ int cfn_start(struct call *c, struct cfn_rec_stack *s, const struct start *q)
 {
 	struct launch *l = arena_new(c->arena, struct launch);
 	struct cfn_rec_op op = {
-		.id = random_uuid(c->arena), .kind = str_c(q->kind), .phase = str_c(q->phase), .stack = s->id, .account = s->account,
-		.next = (struct cfn_rec_settings *)(uintptr_t)q->next, .token = q->token, .retain = q->retain, .skip = q->skip, .started = OPT_TIME(c->now_ms),
-		.on_failure = q->on_failure, .change_set = q->change_set, .retain_except = OPT_BOOL(q->retain_except),
+		.id = random_uuid(c->arena),
+		.kind = str_c(q->kind),
+		.phase = str_c(q->phase),
+		.stack = s->id,
+		.account = s->account,
+		.next = (struct cfn_rec_settings *)(uintptr_t)q->next,
+		.token = q->token,
+		.retain = q->retain,
+		.skip = q->skip,
+		.started = OPT_TIME(c->now_ms),
+		.on_failure = q->on_failure,
+		.change_set = q->change_set,
+		.retain_except = OPT_BOOL(q->retain_except),
 	};
 	struct keybuf k;
 	int r = actor(c, q->role, &op.principal);
@@ -199,12 +215,26 @@ static int create_options(struct call *c, const struct cloudformation_create_sta
 CFN_HANDLER(create_stack, output)
 {
 	struct ask q = {
-		.body = in->template_body, .url = in->template_url, .parameters = &in->parameters, .capabilities = &in->capabilities,
-		.resource_types = &in->resource_types, .notifications = &in->notification_ar_ns, .tags = &in->tags, .role = in->role_arn,
-		.rollback = in->rollback_configuration, .mode = in->deployment_config ? in->deployment_config->mode : STR_NONE, .policy = in->stack_policy_body,
+		.body = in->template_body,
+		.url = in->template_url,
+		.parameters = &in->parameters,
+		.capabilities = &in->capabilities,
+		.resource_types = &in->resource_types,
+		.notifications = &in->notification_ar_ns,
+		.tags = &in->tags,
+		.role = in->role_arn,
+		.rollback = in->rollback_configuration,
+		.mode = in->deployment_config ? in->deployment_config->mode : STR_NONE,
+		.policy = in->stack_policy_body,
 	};
-	struct start go = { .kind = "CREATE", .phase = "make", .status = "CREATE_IN_PROGRESS", .op_type = "CREATE_STACK", .reason = S("User Initiated"),
-			    .token = in->client_request_token, .role = in->role_arn, .retain_except = in->retain_except_on_create.v,
+	struct start go = { .kind = "CREATE",
+			    .phase = "make",
+			    .status = "CREATE_IN_PROGRESS",
+			    .op_type = "CREATE_STACK",
+			    .reason = S("User Initiated"),
+			    .token = in->client_request_token,
+			    .role = in->role_arn,
+			    .retain_except = in->retain_except_on_create.v,
 			    .timeout_minutes = in->timeout_in_minutes.v };
 	struct cfn_rec_stack s, old;
 	struct input ask;
@@ -249,7 +279,8 @@ CFN_HANDLER(create_stack, output)
 /* --- UpdateStack --- */
 bool cfn_updatable(const struct cfn_rec_stack *s)
 {
-	static const char *const ok[] = { "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_FAILED", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE" };
+	static const char *const ok[] = { "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE",
+					  "UPDATE_FAILED",   "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE" };
 
 	for (size_t i = 0; i < ELEMENTS(ok); i++)
 		if (str_is(s->status, ok[i]))
@@ -272,8 +303,8 @@ static bool same_outputs(struct input *in, const struct cfn_rec_stack *s)
 		if (n >= s->outputs.n || template_eval_output(&in->ctx, i, &value, &name) < 0)
 			return false;
 		old = &s->outputs.v[n++];
-		if (!str_eq(old->key, o->name) || !str_eq(old->value, value) || !str_eq(old->description, o->description) || !str_eq(old->export, name) ||
-		    !old->export.p != !name.p)
+		if (!str_eq(old->key, o->name) || !str_eq(old->value, value) || !str_eq(old->description, o->description) ||
+		    !str_eq(old->export, name) || !old->export.p != !name.p)
 			return false;
 	}
 	return n == s->outputs.n;
@@ -308,13 +339,26 @@ int cfn_has_changes(struct call *c, const struct cfn_rec_stack *s, struct input 
 CFN_HANDLER(update_stack, output)
 {
 	struct ask q = {
-		.body = in->template_body, .url = in->template_url, .use_previous = in->use_previous_template.v, .parameters = &in->parameters,
-		.capabilities = &in->capabilities, .resource_types = &in->resource_types, .notifications = &in->notification_ar_ns, .tags = &in->tags,
-		.role = in->role_arn, .rollback = in->rollback_configuration, .mode = in->deployment_config ? in->deployment_config->mode : STR_NONE,
+		.body = in->template_body,
+		.url = in->template_url,
+		.use_previous = in->use_previous_template.v,
+		.parameters = &in->parameters,
+		.capabilities = &in->capabilities,
+		.resource_types = &in->resource_types,
+		.notifications = &in->notification_ar_ns,
+		.tags = &in->tags,
+		.role = in->role_arn,
+		.rollback = in->rollback_configuration,
+		.mode = in->deployment_config ? in->deployment_config->mode : STR_NONE,
 		.policy = in->stack_policy_body,
 	};
-	struct start go = { .kind = "UPDATE", .phase = "make", .status = "UPDATE_IN_PROGRESS", .op_type = "UPDATE_STACK", .reason = S("User Initiated"),
-			    .token = in->client_request_token, .retain_except = in->retain_except_on_create.v };
+	struct start go = { .kind = "UPDATE",
+			    .phase = "make",
+			    .status = "UPDATE_IN_PROGRESS",
+			    .op_type = "UPDATE_STACK",
+			    .reason = S("User Initiated"),
+			    .token = in->client_request_token,
+			    .retain_except = in->retain_except_on_create.v };
 	struct cfn_rec_stack s;
 	struct input ask, old;
 	bool changes;
@@ -371,16 +415,21 @@ static int exports_free(struct call *c, const struct cfn_rec_stack *s)
 			continue;
 		r = export_users(c->txn, c->arena, c->account, s->outputs.v[i].export, &users);
 		if (r == 0 && users.n)
-			return cfn_invalid(c, "Delete canceled. Cannot delete export %.*s as it is in use by %.*s.", STR(s->outputs.v[i].export),
-					   STR(str_join(c->arena, users.v, users.n, S(" and "))));
+			return cfn_invalid(c, "Delete canceled. Cannot delete export %.*s as it is in use by %.*s.",
+					   STR(s->outputs.v[i].export), STR(str_join(c->arena, users.v, users.n, S(" and "))));
 	}
 	return r;
 }
 
 CFN_HANDLER(delete_stack, response)
 {
-	struct start go = { .kind = "DELETE", .phase = "unmake", .status = "DELETE_IN_PROGRESS", .op_type = "DELETE_STACK", .reason = S("User Initiated"),
-			    .token = in->client_request_token, .retain = in->retain_resources };
+	struct start go = { .kind = "DELETE",
+			    .phase = "unmake",
+			    .status = "DELETE_IN_PROGRESS",
+			    .op_type = "DELETE_STACK",
+			    .reason = S("User Initiated"),
+			    .token = in->client_request_token,
+			    .retain = in->retain_resources };
 	struct cfn_rec_stack s;
 	int r = stack_lookup(c->txn, c->arena, c->account, call_region(c), in->stack_name, &s);
 
@@ -391,7 +440,9 @@ CFN_HANDLER(delete_stack, response)
 	if (s.protected.v)
 		return cfn_invalid(c, "Stack [%.*s] cannot be deleted while TerminationProtection is enabled", STR(s.name));
 	if (in->retain_resources.n && !str_is(s.status, "DELETE_FAILED"))
-		return cfn_invalid(c, "Invalid operation on stack [%.*s]. When you delete a stack, specify which resources to retain only when the stack is in the DELETE_FAILED state.",
+		return cfn_invalid(c,
+				   "Invalid operation on stack [%.*s]. When you delete a stack, specify which resources to retain only "
+				   "when the stack is in the DELETE_FAILED state.",
 				   STR(s.arn));
 	if (str_is(in->deletion_mode, "FORCE_DELETE_STACK"))
 		return cfn_invalid(c, "DeletionMode FORCE_DELETE_STACK is not implemented by this cloud.");
@@ -417,7 +468,8 @@ CFN_HANDLER(update_termination_protection, output)
 	if (r < 0)
 		return r;
 	if (s.deleted.has || str_is(s.status, "DELETE_IN_PROGRESS"))
-		return cfn_invalid(c, "Stack [%.*s] is in %.*s state and its termination protection can not be changed.", STR(s.name), STR(s.status));
+		return cfn_invalid(c, "Stack [%.*s] is in %.*s state and its termination protection can not be changed.", STR(s.name),
+				   STR(s.status));
 	s.protected = OPT_BOOL(in->enable_termination_protection.v);
 	out->stack_id = s.arn;
 	return stack_save(c->txn, &s);
@@ -458,8 +510,14 @@ CFN_HANDLER(cancel_update_stack, response)
 
 CFN_HANDLER(continue_update_rollback, output)
 {
-	struct start go = { .kind = "UPDATE", .phase = "restore", .status = "UPDATE_ROLLBACK_IN_PROGRESS", .op_type = "CONTINUE_ROLLBACK", .reason = S("User Initiated"),
-			    .token = in->client_request_token, .skip = in->resources_to_skip, .on_failure = S("ROLLBACK") };
+	struct start go = { .kind = "UPDATE",
+			    .phase = "restore",
+			    .status = "UPDATE_ROLLBACK_IN_PROGRESS",
+			    .op_type = "CONTINUE_ROLLBACK",
+			    .reason = S("User Initiated"),
+			    .token = in->client_request_token,
+			    .skip = in->resources_to_skip,
+			    .on_failure = S("ROLLBACK") };
 	struct cfn_rec_stack s;
 	struct str seen;
 	int r = cfn_stack(c, in->stack_name, &s);
@@ -469,7 +527,8 @@ CFN_HANDLER(continue_update_rollback, output)
 	if (r != 0)
 		return r < 0 ? r : 0;
 	if (!str_is(s.status, "UPDATE_ROLLBACK_FAILED"))
-		return cfn_invalid(c, "Stack:%.*s is in %.*s state and can not continue the rollback of an update.", STR(s.arn), STR(s.status));
+		return cfn_invalid(c, "Stack:%.*s is in %.*s state and can not continue the rollback of an update.", STR(s.arn),
+				   STR(s.status));
 	r = cfn_role(c, in->role_arn);
 	if (r == 0)
 		r = cfn_token_put(c, "ContinueUpdateRollback", s.id, in->client_request_token, s.arn);
@@ -479,7 +538,10 @@ CFN_HANDLER(continue_update_rollback, output)
 
 CFN_HANDLER(rollback_stack, output)
 {
-	struct start go = { .op_type = "ROLLBACK", .reason = S("User Initiated"), .token = in->client_request_token, .retain_except = in->retain_except_on_create.v,
+	struct start go = { .op_type = "ROLLBACK",
+			    .reason = S("User Initiated"),
+			    .token = in->client_request_token,
+			    .retain_except = in->retain_except_on_create.v,
 			    .on_failure = S("ROLLBACK") };
 	struct cfn_rec_stack s;
 	int r = cfn_stack(c, in->stack_name, &s);

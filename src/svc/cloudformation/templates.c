@@ -49,7 +49,9 @@ CFN_HANDLER(validate_template, output)
 	out->parameters.v = arena_array(c->arena, struct cloudformation_template_parameter, t->n_parameters + 1);
 	for (size_t i = 0; i < t->n_parameters; i++)
 		out->parameters.v[out->parameters.n++] = (struct cloudformation_template_parameter){
-			.parameter_key = t->parameters[i].name, .default_value = t->parameters[i].dflt, .no_echo = OPT_BOOL(t->parameters[i].no_echo),
+			.parameter_key = t->parameters[i].name,
+			.default_value = t->parameters[i].dflt,
+			.no_echo = OPT_BOOL(t->parameters[i].no_echo),
 			.description = t->parameters[i].description,
 		};
 	out->description = t->description;
@@ -75,18 +77,24 @@ static int summary_text(struct call *c, const struct cloudformation_get_template
 static void parameter_out(struct call *c, const struct template_parameter *p, struct cloudformation_parameter_declaration *d)
 {
 	*d = (struct cloudformation_parameter_declaration){
-		.parameter_key = p->name, .default_value = p->dflt, .parameter_type = p->type, .no_echo = OPT_BOOL(p->no_echo), .description = p->description,
+		.parameter_key = p->name,
+		.default_value = p->dflt,
+		.parameter_type = p->type,
+		.no_echo = OPT_BOOL(p->no_echo),
+		.description = p->description,
 	};
 	d->parameter_constraints = arena_new(c->arena, struct cloudformation_parameter_constraints);
 	if (!p->allowed)
 		return;
 	d->parameter_constraints->allowed_values.v = arena_array(c->arena, struct str, p->allowed->n + 1);
 	for (size_t i = 0; i < p->allowed->n; i++)
-		d->parameter_constraints->allowed_values.v[d->parameter_constraints->allowed_values.n++] = json_scalar(&p->allowed->items[i]);
+		d->parameter_constraints->allowed_values.v[d->parameter_constraints->allowed_values.n++] = json_scalar(
+			&p->allowed->items[i]);
 }
 
 /* Types that nobody knows, when the caller wants to hear of them instead of being refused. */
-static int unknown_types(struct call *c, const struct template_summary *sum, bool warn, struct cloudformation_get_template_summary_output *out)
+static int unknown_types(struct call *c, const struct template_summary *sum, bool warn,
+			 struct cloudformation_get_template_summary_output *out)
 {
 	struct str *v = arena_array(c->arena, struct str, sum->resource_types.n + 1);
 	size_t n = 0;
@@ -115,7 +123,8 @@ CFN_HANDLER(get_template_summary, output)
 	if (r < 0)
 		return r;
 	template_summary(c->arena, t, &sum);
-	r = unknown_types(c, &sum, in->template_summary_config && in->template_summary_config->treat_unrecognized_resource_types_as_warnings.v, out);
+	r = unknown_types(c, &sum,
+			  in->template_summary_config && in->template_summary_config->treat_unrecognized_resource_types_as_warnings.v, out);
 	if (r < 0)
 		return r;
 	out->parameters.v = arena_array(c->arena, struct cloudformation_parameter_declaration, t->n_parameters + 1);

@@ -147,7 +147,8 @@ static int cursor_parse(struct str s, struct walk *w)
 {
 	struct str ended, rest, file, offset;
 
-	if (!str_cut(s, ',', &ended, &rest) || !str_cut(rest, ',', &file, &offset) || file.n >= sizeof w->cur.file || str_to_u64(offset, &w->cur.offset) < 0)
+	if (!str_cut(s, ',', &ended, &rest) || !str_cut(rest, ',', &file, &offset) || file.n >= sizeof w->cur.file ||
+	    str_to_u64(offset, &w->cur.offset) < 0)
 		return -EINVAL;
 	w->ended = str_is(ended, "1");
 	memcpy(w->cur.file, file.p, file.n);
@@ -172,7 +173,8 @@ static void merge(struct call *c, struct walk w[2], size_t max, struct cloudtrai
 		}
 }
 
-static int cloudtrail_lookup_events(struct call *c, const struct cloudtrail_lookup_events_request *in, struct cloudtrail_lookup_events_response *out)
+static int cloudtrail_lookup_events(struct call *c, const struct cloudtrail_lookup_events_request *in,
+				    struct cloudtrail_lookup_events_response *out)
 {
 	size_t max = in->max_results.has ? (size_t)in->max_results.v : 50;
 	struct walk w[2] = { { .c = c, .in = in, .max = max }, { .c = c, .in = in, .max = max, .ended = true } };
@@ -187,7 +189,8 @@ static int cloudtrail_lookup_events(struct call *c, const struct cloudtrail_look
 	w[1].ended = !str_eq(call_region(c), global->name);
 	if (in->event_category.p) /* insight events are computed by nothing yet: there are none */
 		return 0;
-	if (in->next_token.p && (page_parse(c, in->next_token, &token) < 0 || !str_cut(token, ';', &a, &b) || cursor_parse(a, &w[0]) < 0 || cursor_parse(b, &w[1]) < 0))
+	if (in->next_token.p && (page_parse(c, in->next_token, &token) < 0 || !str_cut(token, ';', &a, &b) || cursor_parse(a, &w[0]) < 0 ||
+				 cursor_parse(b, &w[1]) < 0))
 		return call_fail(c, &cloudtrail_err_invalid_next_token, "Invalid token.");
 	r = walk_trail(&w[0], c->region);
 	if (r == 0)

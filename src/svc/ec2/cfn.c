@@ -74,7 +74,8 @@ bool cfn_ec2_gone(struct str code)
 
 int cfn_ec2_find(struct cfn_resource *r, const char *op, const char *list, const char *filter, struct str value, const struct json **ret)
 {
-	struct json *p = cfn_ec2_params(r), *filters = json_new(r->arena, JSON_ARRAY), *f = cfn_ec2_params(r), *values = json_new(r->arena, JSON_ARRAY), *out;
+	struct json *p = cfn_ec2_params(r), *filters = json_new(r->arena, JSON_ARRAY), *f = cfn_ec2_params(r),
+		    *values = json_new(r->arena, JSON_ARRAY), *out;
 	const struct json *found;
 	int e;
 
@@ -170,7 +171,8 @@ static int vpc_flags(struct cfn_resource *r, struct str id, bool all)
 	int e = 0;
 
 	/* Host names need resolution: it is switched on first and off last. */
-	bool support = json_to_bool(json_getz(r->props, "EnableDnsSupport"), true), names = json_to_bool(json_getz(r->props, "EnableDnsHostnames"), false);
+	bool support = json_to_bool(json_getz(r->props, "EnableDnsSupport"), true),
+	     names = json_to_bool(json_getz(r->props, "EnableDnsHostnames"), false);
 	bool set_support = all ? json_getz(r->props, "EnableDnsSupport") != NULL : cfn_ec2_changed(r, "EnableDnsSupport");
 	bool set_names = all ? json_getz(r->props, "EnableDnsHostnames") != NULL : cfn_ec2_changed(r, "EnableDnsHostnames");
 
@@ -236,14 +238,27 @@ static bool vpc_replaces(struct cfn_resource *r, struct str property)
 }
 
 static const struct cfn_property vpc_properties[] = {
-	{ "CidrBlock", CFN_REPLACE, false }, { "EnableDnsHostnames", CFN_UPDATE, false }, { "EnableDnsSupport", CFN_UPDATE, false },
-	{ "InstanceTenancy", CFN_CONDITIONAL, false }, { "Ipv4IpamPoolId", CFN_REPLACE, false }, { "Ipv4NetmaskLength", CFN_REPLACE, false },
-	{ "Tags", CFN_UPDATE, false }, { NULL, 0, false },
+	{ "CidrBlock", CFN_REPLACE, false },
+	{ "EnableDnsHostnames", CFN_UPDATE, false },
+	{ "EnableDnsSupport", CFN_UPDATE, false },
+	{ "InstanceTenancy", CFN_CONDITIONAL, false },
+	{ "Ipv4IpamPoolId", CFN_REPLACE, false },
+	{ "Ipv4NetmaskLength", CFN_REPLACE, false },
+	{ "Tags", CFN_UPDATE, false },
+	{ NULL, 0, false },
 };
-static const char *const vpc_attributes[] = { "VpcId", "CidrBlock", "CidrBlockAssociations", "DefaultNetworkAcl", "DefaultSecurityGroup", "Ipv6CidrBlocks", NULL };
+static const char *const vpc_attributes[] = {
+	"VpcId", "CidrBlock", "CidrBlockAssociations", "DefaultNetworkAcl", "DefaultSecurityGroup", "Ipv6CidrBlocks", NULL
+};
 static const struct cfn_type vpc_type = {
-	.name = "AWS::EC2::VPC", .properties = vpc_properties, .attributes = vpc_attributes,
-	.create = vpc_create, .update = vpc_update, .delete = vpc_delete, .replaces = vpc_replaces, .read = vpc_read,
+	.name = "AWS::EC2::VPC",
+	.properties = vpc_properties,
+	.attributes = vpc_attributes,
+	.create = vpc_create,
+	.update = vpc_update,
+	.delete = vpc_delete,
+	.replaces = vpc_replaces,
+	.read = vpc_read,
 };
 
 /* --- AWS::EC2::Subnet --- */
@@ -280,7 +295,8 @@ static int subnet_flags(struct cfn_resource *r, struct str id, bool all)
 
 	for (size_t i = 0; i < ELEMENTS(flags) && e == 0; i++)
 		if (all ? json_getz(r->props, flags[i]) != NULL : cfn_ec2_changed(r, flags[i]))
-			e = set_flag(r, "ModifySubnetAttribute", "SubnetId", id, flags[i], json_to_bool(json_getz(r->props, flags[i]), false));
+			e = set_flag(r, "ModifySubnetAttribute", "SubnetId", id, flags[i],
+				     json_to_bool(json_getz(r->props, flags[i]), false));
 	if (e < 0 || (!all && !cfn_ec2_changed(r, "PrivateDnsNameOptionsOnLaunch")))
 		return e;
 	if (json_getz(options, "HostnameType")) {
@@ -292,14 +308,16 @@ static int subnet_flags(struct cfn_resource *r, struct str id, bool all)
 	}
 	for (size_t i = 0; i < ELEMENTS(dns) && e == 0; i++)
 		if (json_getz(options, dns[i][0]))
-			e = set_flag(r, "ModifySubnetAttribute", "SubnetId", id, dns[i][1], json_to_bool(json_getz(options, dns[i][0]), false));
+			e = set_flag(r, "ModifySubnetAttribute", "SubnetId", id, dns[i][1],
+				     json_to_bool(json_getz(options, dns[i][0]), false));
 	return e;
 }
 
 static int subnet_create(struct cfn_resource *r)
 {
-	static const char *const same[] = { "AvailabilityZone", "AvailabilityZoneId", "CidrBlock", "Ipv4IpamPoolId", "Ipv4NetmaskLength", "Ipv6CidrBlock",
-					    "Ipv6IpamPoolId", "Ipv6Native", "Ipv6NetmaskLength", "OutpostArn", "VpcId", NULL };
+	static const char *const same[] = { "AvailabilityZone",  "AvailabilityZoneId", "CidrBlock",      "Ipv4IpamPoolId",
+					    "Ipv4NetmaskLength", "Ipv6CidrBlock",      "Ipv6IpamPoolId", "Ipv6Native",
+					    "Ipv6NetmaskLength", "OutpostArn",         "VpcId",          NULL };
 	struct json *p = cfn_ec2_params(r), *out;
 	struct str id = r->physical_id;
 	int e = 0;
@@ -340,18 +358,34 @@ static int subnet_delete(struct cfn_resource *r)
 }
 
 static const struct cfn_property subnet_properties[] = {
-	{ "AssignIpv6AddressOnCreation", CFN_UPDATE, false }, { "AvailabilityZone", CFN_REPLACE, false }, { "AvailabilityZoneId", CFN_REPLACE, false },
-	{ "CidrBlock", CFN_REPLACE, false }, { "EnableDns64", CFN_UPDATE, false }, { "Ipv4IpamPoolId", CFN_REPLACE, false },
-	{ "Ipv4NetmaskLength", CFN_REPLACE, false }, { "Ipv6CidrBlock", CFN_UPDATE, false }, { "Ipv6IpamPoolId", CFN_REPLACE, false },
-	{ "Ipv6Native", CFN_REPLACE, false }, { "Ipv6NetmaskLength", CFN_REPLACE, false }, { "MapPublicIpOnLaunch", CFN_UPDATE, false },
-	{ "OutpostArn", CFN_REPLACE, false }, { "PrivateDnsNameOptionsOnLaunch", CFN_UPDATE, false }, { "Tags", CFN_UPDATE, false }, { "VpcId", CFN_REPLACE, true },
+	{ "AssignIpv6AddressOnCreation", CFN_UPDATE, false },
+	{ "AvailabilityZone", CFN_REPLACE, false },
+	{ "AvailabilityZoneId", CFN_REPLACE, false },
+	{ "CidrBlock", CFN_REPLACE, false },
+	{ "EnableDns64", CFN_UPDATE, false },
+	{ "Ipv4IpamPoolId", CFN_REPLACE, false },
+	{ "Ipv4NetmaskLength", CFN_REPLACE, false },
+	{ "Ipv6CidrBlock", CFN_UPDATE, false },
+	{ "Ipv6IpamPoolId", CFN_REPLACE, false },
+	{ "Ipv6Native", CFN_REPLACE, false },
+	{ "Ipv6NetmaskLength", CFN_REPLACE, false },
+	{ "MapPublicIpOnLaunch", CFN_UPDATE, false },
+	{ "OutpostArn", CFN_REPLACE, false },
+	{ "PrivateDnsNameOptionsOnLaunch", CFN_UPDATE, false },
+	{ "Tags", CFN_UPDATE, false },
+	{ "VpcId", CFN_REPLACE, true },
 	{ NULL, 0, false },
 };
-static const char *const subnet_attributes[] = { "SubnetId", "AvailabilityZone", "AvailabilityZoneId", "CidrBlock", "VpcId", "NetworkAclAssociationId",
-						 "Ipv6CidrBlocks", NULL };
+static const char *const subnet_attributes[] = { "SubnetId", "AvailabilityZone",        "AvailabilityZoneId", "CidrBlock",
+						 "VpcId",    "NetworkAclAssociationId", "Ipv6CidrBlocks",     NULL };
 static const struct cfn_type subnet_type = {
-	.name = "AWS::EC2::Subnet", .properties = subnet_properties, .attributes = subnet_attributes,
-	.create = subnet_create, .update = subnet_update, .delete = subnet_delete, .read = subnet_read,
+	.name = "AWS::EC2::Subnet",
+	.properties = subnet_properties,
+	.attributes = subnet_attributes,
+	.create = subnet_create,
+	.update = subnet_update,
+	.delete = subnet_delete,
+	.read = subnet_read,
 };
 
 /* --- AWS::EC2::InternetGateway --- */
@@ -387,15 +421,28 @@ static int gateway_delete(struct cfn_resource *r)
 static const struct cfn_property gateway_properties[] = { { "Tags", CFN_UPDATE, false }, { NULL, 0, false } };
 static const char *const gateway_attributes[] = { "InternetGatewayId", NULL };
 static const struct cfn_type gateway_type = {
-	.name = "AWS::EC2::InternetGateway", .properties = gateway_properties, .attributes = gateway_attributes,
-	.create = gateway_create, .update = gateway_update, .delete = gateway_delete,
+	.name = "AWS::EC2::InternetGateway",
+	.properties = gateway_properties,
+	.attributes = gateway_attributes,
+	.create = gateway_create,
+	.update = gateway_update,
+	.delete = gateway_delete,
 };
 
 /* --- AWS::EC2::VPCCidrBlock: "association|vpc" --- */
 static int block_create(struct cfn_resource *r)
 {
-	static const char *const same[] = { "AmazonProvidedIpv6CidrBlock", "CidrBlock", "Ipv4IpamPoolId", "Ipv4NetmaskLength", "Ipv6CidrBlock",
-					    "Ipv6CidrBlockNetworkBorderGroup", "Ipv6IpamPoolId", "Ipv6NetmaskLength", "Ipv6Pool", "VpcId", NULL };
+	static const char *const same[] = { "AmazonProvidedIpv6CidrBlock",
+					    "CidrBlock",
+					    "Ipv4IpamPoolId",
+					    "Ipv4NetmaskLength",
+					    "Ipv6CidrBlock",
+					    "Ipv6CidrBlockNetworkBorderGroup",
+					    "Ipv6IpamPoolId",
+					    "Ipv6NetmaskLength",
+					    "Ipv6Pool",
+					    "VpcId",
+					    NULL };
 	struct json *p = cfn_ec2_params(r), *out;
 	struct str id = r->physical_id, association;
 	int e = 0;
@@ -405,7 +452,8 @@ static int block_create(struct cfn_resource *r)
 		e = cfn_call(r, "ec2", "AssociateVpcCidrBlock", p, &out, NULL);
 		if (e < 0)
 			return e;
-		id = str_printf(r->arena, "%.*s|%.*s", STR(json_get_str(json_getz(out, "CidrBlockAssociation"), "AssociationId")), STR(json_get_str(out, "VpcId")));
+		id = str_printf(r->arena, "%.*s|%.*s", STR(json_get_str(json_getz(out, "CidrBlockAssociation"), "AssociationId")),
+				STR(json_get_str(out, "VpcId")));
 		e = cfn_note_physical(r, id);
 	}
 	r->ret_physical_id = id;
@@ -423,22 +471,36 @@ static int block_delete(struct cfn_resource *r)
 }
 
 static const struct cfn_property block_properties[] = {
-	{ "AmazonProvidedIpv6CidrBlock", CFN_REPLACE, false }, { "CidrBlock", CFN_REPLACE, false }, { "Ipv4IpamPoolId", CFN_REPLACE, false },
-	{ "Ipv4NetmaskLength", CFN_REPLACE, false }, { "Ipv6CidrBlock", CFN_REPLACE, false }, { "Ipv6CidrBlockNetworkBorderGroup", CFN_REPLACE, false },
-	{ "Ipv6IpamPoolId", CFN_REPLACE, false }, { "Ipv6NetmaskLength", CFN_REPLACE, false }, { "Ipv6Pool", CFN_REPLACE, false }, { "VpcId", CFN_REPLACE, true },
+	{ "AmazonProvidedIpv6CidrBlock", CFN_REPLACE, false },
+	{ "CidrBlock", CFN_REPLACE, false },
+	{ "Ipv4IpamPoolId", CFN_REPLACE, false },
+	{ "Ipv4NetmaskLength", CFN_REPLACE, false },
+	{ "Ipv6CidrBlock", CFN_REPLACE, false },
+	{ "Ipv6CidrBlockNetworkBorderGroup", CFN_REPLACE, false },
+	{ "Ipv6IpamPoolId", CFN_REPLACE, false },
+	{ "Ipv6NetmaskLength", CFN_REPLACE, false },
+	{ "Ipv6Pool", CFN_REPLACE, false },
+	{ "VpcId", CFN_REPLACE, true },
 	{ NULL, 0, false },
 };
 static const char *const block_attributes[] = { "Id", NULL };
 static const struct cfn_type block_type = {
-	.name = "AWS::EC2::VPCCidrBlock", .properties = block_properties, .attributes = block_attributes, .create = block_create, .delete = block_delete,
+	.name = "AWS::EC2::VPCCidrBlock",
+	.properties = block_properties,
+	.attributes = block_attributes,
+	.create = block_create,
+	.delete = block_delete,
 };
 
 /* --- AWS::EC2::DHCPOptions, AWS::EC2::VPCDHCPOptionsAssociation --- */
 static int dhcp_create(struct cfn_resource *r)
 {
-	static const char *const names[][2] = { { "DomainName", "domain-name" }, { "DomainNameServers", "domain-name-servers" },
+	static const char *const names[][2] = { { "DomainName", "domain-name" },
+						{ "DomainNameServers", "domain-name-servers" },
 						{ "Ipv6AddressPreferredLeaseTime", "ipv6-address-preferred-lease-time" },
-						{ "NetbiosNameServers", "netbios-name-servers" }, { "NetbiosNodeType", "netbios-node-type" }, { "NtpServers", "ntp-servers" } };
+						{ "NetbiosNameServers", "netbios-name-servers" },
+						{ "NetbiosNodeType", "netbios-node-type" },
+						{ "NtpServers", "ntp-servers" } };
 	struct json *p = cfn_ec2_params(r), *list = json_new(r->arena, JSON_ARRAY), *out;
 	struct str id = r->physical_id;
 	int e = 0;
@@ -477,14 +539,23 @@ static int dhcp_delete(struct cfn_resource *r)
 }
 
 static const struct cfn_property dhcp_properties[] = {
-	{ "DomainName", CFN_REPLACE, false }, { "DomainNameServers", CFN_REPLACE, false }, { "Ipv6AddressPreferredLeaseTime", CFN_REPLACE, false },
-	{ "NetbiosNameServers", CFN_REPLACE, false }, { "NetbiosNodeType", CFN_REPLACE, false }, { "NtpServers", CFN_REPLACE, false },
-	{ "Tags", CFN_UPDATE, false }, { NULL, 0, false },
+	{ "DomainName", CFN_REPLACE, false },
+	{ "DomainNameServers", CFN_REPLACE, false },
+	{ "Ipv6AddressPreferredLeaseTime", CFN_REPLACE, false },
+	{ "NetbiosNameServers", CFN_REPLACE, false },
+	{ "NetbiosNodeType", CFN_REPLACE, false },
+	{ "NtpServers", CFN_REPLACE, false },
+	{ "Tags", CFN_UPDATE, false },
+	{ NULL, 0, false },
 };
 static const char *const dhcp_attributes[] = { "DhcpOptionsId", NULL };
 static const struct cfn_type dhcp_type = {
-	.name = "AWS::EC2::DHCPOptions", .properties = dhcp_properties, .attributes = dhcp_attributes,
-	.create = dhcp_create, .update = gateway_update, .delete = dhcp_delete,
+	.name = "AWS::EC2::DHCPOptions",
+	.properties = dhcp_properties,
+	.attributes = dhcp_attributes,
+	.create = dhcp_create,
+	.update = gateway_update,
+	.delete = dhcp_delete,
 };
 
 static int dhcp_join(struct cfn_resource *r)
@@ -495,7 +566,8 @@ static int dhcp_join(struct cfn_resource *r)
 
 	cfn_ec2_copy(r, p, r->props, same);
 	e = cfn_call(r, "ec2", "AssociateDhcpOptions", p, NULL, NULL); /* the same again changes nothing */
-	r->ret_physical_id = str_printf(r->arena, "%.*s|%.*s", STR(json_get_str(r->props, "DhcpOptionsId")), STR(json_get_str(r->props, "VpcId")));
+	r->ret_physical_id = str_printf(r->arena, "%.*s|%.*s", STR(json_get_str(r->props, "DhcpOptionsId")),
+					STR(json_get_str(r->props, "VpcId")));
 	return e;
 }
 
@@ -511,13 +583,19 @@ static int dhcp_leave(struct cfn_resource *r)
 	return cfn_ec2_gone(code) ? 0 : e;
 }
 
-static const struct cfn_property dhcp_join_properties[] = { { "DhcpOptionsId", CFN_REPLACE, true }, { "VpcId", CFN_REPLACE, true }, { NULL, 0, false } };
+static const struct cfn_property dhcp_join_properties[] = { { "DhcpOptionsId", CFN_REPLACE, true },
+							    { "VpcId", CFN_REPLACE, true },
+							    { NULL, 0, false } };
 static const char *const no_attributes[] = { NULL };
 static const struct cfn_type dhcp_join_type = {
-	.name = "AWS::EC2::VPCDHCPOptionsAssociation", .properties = dhcp_join_properties, .attributes = no_attributes, .create = dhcp_join, .delete = dhcp_leave,
+	.name = "AWS::EC2::VPCDHCPOptionsAssociation",
+	.properties = dhcp_join_properties,
+	.attributes = no_attributes,
+	.create = dhcp_join,
+	.delete = dhcp_leave,
 };
 
 const struct cfn_type *const ec2_cfn[] = {
-	&dhcp_type, &gateway_type, &cfn_ec2_route, &cfn_ec2_route_table, &cfn_ec2_group, &cfn_ec2_egress, &cfn_ec2_ingress, &subnet_type, &cfn_ec2_association,
-	&vpc_type, &block_type, &dhcp_join_type, &cfn_ec2_attachment, NULL,
+	&dhcp_type,   &gateway_type,        &cfn_ec2_route, &cfn_ec2_route_table, &cfn_ec2_group,  &cfn_ec2_egress,     &cfn_ec2_ingress,
+	&subnet_type, &cfn_ec2_association, &vpc_type,      &block_type,          &dhcp_join_type, &cfn_ec2_attachment, NULL,
 };

@@ -32,7 +32,8 @@ static void source(struct cfn_resource *r, struct json *p, const char *list, str
 static struct json *permission(struct cfn_resource *r, const struct json *rule, bool egress, bool described)
 {
 	struct str d = described ? json_get_str(rule, "Description") : STR_NONE;
-	const char *group = egress ? "DestinationSecurityGroupId" : "SourceSecurityGroupId", *list = egress ? "DestinationPrefixListId" : "SourcePrefixListId";
+	const char *group = egress ? "DestinationSecurityGroupId" : "SourceSecurityGroupId",
+		   *list = egress ? "DestinationPrefixListId" : "SourcePrefixListId";
 	struct json *p = cfn_ec2_params(r), *item;
 
 	json_set_str(r->arena, p, "IpProtocol", json_get_str(rule, "IpProtocol"));
@@ -65,7 +66,8 @@ static struct json *permission(struct cfn_resource *r, const struct json *rule, 
 	return p;
 }
 
-static int rules_call(struct cfn_resource *r, const char *op, struct str group, const struct json *perms, struct json **out, struct str *code)
+static int rules_call(struct cfn_resource *r, const char *op, struct str group, const struct json *perms, struct json **out,
+		      struct str *code)
 {
 	struct json *p = cfn_ec2_params(r);
 
@@ -239,8 +241,9 @@ static int change_rules(struct cfn_resource *r, const char *property, bool egres
 	if (e == 0)
 		e = drop_rules(r, r->physical_id, difference(r, old, now, egress), egress);
 	text = redescribed(r, now, old, egress);
-	return e < 0 ? e :
-		       rules_call(r, egress ? "UpdateSecurityGroupRuleDescriptionsEgress" : "UpdateSecurityGroupRuleDescriptionsIngress", r->physical_id, text, NULL, NULL);
+	return e < 0 ? e
+		     : rules_call(r, egress ? "UpdateSecurityGroupRuleDescriptionsEgress" : "UpdateSecurityGroupRuleDescriptionsIngress",
+				  r->physical_id, text, NULL, NULL);
 }
 
 static int group_update(struct cfn_resource *r)
@@ -264,13 +267,23 @@ static int group_delete(struct cfn_resource *r)
 }
 
 static const struct cfn_property group_properties[] = {
-	{ "GroupDescription", CFN_REPLACE, true }, { "GroupName", CFN_REPLACE, false }, { "SecurityGroupEgress", CFN_UPDATE, false },
-	{ "SecurityGroupIngress", CFN_UPDATE, false }, { "Tags", CFN_UPDATE, false }, { "VpcId", CFN_REPLACE, false }, { NULL, 0, false },
+	{ "GroupDescription", CFN_REPLACE, true },
+	{ "GroupName", CFN_REPLACE, false },
+	{ "SecurityGroupEgress", CFN_UPDATE, false },
+	{ "SecurityGroupIngress", CFN_UPDATE, false },
+	{ "Tags", CFN_UPDATE, false },
+	{ "VpcId", CFN_REPLACE, false },
+	{ NULL, 0, false },
 };
 static const char *const group_attributes[] = { "GroupId", "Id", "VpcId", NULL };
 const struct cfn_type cfn_ec2_group = {
-	.name = "AWS::EC2::SecurityGroup", .properties = group_properties, .attributes = group_attributes, .name_property = "GroupName",
-	.create = group_create, .update = group_update, .delete = group_delete,
+	.name = "AWS::EC2::SecurityGroup",
+	.properties = group_properties,
+	.attributes = group_attributes,
+	.name_property = "GroupName",
+	.create = group_create,
+	.update = group_update,
+	.delete = group_delete,
 };
 
 /* --- AWS::EC2::SecurityGroupIngress, AWS::EC2::SecurityGroupEgress --- */
@@ -364,22 +377,46 @@ static int egress_delete(struct cfn_resource *r)
 }
 
 static const struct cfn_property ingress_properties[] = {
-	{ "CidrIp", CFN_REPLACE, false }, { "CidrIpv6", CFN_REPLACE, false }, { "Description", CFN_UPDATE, false }, { "FromPort", CFN_REPLACE, false },
-	{ "GroupId", CFN_REPLACE, false }, { "GroupName", CFN_REPLACE, false }, { "IpProtocol", CFN_REPLACE, true }, { "SourcePrefixListId", CFN_REPLACE, false },
-	{ "SourceSecurityGroupId", CFN_REPLACE, false }, { "SourceSecurityGroupName", CFN_REPLACE, false }, { "SourceSecurityGroupOwnerId", CFN_REPLACE, false },
-	{ "ToPort", CFN_REPLACE, false }, { NULL, 0, false },
+	{ "CidrIp", CFN_REPLACE, false },
+	{ "CidrIpv6", CFN_REPLACE, false },
+	{ "Description", CFN_UPDATE, false },
+	{ "FromPort", CFN_REPLACE, false },
+	{ "GroupId", CFN_REPLACE, false },
+	{ "GroupName", CFN_REPLACE, false },
+	{ "IpProtocol", CFN_REPLACE, true },
+	{ "SourcePrefixListId", CFN_REPLACE, false },
+	{ "SourceSecurityGroupId", CFN_REPLACE, false },
+	{ "SourceSecurityGroupName", CFN_REPLACE, false },
+	{ "SourceSecurityGroupOwnerId", CFN_REPLACE, false },
+	{ "ToPort", CFN_REPLACE, false },
+	{ NULL, 0, false },
 };
 static const struct cfn_property egress_properties[] = {
-	{ "CidrIp", CFN_REPLACE, false }, { "CidrIpv6", CFN_REPLACE, false }, { "Description", CFN_UPDATE, false }, { "DestinationPrefixListId", CFN_REPLACE, false },
-	{ "DestinationSecurityGroupId", CFN_REPLACE, false }, { "FromPort", CFN_REPLACE, false }, { "GroupId", CFN_REPLACE, true }, { "IpProtocol", CFN_REPLACE, true },
-	{ "ToPort", CFN_REPLACE, false }, { NULL, 0, false },
+	{ "CidrIp", CFN_REPLACE, false },
+	{ "CidrIpv6", CFN_REPLACE, false },
+	{ "Description", CFN_UPDATE, false },
+	{ "DestinationPrefixListId", CFN_REPLACE, false },
+	{ "DestinationSecurityGroupId", CFN_REPLACE, false },
+	{ "FromPort", CFN_REPLACE, false },
+	{ "GroupId", CFN_REPLACE, true },
+	{ "IpProtocol", CFN_REPLACE, true },
+	{ "ToPort", CFN_REPLACE, false },
+	{ NULL, 0, false },
 };
 static const char *const rule_attributes[] = { "Id", NULL };
 const struct cfn_type cfn_ec2_ingress = {
-	.name = "AWS::EC2::SecurityGroupIngress", .properties = ingress_properties, .attributes = rule_attributes,
-	.create = ingress_create, .update = ingress_update, .delete = ingress_delete,
+	.name = "AWS::EC2::SecurityGroupIngress",
+	.properties = ingress_properties,
+	.attributes = rule_attributes,
+	.create = ingress_create,
+	.update = ingress_update,
+	.delete = ingress_delete,
 };
 const struct cfn_type cfn_ec2_egress = {
-	.name = "AWS::EC2::SecurityGroupEgress", .properties = egress_properties, .attributes = rule_attributes,
-	.create = egress_create, .update = egress_update, .delete = egress_delete,
+	.name = "AWS::EC2::SecurityGroupEgress",
+	.properties = egress_properties,
+	.attributes = rule_attributes,
+	.create = egress_create,
+	.update = egress_update,
+	.delete = egress_delete,
 };

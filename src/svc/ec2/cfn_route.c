@@ -50,14 +50,28 @@ static int table_delete(struct cfn_resource *r)
 static const struct cfn_property table_properties[] = { { "Tags", CFN_UPDATE, false }, { "VpcId", CFN_REPLACE, true }, { NULL, 0, false } };
 static const char *const table_attributes[] = { "RouteTableId", NULL };
 const struct cfn_type cfn_ec2_route_table = {
-	.name = "AWS::EC2::RouteTable", .properties = table_properties, .attributes = table_attributes,
-	.create = table_create, .update = table_update, .delete = table_delete,
+	.name = "AWS::EC2::RouteTable",
+	.properties = table_properties,
+	.attributes = table_attributes,
+	.create = table_create,
+	.update = table_update,
+	.delete = table_delete,
 };
 
 /* --- AWS::EC2::Route: "table|destination" --- */
 static const char *const destinations[] = { "DestinationCidrBlock", "DestinationIpv6CidrBlock", "DestinationPrefixListId", NULL };
-static const char *const targets[] = { "CarrierGatewayId", "CoreNetworkArn", "EgressOnlyInternetGatewayId", "GatewayId", "InstanceId", "LocalGatewayId",
-				       "NatGatewayId", "NetworkInterfaceId", "TransitGatewayId", "VpcEndpointId", "VpcPeeringConnectionId", NULL };
+static const char *const targets[] = { "CarrierGatewayId",
+				       "CoreNetworkArn",
+				       "EgressOnlyInternetGatewayId",
+				       "GatewayId",
+				       "InstanceId",
+				       "LocalGatewayId",
+				       "NatGatewayId",
+				       "NetworkInterfaceId",
+				       "TransitGatewayId",
+				       "VpcEndpointId",
+				       "VpcPeeringConnectionId",
+				       NULL };
 
 static struct str destination(const struct json *props)
 {
@@ -107,16 +121,31 @@ static int route_delete(struct cfn_resource *r)
 }
 
 static const struct cfn_property route_properties[] = {
-	{ "CarrierGatewayId", CFN_UPDATE, false }, { "CoreNetworkArn", CFN_UPDATE, false }, { "DestinationCidrBlock", CFN_REPLACE, false },
-	{ "DestinationIpv6CidrBlock", CFN_REPLACE, false }, { "DestinationPrefixListId", CFN_REPLACE, false }, { "EgressOnlyInternetGatewayId", CFN_UPDATE, false },
-	{ "GatewayId", CFN_UPDATE, false }, { "InstanceId", CFN_UPDATE, false }, { "LocalGatewayId", CFN_UPDATE, false }, { "NatGatewayId", CFN_UPDATE, false },
-	{ "NetworkInterfaceId", CFN_UPDATE, false }, { "RouteTableId", CFN_REPLACE, true }, { "TransitGatewayId", CFN_UPDATE, false },
-	{ "VpcEndpointId", CFN_UPDATE, false }, { "VpcPeeringConnectionId", CFN_UPDATE, false }, { NULL, 0, false },
+	{ "CarrierGatewayId", CFN_UPDATE, false },
+	{ "CoreNetworkArn", CFN_UPDATE, false },
+	{ "DestinationCidrBlock", CFN_REPLACE, false },
+	{ "DestinationIpv6CidrBlock", CFN_REPLACE, false },
+	{ "DestinationPrefixListId", CFN_REPLACE, false },
+	{ "EgressOnlyInternetGatewayId", CFN_UPDATE, false },
+	{ "GatewayId", CFN_UPDATE, false },
+	{ "InstanceId", CFN_UPDATE, false },
+	{ "LocalGatewayId", CFN_UPDATE, false },
+	{ "NatGatewayId", CFN_UPDATE, false },
+	{ "NetworkInterfaceId", CFN_UPDATE, false },
+	{ "RouteTableId", CFN_REPLACE, true },
+	{ "TransitGatewayId", CFN_UPDATE, false },
+	{ "VpcEndpointId", CFN_UPDATE, false },
+	{ "VpcPeeringConnectionId", CFN_UPDATE, false },
+	{ NULL, 0, false },
 };
 static const char *const route_attributes[] = { "CidrBlock", NULL };
 const struct cfn_type cfn_ec2_route = {
-	.name = "AWS::EC2::Route", .properties = route_properties, .attributes = route_attributes,
-	.create = route_create, .update = route_update, .delete = route_delete,
+	.name = "AWS::EC2::Route",
+	.properties = route_properties,
+	.attributes = route_attributes,
+	.create = route_create,
+	.update = route_update,
+	.delete = route_delete,
 };
 
 /* --- AWS::EC2::SubnetRouteTableAssociation --- */
@@ -167,11 +196,17 @@ static int association_update(struct cfn_resource *r)
 }
 
 /* A replacement would meet the old association of the same subnet; so another table is set in place, under a new id. */
-static const struct cfn_property association_properties[] = { { "RouteTableId", CFN_UPDATE, true }, { "SubnetId", CFN_REPLACE, true }, { NULL, 0, false } };
+static const struct cfn_property association_properties[] = { { "RouteTableId", CFN_UPDATE, true },
+							      { "SubnetId", CFN_REPLACE, true },
+							      { NULL, 0, false } };
 static const char *const association_attributes[] = { "Id", NULL };
 const struct cfn_type cfn_ec2_association = {
-	.name = "AWS::EC2::SubnetRouteTableAssociation", .properties = association_properties, .attributes = association_attributes,
-	.create = association_create, .update = association_update, .delete = association_delete,
+	.name = "AWS::EC2::SubnetRouteTableAssociation",
+	.properties = association_properties,
+	.attributes = association_attributes,
+	.create = association_create,
+	.update = association_update,
+	.delete = association_delete,
 };
 
 /* --- AWS::EC2::VPCGatewayAttachment: "IGW|vpc" --- */
@@ -226,10 +261,17 @@ static int attachment_update(struct cfn_resource *r)
 }
 
 static const struct cfn_property attachment_properties[] = {
-	{ "InternetGatewayId", CFN_UPDATE, false }, { "VpcId", CFN_REPLACE, true }, { "VpnGatewayId", CFN_UPDATE, false }, { NULL, 0, false },
+	{ "InternetGatewayId", CFN_UPDATE, false },
+	{ "VpcId", CFN_REPLACE, true },
+	{ "VpnGatewayId", CFN_UPDATE, false },
+	{ NULL, 0, false },
 };
 static const char *const attachment_attributes[] = { "AttachmentType", NULL };
 const struct cfn_type cfn_ec2_attachment = {
-	.name = "AWS::EC2::VPCGatewayAttachment", .properties = attachment_properties, .attributes = attachment_attributes,
-	.create = attachment_create, .update = attachment_update, .delete = attachment_delete,
+	.name = "AWS::EC2::VPCGatewayAttachment",
+	.properties = attachment_properties,
+	.attributes = attachment_attributes,
+	.create = attachment_create,
+	.update = attachment_update,
+	.delete = attachment_delete,
 };

@@ -5,7 +5,7 @@
 
 struct cidr4 {
 	uint32_t addr; /* host byte order, host bits zero */
-	uint8_t bits; /* 0..32 */
+	uint8_t bits;  /* 0..32 */
 };
 struct cidr6 {
 	uint8_t addr[16];

@@ -26,7 +26,8 @@ int ec2_dhcp_default(struct call *c, struct str *ret_id)
 	if (r != -ENOENT)
 		return r;
 	v[0] = one(c, S("domain-name"),
-		   str_is(call_region(c), "us-east-1") ? S("ec2.internal") : str_printf(c->arena, "%.*s.compute.internal", STR(call_region(c))));
+		   str_is(call_region(c), "us-east-1") ? S("ec2.internal")
+						       : str_printf(c->arena, "%.*s.compute.internal", STR(call_region(c))));
 	v[1] = one(c, S("domain-name-servers"), S("AmazonProvidedDNS"));
 	d.configurations = (struct ec2_rec_dhcp_configuration_list){ v, 2 };
 	r = put(c, &d);
@@ -74,20 +75,26 @@ static int configuration(struct call *c, const struct ec2_new_dhcp_configuration
 		if (!str_is(in->key, lists[i]))
 			continue;
 		if (in->values.n == 0 || in->values.n > ADDRESSES_MAX)
-			return call_fail(c, &aws_err_invalid_parameter_value, "DHCP option %s takes 1 to %d addresses", lists[i], ADDRESSES_MAX);
+			return call_fail(c, &aws_err_invalid_parameter_value, "DHCP option %s takes 1 to %d addresses", lists[i],
+					 ADDRESSES_MAX);
 		for (size_t j = 0; j < in->values.n; j++)
 			if (!address(in->values.v[j]) && !(i == 0 && str_is(in->values.v[j], "AmazonProvidedDNS")))
-				return call_fail(c, &aws_err_invalid_parameter_value, "Value (%.*s) for parameter %s is invalid. Invalid IPv4 address.", STR(in->values.v[j]),
+				return call_fail(c, &aws_err_invalid_parameter_value,
+						 "Value (%.*s) for parameter %s is invalid. Invalid IPv4 address.", STR(in->values.v[j]),
 						 lists[i]);
 		*ret = (struct ec2_rec_dhcp_configuration){ in->key, in->values };
 		return 0;
 	}
-	if (!str_is(in->key, "domain-name") && !str_is(in->key, "netbios-node-type") && !str_is(in->key, "ipv6-address-preferred-lease-time"))
-		return call_fail(c, &aws_err_invalid_parameter_value, "Value (%.*s) for parameter key is invalid. Unknown DHCP option", STR(in->key));
+	if (!str_is(in->key, "domain-name") && !str_is(in->key, "netbios-node-type") &&
+	    !str_is(in->key, "ipv6-address-preferred-lease-time"))
+		return call_fail(c, &aws_err_invalid_parameter_value, "Value (%.*s) for parameter key is invalid. Unknown DHCP option",
+				 STR(in->key));
 	if (in->values.n != 1 || !value.n)
 		return call_fail(c, &aws_err_invalid_parameter_value, "DHCP option %.*s takes one value", STR(in->key));
-	if (str_is(in->key, "netbios-node-type") && !str_is(value, "1") && !str_is(value, "2") && !str_is(value, "4") && !str_is(value, "8"))
-		return call_fail(c, &aws_err_invalid_parameter_value, "Value (%.*s) for parameter netbios-node-type is invalid. Invalid netbios node type.", STR(value));
+	if (str_is(in->key, "netbios-node-type") && !str_is(value, "1") && !str_is(value, "2") && !str_is(value, "4") &&
+	    !str_is(value, "8"))
+		return call_fail(c, &aws_err_invalid_parameter_value,
+				 "Value (%.*s) for parameter netbios-node-type is invalid. Invalid netbios node type.", STR(value));
 	*ret = (struct ec2_rec_dhcp_configuration){ in->key, in->values };
 	return 0;
 }
@@ -103,7 +110,8 @@ EC2_HANDLER(create_dhcp_options)
 	for (size_t i = 0; i < in->dhcp_configurations.n && r == 0; i++) {
 		for (size_t j = 0; j < d.configurations.n; j++)
 			if (str_eq(d.configurations.v[j].key, in->dhcp_configurations.v[i].key))
-				return call_fail(c, &aws_err_invalid_parameter_value, "Duplicate DHCP option %.*s", STR(d.configurations.v[j].key));
+				return call_fail(c, &aws_err_invalid_parameter_value, "Duplicate DHCP option %.*s",
+						 STR(d.configurations.v[j].key));
 		r = configuration(c, &in->dhcp_configurations.v[i], &vec_push(c->arena, d.configurations.v, d.configurations.n, cap));
 	}
 	if (r == 0)
@@ -148,7 +156,8 @@ EC2_ACTION(delete_dhcp_options)
 	if (r == 0)
 		r = used(c, d.id, &busy);
 	if (r == 0 && busy)
-		return call_fail(c, &ec2_err_dependency_violation, "The dhcpOptions '%.*s' has dependencies and cannot be deleted.", STR(d.id));
+		return call_fail(c, &ec2_err_dependency_violation, "The dhcpOptions '%.*s' has dependencies and cannot be deleted.",
+				 STR(d.id));
 	if (r == 0 && ec2_map_get(c, "ec2.default", S("dhcp"), STR_NONE, &id) == 0 && str_eq(id, d.id))
 		r = ec2_map_del(c, "ec2.default", S("dhcp"), STR_NONE);
 	if (r == 0)
@@ -192,7 +201,11 @@ static void values(struct ec2_values *v, const void *rec)
 }
 
 static const struct ec2_field dhcp_fields[] = {
-	{ "dhcp-options-id", EC2_ID, offsetof(struct ec2_rec_dhcp, id) }, EC2_FIELD_FN("key", keys), { "owner-id", EC2_OWNER }, EC2_FIELD_FN("value", values), { 0 },
+	{ "dhcp-options-id", EC2_ID, offsetof(struct ec2_rec_dhcp, id) },
+	EC2_FIELD_FN("key", keys),
+	{ "owner-id", EC2_OWNER },
+	EC2_FIELD_FN("value", values),
+	{ 0 },
 };
 
 struct dhcp_page {

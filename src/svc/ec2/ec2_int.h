@@ -29,8 +29,8 @@ enum ec2_kinds { EC2_VPC, EC2_SUBNET, EC2_GATEWAY, EC2_TABLE, EC2_ACL, EC2_DHCP,
 /* --- kinds.c: records of every kind --- */
 struct ec2_kind {
 	const char *prefix; /* of ids: "vpc" */
-	const char *type; /* resource type of tags and ARNs */
-	const char *noun; /* in sentences: "vpc ID" */
+	const char *type;   /* resource type of tags and ARNs */
+	const char *noun;   /* in sentences: "vpc ID" */
 	const char *table;
 	size_t size, id, parent, tags; /* of the record's struct; offsets. parent SIZE_MAX: none */
 	uint16_t shape;
@@ -44,18 +44,18 @@ struct str ec2_arn(struct call *c, enum ec2_kinds k, struct str id);
 int ec2_id_check(struct call *c, enum ec2_kinds k, struct str id);
 int ec2_load(struct call *c, enum ec2_kinds k, struct str id, void *ret);
 int ec2_read(struct call *c, enum ec2_kinds k, struct str id, void *ret); /* -ENOENT */
-int ec2_insert(struct call *c, enum ec2_kinds k, const void *rec); /* a new record, with its indexes */
-int ec2_store(struct call *c, enum ec2_kinds k, const void *rec); /* its parent and tags have not changed */
+int ec2_insert(struct call *c, enum ec2_kinds k, const void *rec);        /* a new record, with its indexes */
+int ec2_store(struct call *c, enum ec2_kinds k, const void *rec);         /* its parent and tags have not changed */
 int ec2_remove(struct call *c, enum ec2_kinds k, const void *rec);
 /* ec2_reparent moves a record (already changed in memory) from its old parent to rec's; either may be absent. */
 int ec2_reparent(struct call *c, enum ec2_kinds k, struct str old_parent, const void *rec);
 int ec2_child_ids(struct call *c, enum ec2_kinds k, struct str parent, struct str_list *ret);
 int ec2_count(struct call *c, enum ec2_kinds k, struct str parent, int64_t *ret); /* parent "": in the account */
-const struct ec2_kind *ec2_kind_of_id(struct str id); /* by prefix; NULL */
+const struct ec2_kind *ec2_kind_of_id(struct str id);                             /* by prefix; NULL */
 /* A small map of the account: table "ec2.NAME", two parts of key. */
 int ec2_map_put(struct call *c, const char *table, struct str a, struct str b, struct str value);
 int ec2_map_get(struct call *c, const char *table, struct str a, struct str b, struct str *ret); /* -ENOENT; copied */
-int ec2_map_del(struct call *c, const char *table, struct str a, struct str b); /* 0 also when it is not there */
+int ec2_map_del(struct call *c, const char *table, struct str a, struct str b);                  /* 0 also when it is not there */
 int ec2_map_list(struct call *c, const char *table, struct str a, struct str_list *ret_b);
 /* ec2_end ends a handler: a dry run refuses here, where everything was checked, and what was written is undone. */
 int ec2_end(struct call *c, struct opt_bool dry_run);
@@ -75,7 +75,7 @@ struct ec2_field { /* a filter's name and where a record's values for it are */
 	enum ec2_how how;
 	size_t offset;
 	void (*get)(struct ec2_values *v, const void *rec); /* EC2_FN */
-	const char *constant; /* EC2_CONST */
+	const char *constant;                               /* EC2_CONST */
 };
 struct ec2_query {
 	const struct ec2_filter_list *filters;
@@ -90,9 +90,18 @@ int ec2_list(struct call *c, enum ec2_kinds k, const struct ec2_field *fields, c
 int ec2_filters_check(struct call *c, const struct ec2_field *fields, const struct ec2_filter_list *filters, bool tags);
 bool ec2_filters_match(struct call *c, const struct ec2_field *fields, const struct str_map *tags, const struct ec2_filter_list *filters,
 		       const void *rec);
-#define EC2_FIELD_STR(name, T, m) { name, EC2_STR, offsetof(T, m) }
-#define EC2_FIELD_BOOL(name, T, m) { name, EC2_BOOL, offsetof(T, m) }
-#define EC2_FIELD_FN(name, fn) { name, EC2_FN, 0, fn }
+#define EC2_FIELD_STR(name, T, m)                                                                                                          \
+	{                                                                                                                                  \
+		name, EC2_STR, offsetof(T, m)                                                                                              \
+	}
+#define EC2_FIELD_BOOL(name, T, m)                                                                                                         \
+	{                                                                                                                                  \
+		name, EC2_BOOL, offsetof(T, m)                                                                                             \
+	}
+#define EC2_FIELD_FN(name, fn)                                                                                                             \
+	{                                                                                                                                  \
+		name, EC2_FN, 0, fn                                                                                                        \
+	}
 
 /* --- tags.c --- */
 /* ec2_tags_take checks the tags of what is being created: only specifications of its own type are allowed. */
@@ -104,24 +113,24 @@ int ec2_tags_index(struct call *c, const struct ec2_kind *k, struct str id, cons
 struct ec2_zone {
 	struct str name, id; /* "us-east-1a", "use1-az1" */
 };
-size_t ec2_zones(struct call *c, struct ec2_zone ret[8]); /* of the call's region, by name */
+size_t ec2_zones(struct call *c, struct ec2_zone ret[8]);                      /* of the call's region, by name */
 struct str ec2_zone_names(struct call *c, const struct ec2_zone *z, size_t n); /* "us-east-1a, us-east-1b" */
 
 /* --- vpc.c, subnet.c, table.c, group.c --- */
 int ec2_vpc_make(struct call *c, struct ec2_rec_vpc *v, struct cidr4 block); /* with its table, group, ACL and options */
-int ec2_default_vpc(struct call *c, struct ec2_rec_vpc *ret); /* -ENOENT */
-int ec2_default_vpc_make(struct call *c, struct ec2_rec_vpc *v); /* with subnets and gateway */
+int ec2_default_vpc(struct call *c, struct ec2_rec_vpc *ret);                /* -ENOENT */
+int ec2_default_vpc_make(struct call *c, struct ec2_rec_vpc *v);             /* with subnets and gateway */
 void ec2_vpc_out(struct call *c, const struct ec2_rec_vpc *v, const char *state, struct ec2_vpc *ret);
-int ec2_subnet_make(struct call *c, struct ec2_rec_subnet *s); /* id, association with the VPC's ACL */
+int ec2_subnet_make(struct call *c, struct ec2_rec_subnet *s);                     /* id, association with the VPC's ACL */
 int ec2_subnets_in(struct call *c, struct str vpc, struct cidr4 block, bool *ret); /* does any subnet lie in block */
 int ec2_table_make(struct call *c, struct ec2_rec_route_table *t);
 int ec2_table_forget_subnet(struct call *c, struct str table, struct str subnet);
 int ec2_acl_make(struct call *c, const struct ec2_rec_vpc *v, struct str *ret_id);
 int ec2_acl_join(struct call *c, struct str acl, struct str association, struct str subnet);
 int ec2_acl_leave(struct call *c, struct str acl, struct str subnet);
-int ec2_dhcp_default(struct call *c, struct str *ret_id); /* made when it is not there */
-int ec2_group_make(struct call *c, struct ec2_rec_group *g, bool is_default); /* with its first rules */
-int ec2_group_drop(struct call *c, const struct ec2_rec_group *g); /* with its rules */
+int ec2_dhcp_default(struct call *c, struct str *ret_id);                                          /* made when it is not there */
+int ec2_group_make(struct call *c, struct ec2_rec_group *g, bool is_default);                      /* with its first rules */
+int ec2_group_drop(struct call *c, const struct ec2_rec_group *g);                                 /* with its rules */
 int ec2_group_by_name(struct call *c, struct str vpc, struct str name, struct ec2_rec_group *ret); /* -ENOENT */
 /* ec2_group_find: by id, or by name in the default VPC; refuses. */
 int ec2_group_find(struct call *c, struct str id, struct str name, struct ec2_rec_group *ret);

@@ -37,7 +37,8 @@ int ec2_filters_check(struct call *c, const struct ec2_field *fields, const stru
 		values += filters->v[i].values.n;
 	}
 	if (values > FILTER_VALUES_MAX)
-		return call_fail(c, &ec2_err_filter_limit_exceeded, "The maximum number of filter values specified on a single call is %d", FILTER_VALUES_MAX);
+		return call_fail(c, &ec2_err_filter_limit_exceeded, "The maximum number of filter values specified on a single call is %d",
+				 FILTER_VALUES_MAX);
 	return 0;
 }
 
@@ -70,7 +71,8 @@ static void field_values(struct ec2_values *v, const struct ec2_field *f, const 
 	}
 }
 
-static bool one_matches(struct call *c, const struct ec2_field *fields, const struct str_map *tags, const struct ec2_filter *f, const void *rec)
+static bool one_matches(struct call *c, const struct ec2_field *fields, const struct str_map *tags, const struct ec2_filter *f,
+			const void *rec)
 {
 	const struct ec2_field *field = field_named(fields, f->name);
 	struct ec2_values have = { .c = c };

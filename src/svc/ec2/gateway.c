@@ -45,7 +45,8 @@ EC2_ACTION(attach_internet_gateway)
 	if (r < 0)
 		return r;
 	if (g.vpc.p)
-		return call_fail(c, &ec2_err_resource_already_associated, "resource %.*s is already attached to network %.*s", STR(g.id), STR(g.vpc));
+		return call_fail(c, &ec2_err_resource_already_associated, "resource %.*s is already attached to network %.*s", STR(g.id),
+				 STR(g.vpc));
 	if (v.igw.p)
 		return call_fail(c, &aws_err_invalid_parameter_value, "Network %.*s already has an internet gateway attached", STR(v.id));
 	g.vpc = v.id;
@@ -81,7 +82,8 @@ EC2_ACTION(delete_internet_gateway)
 	int r = ec2_load(c, EC2_GATEWAY, in->internet_gateway_id, &g);
 
 	if (r == 0 && g.vpc.p)
-		return call_fail(c, &ec2_err_dependency_violation, "The internetGateway '%.*s' has dependencies and cannot be deleted.", STR(g.id));
+		return call_fail(c, &ec2_err_dependency_violation, "The internetGateway '%.*s' has dependencies and cannot be deleted.",
+				 STR(g.id));
 	if (r == 0)
 		r = ec2_remove(c, EC2_GATEWAY, &g);
 	return r < 0 ? r : ec2_end(c, in->dry_run);
@@ -94,8 +96,11 @@ static void attachment_state(struct ec2_values *v, const void *rec)
 }
 
 static const struct ec2_field gateway_fields[] = {
-	EC2_FIELD_FN("attachment.state", attachment_state), { "attachment.vpc-id", EC2_PARENT, offsetof(struct ec2_rec_gateway, vpc) },
-	{ "internet-gateway-id", EC2_ID, offsetof(struct ec2_rec_gateway, id) }, { "owner-id", EC2_OWNER }, { 0 },
+	EC2_FIELD_FN("attachment.state", attachment_state),
+	{ "attachment.vpc-id", EC2_PARENT, offsetof(struct ec2_rec_gateway, vpc) },
+	{ "internet-gateway-id", EC2_ID, offsetof(struct ec2_rec_gateway, id) },
+	{ "owner-id", EC2_OWNER },
+	{ 0 },
 };
 
 struct gateway_page {

@@ -28,7 +28,9 @@ int ec2_group_find(struct call *c, struct str id, struct str name, struct ec2_re
 		return call_fail(c, &ec2_err_vpc_id_not_specified, "No default VPC for this user");
 	if (r == 0)
 		r = ec2_group_by_name(c, v.id, name, ret);
-	return r == -ENOENT ? call_fail(c, &ec2_err_invalid_group_not_found, "The security group '%.*s' does not exist in default VPC '%.*s'", STR(name), STR(v.id)) : r;
+	return r == -ENOENT ? call_fail(c, &ec2_err_invalid_group_not_found,
+					"The security group '%.*s' does not exist in default VPC '%.*s'", STR(name), STR(v.id))
+			    : r;
 }
 
 /* --- creating --- */
@@ -70,16 +72,18 @@ static bool ascii_set(struct str s)
 static int names_check(struct call *c, struct str name, struct str description)
 {
 	if (str_starts(name, S("sg-")))
-		return call_fail(c, &aws_err_invalid_parameter_value, "Value (%.*s) for parameter GroupName is invalid. Group names may not be in the format sg-*.",
-				 STR(name));
+		return call_fail(c, &aws_err_invalid_parameter_value,
+				 "Value (%.*s) for parameter GroupName is invalid. Group names may not be in the format sg-*.", STR(name));
 	if (!ascii_set(name))
-		return call_fail(c, &aws_err_invalid_parameter_value, "Value (%.*s) for parameter GroupName is invalid. Character sets beyond ASCII are not supported.",
+		return call_fail(c, &aws_err_invalid_parameter_value,
+				 "Value (%.*s) for parameter GroupName is invalid. Character sets beyond ASCII are not supported.",
 				 STR(name));
 	if (str_eq_ci(name, S("default")))
 		return call_fail(c, &aws_err_invalid_parameter_value, "Cannot use reserved security group name: default");
 	if (!ascii_set(description))
 		return call_fail(c, &aws_err_invalid_parameter_value,
-				 "Invalid security group description. Valid descriptions are strings less than 256 characters from the following set:  a-zA-Z0-9. "
+				 "Invalid security group description. Valid descriptions are strings less than 256 characters from the "
+				 "following set:  a-zA-Z0-9. "
 				 "_-:/()#,@[]+=&;{}!$*");
 	return 0;
 }
@@ -109,11 +113,13 @@ EC2_HANDLER(create_security_group)
 	g.vpc = v.id;
 	r = ec2_group_by_name(c, v.id, g.name, &other);
 	if (r == 0)
-		return call_fail(c, &ec2_err_invalid_group_duplicate, "The security group '%.*s' already exists for VPC '%.*s'", STR(g.name), STR(v.id));
+		return call_fail(c, &ec2_err_invalid_group_duplicate, "The security group '%.*s' already exists for VPC '%.*s'",
+				 STR(g.name), STR(v.id));
 	if (r != -ENOENT)
 		return r;
 	if (n >= EC2_GROUPS_MAX)
-		return call_fail(c, &ec2_err_security_group_limit_exceeded, "The maximum number of security groups for VPC '%.*s' has been reached.", STR(v.id));
+		return call_fail(c, &ec2_err_security_group_limit_exceeded,
+				 "The maximum number of security groups for VPC '%.*s' has been reached.", STR(v.id));
 	r = ec2_group_make(c, &g, false);
 	out->group_id = g.id;
 	out->security_group_arn = ec2_arn(c, EC2_GROUP, g.id);
@@ -156,7 +162,8 @@ EC2_HANDLER(delete_security_group)
 	int r = ec2_group_find(c, in->group_id, in->group_name, &g);
 
 	if (r == 0 && str_is(g.name, "default"))
-		return call_fail(c, &ec2_err_cannot_delete, "the specified group: \"%.*s\" name: \"default\" cannot be deleted by a user", STR(g.id));
+		return call_fail(c, &ec2_err_cannot_delete, "the specified group: \"%.*s\" name: \"default\" cannot be deleted by a user",
+				 STR(g.id));
 	if (r == 0)
 		r = referenced(c, g.id, &busy);
 	if (r == 0 && busy)
@@ -195,18 +202,18 @@ static void rule_values(struct ec2_values *v, const void *rec, bool egress, stru
 			if (rules.v[i].egress.v == egress)
 				ec2_value(v, get(v->c, &rules.v[i]));
 }
-#define RULE_VALUES(fn, expression)                                                                                                            \
-	static struct str fn##_of(struct call *c, const struct ec2_rec_rule *r)                                                                \
-	{                                                                                                                                      \
-		return expression;                                                                                                             \
-	}                                                                                                                                      \
-	static void fn##_in(struct ec2_values *v, const void *rec)                                                                             \
-	{                                                                                                                                      \
-		rule_values(v, rec, false, fn##_of);                                                                                           \
-	}                                                                                                                                      \
-	static void fn##_out(struct ec2_values *v, const void *rec)                                                                            \
-	{                                                                                                                                      \
-		rule_values(v, rec, true, fn##_of);                                                                                            \
+#define RULE_VALUES(fn, expression)                                                                                                        \
+	static struct str fn##_of(struct call *c, const struct ec2_rec_rule *r)                                                            \
+	{                                                                                                                                  \
+		return expression;                                                                                                         \
+	}                                                                                                                                  \
+	static void fn##_in(struct ec2_values *v, const void *rec)                                                                         \
+	{                                                                                                                                  \
+		rule_values(v, rec, false, fn##_of);                                                                                       \
+	}                                                                                                                                  \
+	static void fn##_out(struct ec2_values *v, const void *rec)                                                                        \
+	{                                                                                                                                  \
+		rule_values(v, rec, true, fn##_of);                                                                                        \
 	}
 RULE_VALUES(cidr, r->cidr)
 RULE_VALUES(cidr6, r->cidr6)
@@ -221,10 +228,22 @@ RULE_VALUES(prefix_list, STR_NONE)
 #define F(name, m) EC2_FIELD_STR(name, struct ec2_rec_group, m)
 #define BOTH(name, fn) EC2_FIELD_FN("ip-permission." name, fn##_in), EC2_FIELD_FN("egress.ip-permission." name, fn##_out)
 static const struct ec2_field group_fields[] = {
-	F("description", description), BOTH("cidr", cidr), BOTH("ipv6-cidr", cidr6), BOTH("from-port", from), BOTH("to-port", to), BOTH("protocol", protocol),
-	BOTH("group-id", peer), BOTH("group-name", name), BOTH("user-id", user), BOTH("prefix-list-id", prefix_list), F("group-name", name),
-	EC2_FIELD_FN("security-group-arn", arn), { "group-id", EC2_ID, offsetof(struct ec2_rec_group, id) }, { "owner-id", EC2_OWNER },
-	{ "vpc-id", EC2_PARENT, offsetof(struct ec2_rec_group, vpc) }, { 0 },
+	F("description", description),
+	BOTH("cidr", cidr),
+	BOTH("ipv6-cidr", cidr6),
+	BOTH("from-port", from),
+	BOTH("to-port", to),
+	BOTH("protocol", protocol),
+	BOTH("group-id", peer),
+	BOTH("group-name", name),
+	BOTH("user-id", user),
+	BOTH("prefix-list-id", prefix_list),
+	F("group-name", name),
+	EC2_FIELD_FN("security-group-arn", arn),
+	{ "group-id", EC2_ID, offsetof(struct ec2_rec_group, id) },
+	{ "owner-id", EC2_OWNER },
+	{ "vpc-id", EC2_PARENT, offsetof(struct ec2_rec_group, vpc) },
+	{ 0 },
 };
 
 struct group_page {
@@ -240,7 +259,11 @@ static int emit_group(struct call *c, const void *rec, void *arg)
 	struct ec2_rule_list rules;
 	int r = ec2_rules_of(c, g->id, &rules);
 
-	*o = (struct ec2_security_group){ .group_id = g->id, .group_name = g->name, .description = g->description, .vpc_id = g->vpc, .owner_id = c->account,
+	*o = (struct ec2_security_group){ .group_id = g->id,
+					  .group_name = g->name,
+					  .description = g->description,
+					  .vpc_id = g->vpc,
+					  .owner_id = c->account,
 					  .security_group_arn = ec2_arn(c, EC2_GROUP, g->id) };
 	if (r < 0)
 		return r;

@@ -16,8 +16,10 @@ static struct str rule_text(struct call *c, const struct ec2_rec_rule *r)
 			((char *)(uintptr_t)upper.p)[i] -= 32;
 	if (all || !r->from.has)
 		return str_printf(c->arena, "peer: %.*s, %.*s, ALLOW", STR(peer), STR(all ? S("ALL") : upper));
-	return str_printf(c->arena, icmp ? "peer: %.*s, %.*s, type: %lld, code: %lld, ALLOW" : "peer: %.*s, %.*s, from port: %lld, to port: %lld, ALLOW", STR(peer),
-			  STR(upper), (long long)r->from.v, (long long)r->to.v);
+	return str_printf(c->arena,
+			  icmp ? "peer: %.*s, %.*s, type: %lld, code: %lld, ALLOW"
+			       : "peer: %.*s, %.*s, from port: %lld, to port: %lld, ALLOW",
+			  STR(peer), STR(upper), (long long)r->from.v, (long long)r->to.v);
 }
 
 /* Rules for IPv4 and for IPv6 count apart; one for a group counts for both. */
@@ -34,12 +36,13 @@ static int room(struct call *c, const struct ec2_rule_list *have, const struct e
 		six += !r->cidr.p;
 	}
 	if (four > EC2_RULES_PER_GROUP_MAX || six > EC2_RULES_PER_GROUP_MAX)
-		return call_fail(c, &ec2_err_rules_per_security_group_limit_exceeded, "The maximum number of rules per security group has been reached.");
+		return call_fail(c, &ec2_err_rules_per_security_group_limit_exceeded,
+				 "The maximum number of rules per security group has been reached.");
 	return 0;
 }
 
-static int authorize(struct call *c, const struct ec2_rec_group *g, bool egress, const struct ec2_ip_permission_list *perms, const struct ec2_flat *flat,
-		     const struct ec2_tag_specification_list *specs, struct ec2_security_group_rule_list *ret)
+static int authorize(struct call *c, const struct ec2_rec_group *g, bool egress, const struct ec2_ip_permission_list *perms,
+		     const struct ec2_flat *flat, const struct ec2_tag_specification_list *specs, struct ec2_security_group_rule_list *ret)
 {
 	struct ec2_rule_list rules = { 0 }, have;
 	struct str_map tags;
@@ -52,7 +55,8 @@ static int authorize(struct call *c, const struct ec2_rec_group *g, bool egress,
 	for (size_t i = 0; i < rules.n && r == 0; i++)
 		for (size_t j = 0; j < have.n; j++)
 			if (ec2_rule_same(&rules.v[i], &have.v[j]))
-				return call_fail(c, &ec2_err_invalid_permission_duplicate, "the specified rule \"%.*s\" already exists", STR(rule_text(c, &rules.v[i])));
+				return call_fail(c, &ec2_err_invalid_permission_duplicate, "the specified rule \"%.*s\" already exists",
+						 STR(rule_text(c, &rules.v[i])));
 	if (r == 0)
 		r = room(c, &have, &rules, egress);
 	if (r < 0)
@@ -68,7 +72,8 @@ static int authorize(struct call *c, const struct ec2_rec_group *g, bool egress,
 
 EC2_HANDLER(authorize_security_group_ingress)
 {
-	const struct ec2_flat flat = { in->ip_protocol, in->cidr_ip, in->source_security_group_name, in->source_security_group_owner_id, in->from_port, in->to_port };
+	const struct ec2_flat flat = { in->ip_protocol, in->cidr_ip, in->source_security_group_name, in->source_security_group_owner_id,
+				       in->from_port,   in->to_port };
 	struct ec2_rec_group g;
 	int r = ec2_group_find(c, in->group_id, in->group_name, &g);
 
@@ -80,7 +85,8 @@ EC2_HANDLER(authorize_security_group_ingress)
 
 EC2_HANDLER(authorize_security_group_egress)
 {
-	const struct ec2_flat flat = { in->ip_protocol, in->cidr_ip, in->source_security_group_name, in->source_security_group_owner_id, in->from_port, in->to_port };
+	const struct ec2_flat flat = { in->ip_protocol, in->cidr_ip, in->source_security_group_name, in->source_security_group_owner_id,
+				       in->from_port,   in->to_port };
 	struct ec2_rec_group g;
 	int r = ec2_load(c, EC2_GROUP, in->group_id, &g);
 
@@ -100,9 +106,16 @@ struct revoked {
 static int drop(struct call *c, const struct ec2_rec_rule *r, struct revoked *out)
 {
 	vec_push(c->arena, out->rules->v, out->rules->n, out->cap) = (struct ec2_revoked_security_group_rule){
-		.security_group_rule_id = r->id, .group_id = r->group, .is_egress = OPT_BOOL(r->egress.v), .ip_protocol = r->protocol,
-		.from_port = OPT_INT(r->from.has ? r->from.v : -1), .to_port = OPT_INT(r->to.has ? r->to.v : -1), .cidr_ipv4 = r->cidr, .cidr_ipv6 = r->cidr6,
-		.referenced_group_id = r->peer, .description = r->description,
+		.security_group_rule_id = r->id,
+		.group_id = r->group,
+		.is_egress = OPT_BOOL(r->egress.v),
+		.ip_protocol = r->protocol,
+		.from_port = OPT_INT(r->from.has ? r->from.v : -1),
+		.to_port = OPT_INT(r->to.has ? r->to.v : -1),
+		.cidr_ipv4 = r->cidr,
+		.cidr_ipv6 = r->cidr6,
+		.referenced_group_id = r->peer,
+		.description = r->description,
 	};
 	return ec2_rule_drop(c, r);
 }
@@ -115,7 +128,8 @@ static int revoke_ids(struct call *c, const struct ec2_rec_group *g, bool egress
 	for (size_t i = 0; i < ids->n && r == 0; i++) {
 		r = ec2_load(c, EC2_RULE, ids->v[i], &rule);
 		if (r == 0 && (!str_eq(rule.group, g->id) || rule.egress.v != egress))
-			return call_fail(c, &ec2_err_invalid_security_group_rule_id_not_found, "The security group rule ID '%.*s' does not exist", STR(ids->v[i]));
+			return call_fail(c, &ec2_err_invalid_security_group_rule_id_not_found,
+					 "The security group rule ID '%.*s' does not exist", STR(ids->v[i]));
 		if (r == 0)
 			r = drop(c, &rule, out);
 	}
@@ -141,21 +155,23 @@ static int revoke_rules(struct call *c, const struct ec2_rec_group *g, bool egre
 		else if (v.is_default.v)
 			vec_push(c->arena, unknown.v, unknown.n, unknown.cap) = rules->v[i];
 		else
-			return call_fail(c, &ec2_err_invalid_permission_not_found, "The specified rule does not exist in this security group.");
+			return call_fail(c, &ec2_err_invalid_permission_not_found,
+					 "The specified rule does not exist in this security group.");
 	}
 	ec2_permissions_out(c, &unknown, egress, out->unknown);
 	return r;
 }
 
-static int revoke(struct call *c, const struct ec2_rec_group *g, bool egress, const struct str_list *ids, const struct ec2_ip_permission_list *perms,
-		  const struct ec2_flat *flat, struct revoked *out)
+static int revoke(struct call *c, const struct ec2_rec_group *g, bool egress, const struct str_list *ids,
+		  const struct ec2_ip_permission_list *perms, const struct ec2_flat *flat, struct revoked *out)
 {
 	struct ec2_rule_list rules = { 0 };
 	bool described = perms->n || flat->protocol.p || flat->cidr.p || flat->source_name.p;
 	int r;
 
 	if (ids->n && described)
-		return call_fail(c, &ec2_err_invalid_parameter_combination, "Only one of 'ipPermissions' or 'securityGroupRuleIds' should be provided.");
+		return call_fail(c, &ec2_err_invalid_parameter_combination,
+				 "Only one of 'ipPermissions' or 'securityGroupRuleIds' should be provided.");
 	if (!ids->n && !described)
 		return call_fail(c, &aws_err_missing_parameter, "Either 'ipPermissions' or 'securityGroupRuleIds' should be provided.");
 	if (ids->n) {
@@ -172,7 +188,8 @@ static int revoke(struct call *c, const struct ec2_rec_group *g, bool egress, co
 
 EC2_HANDLER(revoke_security_group_ingress)
 {
-	const struct ec2_flat flat = { in->ip_protocol, in->cidr_ip, in->source_security_group_name, in->source_security_group_owner_id, in->from_port, in->to_port };
+	const struct ec2_flat flat = { in->ip_protocol, in->cidr_ip, in->source_security_group_name, in->source_security_group_owner_id,
+				       in->from_port,   in->to_port };
 	struct revoked done = { &out->revoked_security_group_rules, &out->unknown_ip_permissions, 0 };
 	struct ec2_rec_group g;
 	int r = ec2_group_find(c, in->group_id, in->group_name, &g);
@@ -185,7 +202,8 @@ EC2_HANDLER(revoke_security_group_ingress)
 
 EC2_HANDLER(revoke_security_group_egress)
 {
-	const struct ec2_flat flat = { in->ip_protocol, in->cidr_ip, in->source_security_group_name, in->source_security_group_owner_id, in->from_port, in->to_port };
+	const struct ec2_flat flat = { in->ip_protocol, in->cidr_ip, in->source_security_group_name, in->source_security_group_owner_id,
+				       in->from_port,   in->to_port };
 	struct revoked done = { &out->revoked_security_group_rules, &out->unknown_ip_permissions, 0 };
 	struct ec2_rec_group g;
 	int r = ec2_load(c, EC2_GROUP, in->group_id, &g);
@@ -198,8 +216,8 @@ EC2_HANDLER(revoke_security_group_egress)
 
 /* --- modify --- */
 /* The new rule in the words of an old request, so that it is read by the same code. */
-static int new_rule(struct call *c, const struct ec2_rec_group *g, const struct ec2_rec_rule *old, const struct ec2_security_group_rule_request *q,
-		    struct ec2_rec_rule *ret)
+static int new_rule(struct call *c, const struct ec2_rec_group *g, const struct ec2_rec_rule *old,
+		    const struct ec2_security_group_rule_request *q, struct ec2_rec_rule *ret)
 {
 	struct ec2_ip_permission p = { .ip_protocol = q->ip_protocol, .from_port = q->from_port, .to_port = q->to_port };
 	struct ec2_ip_permission_list perms = { &p, 1 };
@@ -252,7 +270,8 @@ static int modify(struct call *c, const struct ec2_rec_group *g, const struct ec
 		if (str_eq(have.v[i].id, now.id))
 			have.v[i] = now;
 		else if (ec2_rule_same(&have.v[i], &now))
-			return call_fail(c, &ec2_err_invalid_permission_duplicate, "the specified rule \"%.*s\" already exists", STR(rule_text(c, &now)));
+			return call_fail(c, &ec2_err_invalid_permission_duplicate, "the specified rule \"%.*s\" already exists",
+					 STR(rule_text(c, &now)));
 	}
 	if (r == 0)
 		r = room(c, &have, &none, now.egress.v);
@@ -277,7 +296,8 @@ EC2_HANDLER(modify_security_group_rules)
 }
 
 /* --- descriptions --- */
-static int describe_ids(struct call *c, const struct ec2_rec_group *g, bool egress, const struct ec2_security_group_rule_description_list *l)
+static int describe_ids(struct call *c, const struct ec2_rec_group *g, bool egress,
+			const struct ec2_security_group_rule_description_list *l)
 {
 	struct ec2_rec_rule rule;
 	int r = 0;
@@ -287,7 +307,8 @@ static int describe_ids(struct call *c, const struct ec2_rec_group *g, bool egre
 			return call_fail(c, &aws_err_missing_parameter, "The request must contain the parameter SecurityGroupRuleId");
 		r = ec2_load(c, EC2_RULE, l->v[i].security_group_rule_id, &rule);
 		if (r == 0 && (!str_eq(rule.group, g->id) || rule.egress.v != egress))
-			return call_fail(c, &ec2_err_invalid_security_group_rule_id_not_found, "The security group rule ID '%.*s' does not exist", STR(rule.id));
+			return call_fail(c, &ec2_err_invalid_security_group_rule_id_not_found,
+					 "The security group rule ID '%.*s' does not exist", STR(rule.id));
 		if (r == 0)
 			r = ec2_rule_description(c, l->v[i].description);
 		rule.description = l->v[i].description;
@@ -305,7 +326,8 @@ static int describe_rules(struct call *c, const struct ec2_rec_group *g, bool eg
 	int r;
 
 	if (perms->n && ids->n)
-		return call_fail(c, &ec2_err_invalid_parameter_combination, "Only one of 'ipPermissions' or 'securityGroupRuleDescriptions' should be provided.");
+		return call_fail(c, &ec2_err_invalid_parameter_combination,
+				 "Only one of 'ipPermissions' or 'securityGroupRuleDescriptions' should be provided.");
 	if (ids->n)
 		return describe_ids(c, g, egress, ids);
 	r = ec2_rules_read(c, g, egress, perms, &none, false, &rules);
@@ -317,7 +339,8 @@ static int describe_rules(struct call *c, const struct ec2_rec_group *g, bool eg
 		while (j < have.n && !ec2_rule_same(&rules.v[i], &have.v[j]))
 			j++;
 		if (j == have.n)
-			return call_fail(c, &ec2_err_invalid_permission_not_found, "The specified rule does not exist in this security group.");
+			return call_fail(c, &ec2_err_invalid_permission_not_found,
+					 "The specified rule does not exist in this security group.");
 		have.v[j].description = rules.v[i].description;
 		r = ec2_store(c, EC2_RULE, &have.v[j]);
 	}
@@ -348,7 +371,9 @@ EC2_HANDLER(update_security_group_rule_descriptions_egress)
 
 /* --- describe --- */
 static const struct ec2_field rule_fields[] = {
-	{ "group-id", EC2_PARENT, offsetof(struct ec2_rec_rule, group) }, { "security-group-rule-id", EC2_ID, offsetof(struct ec2_rec_rule, id) }, { 0 },
+	{ "group-id", EC2_PARENT, offsetof(struct ec2_rec_rule, group) },
+	{ "security-group-rule-id", EC2_ID, offsetof(struct ec2_rec_rule, id) },
+	{ 0 },
 };
 
 struct rule_page {

@@ -3,25 +3,31 @@
 #include "svc/ec2/ec2_int.h"
 #include <errno.h>
 
-#define KIND(T, S, pre, ty, no, tab, par, bad, gone)                                                                                          \
-	{ pre, ty, no, tab, sizeof(struct T), offsetof(struct T, id), par, offsetof(struct T, tags), S, &bad, &gone }
+#define KIND(T, S, pre, ty, no, tab, par, bad, gone)                                                                                       \
+	{                                                                                                                                  \
+		pre, ty, no, tab, sizeof(struct T), offsetof(struct T, id), par, offsetof(struct T, tags), S, &bad, &gone                  \
+	}
 #define NO_PARENT SIZE_MAX
 const struct ec2_kind ec2_kinds[EC2_KINDS] = {
-	[EC2_VPC] = KIND(ec2_rec_vpc, EC2_REC_VPC, "vpc", "vpc", "vpc ID", "ec2.vpc", NO_PARENT, ec2_err_invalid_vpc_id_malformed, ec2_err_invalid_vpc_id_not_found),
-	[EC2_SUBNET] = KIND(ec2_rec_subnet, EC2_REC_SUBNET, "subnet", "subnet", "subnet ID", "ec2.subnet", offsetof(struct ec2_rec_subnet, vpc),
-			    ec2_err_invalid_subnet_id_malformed, ec2_err_invalid_subnet_id_not_found),
-	[EC2_GATEWAY] = KIND(ec2_rec_gateway, EC2_REC_GATEWAY, "igw", "internet-gateway", "internetGateway ID", "ec2.igw", offsetof(struct ec2_rec_gateway, vpc),
-			     ec2_err_invalid_internet_gateway_id_malformed, ec2_err_invalid_internet_gateway_id_not_found),
-	[EC2_TABLE] = KIND(ec2_rec_route_table, EC2_REC_ROUTE_TABLE, "rtb", "route-table", "routeTable ID", "ec2.rtb", offsetof(struct ec2_rec_route_table, vpc),
-			   ec2_err_invalid_route_table_id_malformed, ec2_err_invalid_route_table_id_not_found),
+	[EC2_VPC] = KIND(ec2_rec_vpc, EC2_REC_VPC, "vpc", "vpc", "vpc ID", "ec2.vpc", NO_PARENT, ec2_err_invalid_vpc_id_malformed,
+			 ec2_err_invalid_vpc_id_not_found),
+	[EC2_SUBNET] = KIND(ec2_rec_subnet, EC2_REC_SUBNET, "subnet", "subnet", "subnet ID", "ec2.subnet",
+			    offsetof(struct ec2_rec_subnet, vpc), ec2_err_invalid_subnet_id_malformed, ec2_err_invalid_subnet_id_not_found),
+	[EC2_GATEWAY] = KIND(ec2_rec_gateway, EC2_REC_GATEWAY, "igw", "internet-gateway", "internetGateway ID", "ec2.igw",
+			     offsetof(struct ec2_rec_gateway, vpc), ec2_err_invalid_internet_gateway_id_malformed,
+			     ec2_err_invalid_internet_gateway_id_not_found),
+	[EC2_TABLE] = KIND(ec2_rec_route_table, EC2_REC_ROUTE_TABLE, "rtb", "route-table", "routeTable ID", "ec2.rtb",
+			   offsetof(struct ec2_rec_route_table, vpc), ec2_err_invalid_route_table_id_malformed,
+			   ec2_err_invalid_route_table_id_not_found),
 	[EC2_ACL] = KIND(ec2_rec_acl, EC2_REC_ACL, "acl", "network-acl", "networkAcl ID", "ec2.acl", offsetof(struct ec2_rec_acl, vpc),
 			 ec2_err_invalid_network_acl_id_malformed, ec2_err_invalid_network_acl_id_not_found),
-	[EC2_DHCP] = KIND(ec2_rec_dhcp, EC2_REC_DHCP, "dopt", "dhcp-options", "dhcpOption ID", "ec2.dopt", NO_PARENT, ec2_err_invalid_dhcp_options_id_malformed,
-			  ec2_err_invalid_dhcp_option_id_not_found),
-	[EC2_GROUP] = KIND(ec2_rec_group, EC2_REC_GROUP, "sg", "security-group", "security group", "ec2.sg", offsetof(struct ec2_rec_group, vpc),
-			   ec2_err_invalid_group_id_malformed, ec2_err_invalid_group_not_found),
-	[EC2_RULE] = KIND(ec2_rec_rule, EC2_REC_RULE, "sgr", "security-group-rule", "security group rule ID", "ec2.sgr", offsetof(struct ec2_rec_rule, group),
-			  ec2_err_invalid_security_group_rule_id_malformed, ec2_err_invalid_security_group_rule_id_not_found),
+	[EC2_DHCP] = KIND(ec2_rec_dhcp, EC2_REC_DHCP, "dopt", "dhcp-options", "dhcpOption ID", "ec2.dopt", NO_PARENT,
+			  ec2_err_invalid_dhcp_options_id_malformed, ec2_err_invalid_dhcp_option_id_not_found),
+	[EC2_GROUP] = KIND(ec2_rec_group, EC2_REC_GROUP, "sg", "security-group", "security group", "ec2.sg",
+			   offsetof(struct ec2_rec_group, vpc), ec2_err_invalid_group_id_malformed, ec2_err_invalid_group_not_found),
+	[EC2_RULE] = KIND(ec2_rec_rule, EC2_REC_RULE, "sgr", "security-group-rule", "security group rule ID", "ec2.sgr",
+			  offsetof(struct ec2_rec_rule, group), ec2_err_invalid_security_group_rule_id_malformed,
+			  ec2_err_invalid_security_group_rule_id_not_found),
 };
 
 static struct str field(const void *rec, size_t offset)
@@ -122,7 +128,8 @@ static int count_add(struct call *c, enum ec2_kinds k, struct str parent, int64_
 	if (r < 0)
 		return r;
 	n += delta;
-	return n > 0 ? ec2_map_put(c, "ec2.count", prefix, parent, str_printf(c->arena, "%lld", (long long)n)) : ec2_map_del(c, "ec2.count", prefix, parent);
+	return n > 0 ? ec2_map_put(c, "ec2.count", prefix, parent, str_printf(c->arena, "%lld", (long long)n))
+		     : ec2_map_del(c, "ec2.count", prefix, parent);
 }
 
 static int link_parent(struct call *c, enum ec2_kinds k, struct str parent, struct str id, bool add)

@@ -20,19 +20,23 @@ static int read_destination(struct call *c, struct str cidr, struct str cidr6, s
 		return call_fail(c, &aws_err_missing_parameter, "The request must contain the parameter destinationCidrBlock");
 	if (given > 1)
 		return call_fail(c, &ec2_err_invalid_parameter_combination,
-				 "The request must contain exactly one of destinationCidrBlock, destinationIpv6CidrBlock or destinationPrefixListId");
+				 "The request must contain exactly one of destinationCidrBlock, destinationIpv6CidrBlock or "
+				 "destinationPrefixListId");
 	if (prefix_list.p)
-		return call_fail(c, &ec2_err_invalid_prefix_list_id_not_found, "The prefix list ID '%.*s' does not exist", STR(prefix_list));
+		return call_fail(c, &ec2_err_invalid_prefix_list_id_not_found, "The prefix list ID '%.*s' does not exist",
+				 STR(prefix_list));
 	if (cidr6.p) {
 		if (cidr6_parse(cidr6, &six) < 0)
-			return call_fail(c, &aws_err_invalid_parameter_value,
-					 "Value (%.*s) for parameter destinationIpv6CidrBlock is invalid. This is not a valid IPv6 CIDR block.", STR(cidr6));
+			return call_fail(
+				c, &aws_err_invalid_parameter_value,
+				"Value (%.*s) for parameter destinationIpv6CidrBlock is invalid. This is not a valid IPv6 CIDR block.",
+				STR(cidr6));
 		ret->text = cidr6_text(c->arena, &six);
 		return 0;
 	}
 	if (cidr4_parse(cidr, &ret->block) < 0)
-		return call_fail(c, &aws_err_invalid_parameter_value, "Value (%.*s) for parameter destinationCidrBlock is invalid. This is not a valid CIDR block.",
-				 STR(cidr));
+		return call_fail(c, &aws_err_invalid_parameter_value,
+				 "Value (%.*s) for parameter destinationCidrBlock is invalid. This is not a valid CIDR block.", STR(cidr));
 	ret->text = cidr4_text(c->arena, ret->block);
 	return 0;
 }
@@ -70,11 +74,16 @@ static int target(struct call *c, const struct ec2_create_route_request *in)
 		struct str id;
 		const char *what;
 	} others[] = {
-		{ in->vpc_endpoint_id, "A route to a VPC endpoint" }, { in->transit_gateway_id, "A route to a transit gateway" },
-		{ in->local_gateway_id, "A route to a local gateway" }, { in->carrier_gateway_id, "A route to a carrier gateway" },
-		{ in->core_network_arn, "A route to a core network" }, { in->odb_network_arn, "A route to an ODB network" },
-		{ in->egress_only_internet_gateway_id, "A route to an egress-only internet gateway" }, { in->instance_id, "A route to an instance" },
-		{ in->network_interface_id, "A route to a network interface" }, { in->vpc_peering_connection_id, "A route to a VPC peering connection" },
+		{ in->vpc_endpoint_id, "A route to a VPC endpoint" },
+		{ in->transit_gateway_id, "A route to a transit gateway" },
+		{ in->local_gateway_id, "A route to a local gateway" },
+		{ in->carrier_gateway_id, "A route to a carrier gateway" },
+		{ in->core_network_arn, "A route to a core network" },
+		{ in->odb_network_arn, "A route to an ODB network" },
+		{ in->egress_only_internet_gateway_id, "A route to an egress-only internet gateway" },
+		{ in->instance_id, "A route to an instance" },
+		{ in->network_interface_id, "A route to a network interface" },
+		{ in->vpc_peering_connection_id, "A route to a VPC peering connection" },
 		{ in->nat_gateway_id, "A route to a NAT gateway" },
 	};
 	int given = in->gateway_id.p != NULL;
@@ -86,9 +95,11 @@ static int target(struct call *c, const struct ec2_create_route_request *in)
 			other = others[i].what;
 		}
 	if (given != 1)
-		return call_fail(c, given ? &ec2_err_invalid_parameter_combination : &aws_err_missing_parameter,
-				 "The request must contain exactly one of gatewayId, natGatewayId, networkInterfaceId, vpcPeeringConnectionId, "
-				 "egressOnlyInternetGatewayId, transitGatewayId, localGatewayId, carrierGatewayId, vpcEndpointId, instanceId or coreNetworkArn");
+		return call_fail(
+			c, given ? &ec2_err_invalid_parameter_combination : &aws_err_missing_parameter,
+			"The request must contain exactly one of gatewayId, natGatewayId, networkInterfaceId, vpcPeeringConnectionId, "
+			"egressOnlyInternetGatewayId, transitGatewayId, localGatewayId, carrierGatewayId, vpcEndpointId, instanceId or "
+			"coreNetworkArn");
 	return other ? ec2_not_built(c, other) : 0;
 }
 
@@ -100,7 +111,8 @@ static int gateway_check(struct call *c, const struct ec2_rec_route_table *t, st
 	if (r == -ENOENT)
 		return call_fail(c, &ec2_err_invalid_gateway_id_not_found, "The gateway ID '%.*s' does not exist", STR(id));
 	if (r == 0 && !str_eq(g.vpc, t->vpc))
-		return call_fail(c, &aws_err_invalid_parameter_value, "route table %.*s and network gateway %.*s belong to different networks", STR(t->id), STR(id));
+		return call_fail(c, &aws_err_invalid_parameter_value,
+				 "route table %.*s and network gateway %.*s belong to different networks", STR(t->id), STR(id));
 	return r;
 }
 
@@ -112,7 +124,8 @@ static int outside(struct call *c, const struct ec2_rec_route_table *t, const st
 		return call_fail(c, &ec2_err_route_already_exists, "The route identified by %.*s already exists.", STR(d->text));
 	if (r == 2)
 		return call_fail(c, &aws_err_invalid_parameter_value,
-				 "The destination CIDR block %.*s is equal to or more specific than one of this VPC's CIDR blocks. This route can target only "
+				 "The destination CIDR block %.*s is equal to or more specific than one of this VPC's CIDR blocks. This "
+				 "route can target only "
 				 "an interface or an instance.",
 				 STR(d->text));
 	return r;
@@ -144,8 +157,9 @@ EC2_HANDLER(create_route)
 	v = arena_array(c->arena, struct ec2_rec_route, t.routes.n + 1);
 	for (size_t i = 0; i < t.routes.n; i++)
 		v[i] = t.routes.v[i];
-	v[t.routes.n] = (struct ec2_rec_route){ .cidr = d.v6 ? STR_NONE : d.text, .cidr6 = d.v6 ? d.text : STR_NONE, .gateway = in->gateway_id,
-						.origin = S("CreateRoute") };
+	v[t.routes.n] = (struct ec2_rec_route){
+		.cidr = d.v6 ? STR_NONE : d.text, .cidr6 = d.v6 ? d.text : STR_NONE, .gateway = in->gateway_id, .origin = S("CreateRoute")
+	};
 	t.routes.v = v;
 	t.routes.n++;
 	r = ec2_store(c, EC2_TABLE, &t);
@@ -156,10 +170,17 @@ EC2_HANDLER(create_route)
 EC2_ACTION(replace_route)
 {
 	const struct ec2_create_route_request same = {
-		.vpc_endpoint_id = in->vpc_endpoint_id, .transit_gateway_id = in->transit_gateway_id, .local_gateway_id = in->local_gateway_id,
-		.carrier_gateway_id = in->carrier_gateway_id, .core_network_arn = in->core_network_arn, .odb_network_arn = in->odb_network_arn,
-		.gateway_id = in->gateway_id, .egress_only_internet_gateway_id = in->egress_only_internet_gateway_id, .instance_id = in->instance_id,
-		.network_interface_id = in->network_interface_id, .vpc_peering_connection_id = in->vpc_peering_connection_id,
+		.vpc_endpoint_id = in->vpc_endpoint_id,
+		.transit_gateway_id = in->transit_gateway_id,
+		.local_gateway_id = in->local_gateway_id,
+		.carrier_gateway_id = in->carrier_gateway_id,
+		.core_network_arn = in->core_network_arn,
+		.odb_network_arn = in->odb_network_arn,
+		.gateway_id = in->gateway_id,
+		.egress_only_internet_gateway_id = in->egress_only_internet_gateway_id,
+		.instance_id = in->instance_id,
+		.network_interface_id = in->network_interface_id,
+		.vpc_peering_connection_id = in->vpc_peering_connection_id,
 		.nat_gateway_id = in->nat_gateway_id,
 	};
 	struct ec2_rec_route_table t;
@@ -177,7 +198,8 @@ EC2_ACTION(replace_route)
 		return r;
 	at = find(&t, &d);
 	if (at < 0)
-		return call_fail(c, &aws_err_invalid_parameter_value, "There is no route defined for '%.*s' in the route table. Use CreateRoute instead.", STR(d.text));
+		return call_fail(c, &aws_err_invalid_parameter_value,
+				 "There is no route defined for '%.*s' in the route table. Use CreateRoute instead.", STR(d.text));
 	r = gateway_check(c, &t, in->gateway_id);
 	if (r < 0)
 		return r;
@@ -198,13 +220,14 @@ EC2_ACTION(delete_route)
 	if (r == 0)
 		r = local(c, &t, &d);
 	if (r == 1)
-		return call_fail(c, &aws_err_invalid_parameter_value, "cannot remove local route %.*s in route table %.*s", STR(d.text), STR(t.id));
+		return call_fail(c, &aws_err_invalid_parameter_value, "cannot remove local route %.*s in route table %.*s", STR(d.text),
+				 STR(t.id));
 	if (r < 0)
 		return r;
 	at = find(&t, &d);
 	if (at < 0)
-		return call_fail(c, &ec2_err_invalid_route_not_found, "no route with destination-%scidr-block %.*s in route table %.*s", d.v6 ? "ipv6-" : "",
-				 STR(d.text), STR(t.id));
+		return call_fail(c, &ec2_err_invalid_route_not_found, "no route with destination-%scidr-block %.*s in route table %.*s",
+				 d.v6 ? "ipv6-" : "", STR(d.text), STR(t.id));
 	t.routes.v[at] = t.routes.v[--t.routes.n];
 	r = ec2_store(c, EC2_TABLE, &t);
 	return r < 0 ? r : ec2_end(c, in->dry_run);

@@ -39,11 +39,14 @@ static int protocol_name(struct call *c, struct str p, struct str *ret)
 static int ports(struct call *c, struct opt_int from, struct opt_int to, const char *name)
 {
 	if (!from.has || !to.has || from.v == -1 || to.v == -1)
-		return call_fail(c, &aws_err_invalid_parameter_value, "Invalid value 'Must specify both from and to ports with TCP/UDP.' for portRange.");
+		return call_fail(c, &aws_err_invalid_parameter_value,
+				 "Invalid value 'Must specify both from and to ports with TCP/UDP.' for portRange.");
 	if (from.v < 0 || from.v > PORT_MAX || to.v < 0 || to.v > PORT_MAX)
-		return call_fail(c, &aws_err_invalid_parameter_value, "%s port (%lld) out of range", name, (long long)(from.v < 0 || from.v > PORT_MAX ? from.v : to.v));
+		return call_fail(c, &aws_err_invalid_parameter_value, "%s port (%lld) out of range", name,
+				 (long long)(from.v < 0 || from.v > PORT_MAX ? from.v : to.v));
 	if (from.v > to.v)
-		return call_fail(c, &aws_err_invalid_parameter_value, "Invalid TCP/UDP port range (%lld:%lld)", (long long)from.v, (long long)to.v);
+		return call_fail(c, &aws_err_invalid_parameter_value, "Invalid TCP/UDP port range (%lld:%lld)", (long long)from.v,
+				 (long long)to.v);
 	return 0;
 }
 
@@ -75,7 +78,8 @@ int ec2_rule_normalize(struct call *c, struct str protocol, struct opt_int from,
 	}
 	if (icmp(r->protocol)) {
 		if (!from.has && !to.has && str_is(r->protocol, "icmp"))
-			return call_fail(c, &aws_err_invalid_parameter_value, "Invalid value 'Must specify both ICMP type and code.' for portRange.");
+			return call_fail(c, &aws_err_invalid_parameter_value,
+					 "Invalid value 'Must specify both ICMP type and code.' for portRange.");
 		r->from = OPT_INT(from.has ? from.v : -1);
 		r->to = OPT_INT(to.has ? to.v : -1);
 		return icmp_types(c, r->from, r->to);
@@ -98,7 +102,8 @@ int ec2_rule_description(struct call *c, struct str d)
 {
 	if (d.n > DESCRIPTION_MAX || !text_of_set(d, ". _-:/()#,@[]+=&;{}!$*"))
 		return call_fail(c, &aws_err_invalid_parameter_value,
-				 "Invalid rule description. Valid descriptions are strings less than 256 characters from the following set:  a-zA-Z0-9. "
+				 "Invalid rule description. Valid descriptions are strings less than 256 characters from the following "
+				 "set:  a-zA-Z0-9. "
 				 "_-:/()#,@[]+=&;{}!$*");
 	return 0;
 }
@@ -115,8 +120,8 @@ struct reader {
 bool ec2_rule_same(const struct ec2_rec_rule *a, const struct ec2_rec_rule *b)
 {
 	return a->egress.v == b->egress.v && str_eq(a->protocol, b->protocol) && a->from.has == b->from.has && a->to.has == b->to.has &&
-	       (!a->from.has || a->from.v == b->from.v) && (!a->to.has || a->to.v == b->to.v) && str_eq(a->cidr, b->cidr) && str_eq(a->cidr6, b->cidr6) &&
-	       str_eq(a->peer, b->peer);
+	       (!a->from.has || a->from.v == b->from.v) && (!a->to.has || a->to.v == b->to.v) && str_eq(a->cidr, b->cidr) &&
+	       str_eq(a->cidr6, b->cidr6) && str_eq(a->peer, b->peer);
 }
 
 static int add(struct reader *x, const struct ec2_rec_rule *rule, struct str description)
@@ -174,7 +179,8 @@ static int add_peer(struct reader *x, const struct ec2_user_id_group_pair *p)
 	if (!p->group_id.p && !p->group_name.p)
 		return call_fail(c, &aws_err_missing_parameter, "Source group ID missing.");
 	if (p->user_id.p && !str_eq(p->user_id, c->account))
-		return call_fail(c, &ec2_err_invalid_group_not_found, "The security group '%.*s' does not exist", STR(p->group_id.p ? p->group_id : p->group_name));
+		return call_fail(c, &ec2_err_invalid_group_not_found, "The security group '%.*s' does not exist",
+				 STR(p->group_id.p ? p->group_id : p->group_name));
 	if (p->group_id.p) {
 		e = ec2_id_check(c, EC2_GROUP, p->group_id);
 		if (e == 0)
@@ -187,11 +193,13 @@ static int add_peer(struct reader *x, const struct ec2_user_id_group_pair *p)
 		e = 0;
 	}
 	if (e == -ENOENT)
-		return call_fail(c, &ec2_err_invalid_group_not_found, "The security group '%.*s' does not exist", STR(p->group_id.p ? p->group_id : p->group_name));
+		return call_fail(c, &ec2_err_invalid_group_not_found, "The security group '%.*s' does not exist",
+				 STR(p->group_id.p ? p->group_id : p->group_name));
 	if (e < 0)
 		return e;
 	if (!str_eq(peer.vpc, x->g->vpc))
-		return call_fail(c, &ec2_err_invalid_group_not_found, "You have specified two resources that belong to different networks.");
+		return call_fail(c, &ec2_err_invalid_group_not_found,
+				 "You have specified two resources that belong to different networks.");
 	r.peer = peer.id;
 	return add(x, &r, p->description);
 }
@@ -202,7 +210,8 @@ static int read_permission(struct reader *x, const struct ec2_ip_permission *p)
 	int r = ec2_rule_normalize(c, p->ip_protocol, p->from_port, p->to_port, &x->base);
 
 	if (r == 0 && p->ip_ranges.n + p->ipv6_ranges.n + p->user_id_group_pairs.n + p->prefix_list_ids.n == 0)
-		return call_fail(c, &aws_err_missing_parameter, "The request must contain the parameter ipRanges, ipv6Ranges, userIdGroupPairs or prefixListIds");
+		return call_fail(c, &aws_err_missing_parameter,
+				 "The request must contain the parameter ipRanges, ipv6Ranges, userIdGroupPairs or prefixListIds");
 	for (size_t i = 0; i < p->ip_ranges.n && r == 0; i++)
 		r = add_cidr(x, p->ip_ranges.v[i].cidr_ip, p->ip_ranges.v[i].description);
 	for (size_t i = 0; i < p->ipv6_ranges.n && r == 0; i++)
@@ -210,7 +219,8 @@ static int read_permission(struct reader *x, const struct ec2_ip_permission *p)
 	for (size_t i = 0; i < p->user_id_group_pairs.n && r == 0; i++)
 		r = add_peer(x, &p->user_id_group_pairs.v[i]);
 	if (r == 0 && p->prefix_list_ids.n)
-		return call_fail(c, &ec2_err_invalid_prefix_list_id_not_found, "The prefix list ID '%.*s' does not exist", STR(p->prefix_list_ids.v[0].prefix_list_id));
+		return call_fail(c, &ec2_err_invalid_prefix_list_id_not_found, "The prefix list ID '%.*s' does not exist",
+				 STR(p->prefix_list_ids.v[0].prefix_list_id));
 	return r;
 }
 
@@ -222,10 +232,12 @@ int ec2_rules_read(struct call *c, const struct ec2_rec_group *g, bool egress, c
 	int r = 0;
 
 	if (flat->source_name.p || flat->source_owner.p)
-		return call_fail(c, &aws_err_invalid_parameter_value, "Invalid value '%.*s' for groupName. Use IpPermissions to name a group of a VPC.",
+		return call_fail(c, &aws_err_invalid_parameter_value,
+				 "Invalid value '%.*s' for groupName. Use IpPermissions to name a group of a VPC.",
 				 STR(flat->source_name.p ? flat->source_name : flat->source_owner));
 	if (is_flat && perms->n)
-		return call_fail(c, &ec2_err_invalid_parameter_combination, "The parameter ipPermissions cannot be used with ipProtocol, fromPort, toPort or cidrIp");
+		return call_fail(c, &ec2_err_invalid_parameter_combination,
+				 "The parameter ipPermissions cannot be used with ipProtocol, fromPort, toPort or cidrIp");
 	if (!is_flat && !perms->n)
 		return call_fail(c, &aws_err_missing_parameter, "The request must contain the parameter ipPermissions");
 	if (is_flat) {
@@ -274,8 +286,8 @@ static struct ec2_ip_permission *permission_for(struct call *c, struct ec2_ip_pe
 
 	for (size_t i = 0; i < l->n; i++) {
 		p = &l->v[i];
-		if (str_eq(p->ip_protocol, r->protocol) && p->from_port.has == r->from.has && p->to_port.has == r->to.has && p->from_port.v == r->from.v &&
-		    p->to_port.v == r->to.v)
+		if (str_eq(p->ip_protocol, r->protocol) && p->from_port.has == r->from.has && p->to_port.has == r->to.has &&
+		    p->from_port.v == r->from.v && p->to_port.v == r->to.v)
 			return p;
 	}
 	p = &vec_push(c->arena, l->v, l->n, *cap);
@@ -300,17 +312,20 @@ void ec2_permissions_out(struct call *c, const struct ec2_rule_list *rules, bool
 			continue;
 		p = permission_for(c, ret, &cap, r);
 		if (r->cidr.p) {
-			p->ip_ranges.v = arena_grow(c->arena, p->ip_ranges.v, p->ip_ranges.n * sizeof *p->ip_ranges.v, (p->ip_ranges.n + 1) * sizeof *p->ip_ranges.v);
+			p->ip_ranges.v = arena_grow(c->arena, p->ip_ranges.v, p->ip_ranges.n * sizeof *p->ip_ranges.v,
+						    (p->ip_ranges.n + 1) * sizeof *p->ip_ranges.v);
 			p->ip_ranges.v[p->ip_ranges.n++] = (struct ec2_ip_range){ r->description, r->cidr };
 		} else if (r->cidr6.p) {
-			p->ipv6_ranges.v =
-				arena_grow(c->arena, p->ipv6_ranges.v, p->ipv6_ranges.n * sizeof *p->ipv6_ranges.v, (p->ipv6_ranges.n + 1) * sizeof *p->ipv6_ranges.v);
+			p->ipv6_ranges.v = arena_grow(c->arena, p->ipv6_ranges.v, p->ipv6_ranges.n * sizeof *p->ipv6_ranges.v,
+						      (p->ipv6_ranges.n + 1) * sizeof *p->ipv6_ranges.v);
 			p->ipv6_ranges.v[p->ipv6_ranges.n++] = (struct ec2_ipv6_range){ r->description, r->cidr6 };
 		} else {
 			struct ec2_user_id_group_pair_list *l = &p->user_id_group_pairs;
 
 			l->v = arena_grow(c->arena, l->v, l->n * sizeof *l->v, (l->n + 1) * sizeof *l->v);
-			l->v[l->n++] = (struct ec2_user_id_group_pair){ .description = r->description, .user_id = c->account, .group_id = r->peer };
+			l->v[l->n++] = (struct ec2_user_id_group_pair){ .description = r->description,
+									.user_id = c->account,
+									.group_id = r->peer };
 		}
 	}
 	EC2_EMPTY(c, *ret);
@@ -319,10 +334,16 @@ void ec2_permissions_out(struct call *c, const struct ec2_rule_list *rules, bool
 /* Rules by themselves show -1 where a permission shows no ports. */
 void ec2_rule_out(struct call *c, const struct ec2_rec_rule *r, struct ec2_security_group_rule *ret)
 {
-	*ret = (struct ec2_security_group_rule){ .security_group_rule_id = r->id, .group_id = r->group, .group_owner_id = c->account,
-						 .is_egress = OPT_BOOL(r->egress.v), .ip_protocol = r->protocol,
-						 .from_port = OPT_INT(r->from.has ? r->from.v : -1), .to_port = OPT_INT(r->to.has ? r->to.v : -1),
-						 .cidr_ipv4 = r->cidr, .cidr_ipv6 = r->cidr6, .description = r->description,
+	*ret = (struct ec2_security_group_rule){ .security_group_rule_id = r->id,
+						 .group_id = r->group,
+						 .group_owner_id = c->account,
+						 .is_egress = OPT_BOOL(r->egress.v),
+						 .ip_protocol = r->protocol,
+						 .from_port = OPT_INT(r->from.has ? r->from.v : -1),
+						 .to_port = OPT_INT(r->to.has ? r->to.v : -1),
+						 .cidr_ipv4 = r->cidr,
+						 .cidr_ipv6 = r->cidr6,
+						 .description = r->description,
 						 .security_group_rule_arn = ec2_arn(c, EC2_RULE, r->id) };
 	if (r->peer.p) {
 		ret->referenced_group_info = arena_new(c->arena, struct ec2_referenced_security_group);

@@ -47,15 +47,25 @@ static void subnet_out(struct call *c, const struct ec2_rec_subnet *s, struct ec
 
 	(void)cidr4_parse(s->cidr, &block);
 	free = (int64_t)cidr4_size(block) - EC2_RESERVED_ADDRESSES - s->used.v;
-	*ret = (struct ec2_subnet){ .availability_zone = s->zone, .availability_zone_id = s->zone_id, .owner_id = c->account, .subnet_id = s->id,
-				    .subnet_arn = ec2_arn(c, EC2_SUBNET, s->id), .state = S("available"), .vpc_id = s->vpc, .cidr_block = s->cidr,
-				    .available_ip_address_count = OPT_INT(free > 0 ? free : 0), .default_for_az = OPT_BOOL(s->default_for_zone.v),
-				    .map_public_ip_on_launch = OPT_BOOL(s->map_public.v), .map_customer_owned_ip_on_launch = OPT_BOOL(false),
-				    .assign_ipv6_address_on_creation = OPT_BOOL(false), .enable_dns64 = OPT_BOOL(false), .ipv6_native = OPT_BOOL(false) };
+	*ret = (struct ec2_subnet){ .availability_zone = s->zone,
+				    .availability_zone_id = s->zone_id,
+				    .owner_id = c->account,
+				    .subnet_id = s->id,
+				    .subnet_arn = ec2_arn(c, EC2_SUBNET, s->id),
+				    .state = S("available"),
+				    .vpc_id = s->vpc,
+				    .cidr_block = s->cidr,
+				    .available_ip_address_count = OPT_INT(free > 0 ? free : 0),
+				    .default_for_az = OPT_BOOL(s->default_for_zone.v),
+				    .map_public_ip_on_launch = OPT_BOOL(s->map_public.v),
+				    .map_customer_owned_ip_on_launch = OPT_BOOL(false),
+				    .assign_ipv6_address_on_creation = OPT_BOOL(false),
+				    .enable_dns64 = OPT_BOOL(false),
+				    .ipv6_native = OPT_BOOL(false) };
 	EC2_EMPTY(c, ret->ipv6_cidr_block_association_set);
 	ret->private_dns_name_options_on_launch = arena_new(c->arena, struct ec2_private_dns_name_options_on_launch);
-	*ret->private_dns_name_options_on_launch =
-		(struct ec2_private_dns_name_options_on_launch){ s->hostname_type, OPT_BOOL(s->dns_a.v), OPT_BOOL(false) };
+	*ret->private_dns_name_options_on_launch = (struct ec2_private_dns_name_options_on_launch){ s->hostname_type, OPT_BOOL(s->dns_a.v),
+												    OPT_BOOL(false) };
 	ret->block_public_access_states = arena_new(c->arena, struct ec2_block_public_access_states);
 	ret->block_public_access_states->internet_gateway_block_mode = S("off");
 	ec2_tags_out(c, &s->tags, &ret->tags);
@@ -80,13 +90,16 @@ static int choose_zone(struct call *c, struct str name, struct str id, struct ec
 	size_t n = ec2_zones(c, zones);
 
 	if (name.p && id.p)
-		return call_fail(c, &ec2_err_invalid_parameter_combination, "You cannot specify both AvailabilityZone and AvailabilityZoneId");
+		return call_fail(c, &ec2_err_invalid_parameter_combination,
+				 "You cannot specify both AvailabilityZone and AvailabilityZoneId");
 	for (size_t i = 0; i < n; i++)
 		if ((!name.p && !id.p) || (name.p && str_eq(zones[i].name, name)) || (id.p && str_eq(zones[i].id, id))) {
 			*ret = zones[i];
 			return 0;
 		}
-	return call_fail(c, &aws_err_invalid_parameter_value, "Value (%.*s) for parameter %s is invalid. Subnets can currently only be created in the following availability zones: %.*s.",
+	return call_fail(c, &aws_err_invalid_parameter_value,
+			 "Value (%.*s) for parameter %s is invalid. Subnets can currently only be created in the following availability "
+			 "zones: %.*s.",
 			 STR(name.p ? name : id), name.p ? "availabilityZone" : "availabilityZoneId", STR(ec2_zone_names(c, zones, n)));
 }
 
@@ -95,7 +108,8 @@ static int read_block(struct call *c, struct str text, const struct ec2_rec_vpc 
 	struct cidr4 have;
 
 	if (cidr4_parse(text, ret) < 0)
-		return call_fail(c, &aws_err_invalid_parameter_value, "Value (%.*s) for parameter cidrBlock is invalid. This is not a valid CIDR block.", STR(text));
+		return call_fail(c, &aws_err_invalid_parameter_value,
+				 "Value (%.*s) for parameter cidrBlock is invalid. This is not a valid CIDR block.", STR(text));
 	for (size_t i = 0; i < v->blocks.n && ret->bits >= SUBNET_BITS_MIN && ret->bits <= SUBNET_BITS_MAX; i++)
 		if (cidr4_parse(v->blocks.v[i].cidr, &have) == 0 && cidr4_contains(have, *ret))
 			return 0;
@@ -112,7 +126,9 @@ static int room(struct call *c, const struct ec2_rec_vpc *v, struct cidr4 block,
 		return call_fail(c, &ec2_err_subnet_limit_exceeded, "The maximum number of subnets has been reached.");
 	if (r == 0)
 		r = overlaps(c, v->id, block, &conflict);
-	return r < 0 || !conflict ? r : call_fail(c, &ec2_err_invalid_subnet_conflict, "The CIDR '%.*s' conflicts with another subnet", STR(text));
+	return r < 0 || !conflict
+		       ? r
+		       : call_fail(c, &ec2_err_invalid_subnet_conflict, "The CIDR '%.*s' conflicts with another subnet", STR(text));
 }
 
 EC2_HANDLER(create_subnet)
@@ -193,7 +209,8 @@ EC2_HANDLER(create_default_subnet)
 		if (r < 0)
 			return r;
 		if (other.default_for_zone.v && str_eq(other.zone, zone.name))
-			return call_fail(c, &ec2_err_default_subnet_already_exists_in_availability_zone, "'%.*s' already exists in %.*s.", STR(other.id), STR(zone.name));
+			return call_fail(c, &ec2_err_default_subnet_already_exists_in_availability_zone, "'%.*s' already exists in %.*s.",
+					 STR(other.id), STR(zone.name));
 	}
 	s.vpc = v.id;
 	s.acl = v.acl;
@@ -230,18 +247,35 @@ static void nothing(struct ec2_values *v, const void *rec)
 #define F(name, m) EC2_FIELD_STR(name, struct ec2_rec_subnet, m)
 #define B(name, m) EC2_FIELD_BOOL(name, struct ec2_rec_subnet, m)
 static const struct ec2_field subnet_fields[] = {
-	F("availability-zone", zone), F("availabilityZone", zone), F("availability-zone-id", zone_id), F("availabilityZoneId", zone_id),
-	EC2_FIELD_FN("available-ip-address-count", addresses), F("cidr-block", cidr), F("cidr", cidr), F("cidrBlock", cidr),
-	B("default-for-az", default_for_zone), B("defaultForAz", default_for_zone), { "enable-dns64", EC2_CONST, .constant = "false" },
-	EC2_FIELD_FN("customer-owned-ipv4-pool", nothing), EC2_FIELD_FN("enable-lni-at-device-index", nothing),
-	EC2_FIELD_FN("ipv6-cidr-block-association.ipv6-cidr-block", nothing), EC2_FIELD_FN("ipv6-cidr-block-association.association-id", nothing),
-	EC2_FIELD_FN("ipv6-cidr-block-association.state", nothing), { "ipv6-native", EC2_CONST, .constant = "false" },
-	{ "map-customer-owned-ip-on-launch", EC2_CONST, .constant = "false" }, B("map-public-ip-on-launch", map_public), EC2_FIELD_FN("outpost-arn", nothing),
-	{ "owner-id", EC2_OWNER }, F("private-dns-name-options-on-launch.hostname-type", hostname_type),
+	F("availability-zone", zone),
+	F("availabilityZone", zone),
+	F("availability-zone-id", zone_id),
+	F("availabilityZoneId", zone_id),
+	EC2_FIELD_FN("available-ip-address-count", addresses),
+	F("cidr-block", cidr),
+	F("cidr", cidr),
+	F("cidrBlock", cidr),
+	B("default-for-az", default_for_zone),
+	B("defaultForAz", default_for_zone),
+	{ "enable-dns64", EC2_CONST, .constant = "false" },
+	EC2_FIELD_FN("customer-owned-ipv4-pool", nothing),
+	EC2_FIELD_FN("enable-lni-at-device-index", nothing),
+	EC2_FIELD_FN("ipv6-cidr-block-association.ipv6-cidr-block", nothing),
+	EC2_FIELD_FN("ipv6-cidr-block-association.association-id", nothing),
+	EC2_FIELD_FN("ipv6-cidr-block-association.state", nothing),
+	{ "ipv6-native", EC2_CONST, .constant = "false" },
+	{ "map-customer-owned-ip-on-launch", EC2_CONST, .constant = "false" },
+	B("map-public-ip-on-launch", map_public),
+	EC2_FIELD_FN("outpost-arn", nothing),
+	{ "owner-id", EC2_OWNER },
+	F("private-dns-name-options-on-launch.hostname-type", hostname_type),
 	B("private-dns-name-options-on-launch.enable-resource-name-dns-a-record", dns_a),
 	{ "private-dns-name-options-on-launch.enable-resource-name-dns-aaaa-record", EC2_CONST, .constant = "false" },
-	{ "state", EC2_CONST, .constant = "available" }, EC2_FIELD_FN("subnet-arn", arn), { "subnet-id", EC2_ID, offsetof(struct ec2_rec_subnet, id) },
-	{ "vpc-id", EC2_PARENT, offsetof(struct ec2_rec_subnet, vpc) }, { 0 },
+	{ "state", EC2_CONST, .constant = "available" },
+	EC2_FIELD_FN("subnet-arn", arn),
+	{ "subnet-id", EC2_ID, offsetof(struct ec2_rec_subnet, id) },
+	{ "vpc-id", EC2_PARENT, offsetof(struct ec2_rec_subnet, vpc) },
+	{ 0 },
 };
 
 struct subnet_page {
@@ -275,7 +309,8 @@ EC2_ACTION(modify_subnet_attribute)
 
 	if (r < 0)
 		return r;
-	if ((in->assign_ipv6_address_on_creation && in->assign_ipv6_address_on_creation->value.v) || (in->enable_dns64 && in->enable_dns64->value.v) ||
+	if ((in->assign_ipv6_address_on_creation && in->assign_ipv6_address_on_creation->value.v) ||
+	    (in->enable_dns64 && in->enable_dns64->value.v) ||
 	    (in->enable_resource_name_dns_aaaa_record_on_launch && in->enable_resource_name_dns_aaaa_record_on_launch->value.v))
 		return ec2_not_built(c, "IPv6 in subnets");
 	if ((in->map_customer_owned_ip_on_launch && in->map_customer_owned_ip_on_launch->value.v) || in->customer_owned_ipv4_pool.p ||

@@ -27,14 +27,18 @@ static int routes_out(struct call *c, const struct ec2_rec_route_table *t, struc
 	int r = ec2_read(c, EC2_VPC, t->vpc, &v);
 
 	for (size_t i = 0; i < v.blocks.n && r == 0; i++)
-		vec_push(c->arena, ret->v, ret->n, cap) = (struct ec2_route){ .destination_cidr_block = v.blocks.v[i].cidr, .gateway_id = S("local"),
-									      .origin = S("CreateRouteTable"), .state = S("active") };
+		vec_push(c->arena, ret->v, ret->n, cap) = (struct ec2_route){ .destination_cidr_block = v.blocks.v[i].cidr,
+									      .gateway_id = S("local"),
+									      .origin = S("CreateRouteTable"),
+									      .state = S("active") };
 	for (size_t i = 0; i < t->routes.n && r == 0; i++) {
 		const struct ec2_rec_route *x = &t->routes.v[i];
 
-		vec_push(c->arena, ret->v, ret->n, cap) =
-			(struct ec2_route){ .destination_cidr_block = x->cidr, .destination_ipv6_cidr_block = x->cidr6, .gateway_id = x->gateway,
-					    .origin = x->origin, .state = str_c(route_state(c, t, x)) };
+		vec_push(c->arena, ret->v, ret->n, cap) = (struct ec2_route){ .destination_cidr_block = x->cidr,
+									      .destination_ipv6_cidr_block = x->cidr6,
+									      .gateway_id = x->gateway,
+									      .origin = x->origin,
+									      .state = str_c(route_state(c, t, x)) };
 	}
 	EC2_EMPTY(c, *ret);
 	return r;
@@ -54,14 +58,18 @@ static int table_out(struct call *c, const struct ec2_rec_route_table *t, struct
 
 	*ret = (struct ec2_route_table){ .route_table_id = t->id, .vpc_id = t->vpc, .owner_id = c->account };
 	if (t->main_association.p)
-		vec_push(c->arena, ret->associations.v, ret->associations.n, cap) = (struct ec2_route_table_association){
-			.main = OPT_BOOL(true), .route_table_association_id = t->main_association, .route_table_id = t->id, .association_state = associated(c)
-		};
+		vec_push(c->arena, ret->associations.v, ret->associations.n,
+			 cap) = (struct ec2_route_table_association){ .main = OPT_BOOL(true),
+								      .route_table_association_id = t->main_association,
+								      .route_table_id = t->id,
+								      .association_state = associated(c) };
 	for (size_t i = 0; i < t->associations.n; i++)
-		vec_push(c->arena, ret->associations.v, ret->associations.n, cap) = (struct ec2_route_table_association){
-			.main = OPT_BOOL(false), .route_table_association_id = t->associations.v[i].id, .route_table_id = t->id,
-			.subnet_id = t->associations.v[i].subnet, .association_state = associated(c)
-		};
+		vec_push(c->arena, ret->associations.v, ret->associations.n,
+			 cap) = (struct ec2_route_table_association){ .main = OPT_BOOL(false),
+								      .route_table_association_id = t->associations.v[i].id,
+								      .route_table_id = t->id,
+								      .subnet_id = t->associations.v[i].subnet,
+								      .association_state = associated(c) };
 	EC2_EMPTY(c, ret->associations);
 	EC2_EMPTY(c, ret->propagating_vgws);
 	ec2_tags_out(c, &t->tags, &ret->tags);
@@ -115,14 +123,14 @@ static void route_values(struct ec2_values *v, const void *rec, struct str (*get
 		for (size_t i = 0; i < l.n; i++)
 			ec2_value(v, get(&l.v[i]));
 }
-#define ROUTE_VALUES(fn, member)                                                                                                               \
-	static struct str fn##_of(const struct ec2_route *r)                                                                                   \
-	{                                                                                                                                      \
-		return r->member;                                                                                                              \
-	}                                                                                                                                      \
-	static void fn(struct ec2_values *v, const void *rec)                                                                                  \
-	{                                                                                                                                      \
-		route_values(v, rec, fn##_of);                                                                                                 \
+#define ROUTE_VALUES(fn, member)                                                                                                           \
+	static struct str fn##_of(const struct ec2_route *r)                                                                               \
+	{                                                                                                                                  \
+		return r->member;                                                                                                          \
+	}                                                                                                                                  \
+	static void fn(struct ec2_values *v, const void *rec)                                                                              \
+	{                                                                                                                                  \
+		route_values(v, rec, fn##_of);                                                                                             \
 	}
 ROUTE_VALUES(route_cidrs, destination_cidr_block)
 ROUTE_VALUES(route_cidrs6, destination_ipv6_cidr_block)
@@ -131,14 +139,26 @@ ROUTE_VALUES(route_origins, origin)
 ROUTE_VALUES(route_states, state)
 
 static const struct ec2_field table_fields[] = {
-	EC2_FIELD_FN("association.gateway-id", nothing), EC2_FIELD_FN("association.route-table-association-id", association_ids),
-	EC2_FIELD_FN("association.route-table-id", association_tables), EC2_FIELD_FN("association.subnet-id", association_subnets),
-	EC2_FIELD_FN("association.main", association_main), { "owner-id", EC2_OWNER }, { "route-table-id", EC2_ID, offsetof(struct ec2_rec_route_table, id) },
-	EC2_FIELD_FN("route.destination-cidr-block", route_cidrs), EC2_FIELD_FN("route.destination-ipv6-cidr-block", route_cidrs6),
-	EC2_FIELD_FN("route.destination-prefix-list-id", nothing), EC2_FIELD_FN("route.egress-only-internet-gateway-id", nothing),
-	EC2_FIELD_FN("route.gateway-id", route_gateways), EC2_FIELD_FN("route.instance-id", nothing), EC2_FIELD_FN("route.nat-gateway-id", nothing),
-	EC2_FIELD_FN("route.transit-gateway-id", nothing), EC2_FIELD_FN("route.origin", route_origins), EC2_FIELD_FN("route.state", route_states),
-	EC2_FIELD_FN("route.vpc-peering-connection-id", nothing), { "vpc-id", EC2_PARENT, offsetof(struct ec2_rec_route_table, vpc) }, { 0 },
+	EC2_FIELD_FN("association.gateway-id", nothing),
+	EC2_FIELD_FN("association.route-table-association-id", association_ids),
+	EC2_FIELD_FN("association.route-table-id", association_tables),
+	EC2_FIELD_FN("association.subnet-id", association_subnets),
+	EC2_FIELD_FN("association.main", association_main),
+	{ "owner-id", EC2_OWNER },
+	{ "route-table-id", EC2_ID, offsetof(struct ec2_rec_route_table, id) },
+	EC2_FIELD_FN("route.destination-cidr-block", route_cidrs),
+	EC2_FIELD_FN("route.destination-ipv6-cidr-block", route_cidrs6),
+	EC2_FIELD_FN("route.destination-prefix-list-id", nothing),
+	EC2_FIELD_FN("route.egress-only-internet-gateway-id", nothing),
+	EC2_FIELD_FN("route.gateway-id", route_gateways),
+	EC2_FIELD_FN("route.instance-id", nothing),
+	EC2_FIELD_FN("route.nat-gateway-id", nothing),
+	EC2_FIELD_FN("route.transit-gateway-id", nothing),
+	EC2_FIELD_FN("route.origin", route_origins),
+	EC2_FIELD_FN("route.state", route_states),
+	EC2_FIELD_FN("route.vpc-peering-connection-id", nothing),
+	{ "vpc-id", EC2_PARENT, offsetof(struct ec2_rec_route_table, vpc) },
+	{ 0 },
 };
 
 struct table_page {
@@ -158,7 +178,8 @@ static int shortcut(struct call *c, const struct ec2_filter_list *filters, struc
 {
 	for (size_t i = 0; i < filters->n; i++) {
 		const struct ec2_filter *f = &filters->v[i];
-		bool by_id = str_is(f->name, "association.route-table-association-id"), by_subnet = str_is(f->name, "association.subnet-id");
+		bool by_id = str_is(f->name, "association.route-table-association-id"),
+		     by_subnet = str_is(f->name, "association.subnet-id");
 		struct ec2_rec_subnet s;
 		struct str table = STR_NONE;
 		int r;
@@ -167,7 +188,8 @@ static int shortcut(struct call *c, const struct ec2_filter_list *filters, struc
 			continue;
 		r = by_id ? ec2_map_get(c, "ec2.assoc", f->values.v[0], STR_NONE, &table) : ec2_read(c, EC2_SUBNET, f->values.v[0], &s);
 		if (r == 0) {
-			*ret = (struct str_list){ arena_dup(c->arena, by_id ? &table : &s.table, sizeof table), (by_id ? table.p : s.table.p) ? 1 : 0 };
+			*ret = (struct str_list){ arena_dup(c->arena, by_id ? &table : &s.table, sizeof table),
+						  (by_id ? table.p : s.table.p) ? 1 : 0 };
 			return ret->n ? 1 : 0;
 		}
 		if (r != -ENOENT)
@@ -201,7 +223,8 @@ static int by_token(struct call *c, const struct ec2_create_route_table_request 
 	if (r == 0)
 		r = ec2_read(c, EC2_TABLE, id, ret);
 	if (r == 0 && !str_eq(ret->vpc, in->vpc_id))
-		return call_fail(c, &ec2_err_idempotent_parameter_mismatch, "The client token '%.*s' was used with other parameters", STR(in->client_token));
+		return call_fail(c, &ec2_err_idempotent_parameter_mismatch, "The client token '%.*s' was used with other parameters",
+				 STR(in->client_token));
 	return r;
 }
 
@@ -240,7 +263,8 @@ EC2_ACTION(delete_route_table)
 	int r = ec2_load(c, EC2_TABLE, in->route_table_id, &t);
 
 	if (r == 0 && (t.main_association.p || t.associations.n))
-		return call_fail(c, &ec2_err_dependency_violation, "The routeTable '%.*s' has dependencies and cannot be deleted.", STR(t.id));
+		return call_fail(c, &ec2_err_dependency_violation, "The routeTable '%.*s' has dependencies and cannot be deleted.",
+				 STR(t.id));
 	if (r == 0)
 		r = ec2_remove(c, EC2_TABLE, &t);
 	return r < 0 ? r : ec2_end(c, in->dry_run);
@@ -299,12 +323,13 @@ EC2_HANDLER(associate_route_table)
 	if (r < 0)
 		return r;
 	if (!str_eq(t.vpc, s.vpc))
-		return call_fail(c, &aws_err_invalid_parameter_value, "route table %.*s and subnet %.*s belong to different networks", STR(t.id), STR(s.id));
+		return call_fail(c, &aws_err_invalid_parameter_value, "route table %.*s and subnet %.*s belong to different networks",
+				 STR(t.id), STR(s.id));
 	if (str_eq(s.table, t.id)) /* asked for again */
 		out->association_id = s.table_association;
 	else if (s.table.p)
-		return call_fail(c, &ec2_err_resource_already_associated, "the specified association for route table %.*s conflicts with an existing association",
-				 STR(t.id));
+		return call_fail(c, &ec2_err_resource_already_associated,
+				 "the specified association for route table %.*s conflicts with an existing association", STR(t.id));
 	else
 		r = join(c, &t, &s, &out->association_id);
 	out->association_state = associated(c);
@@ -348,7 +373,8 @@ EC2_ACTION(disassociate_route_table)
 	if (r < 0)
 		return r;
 	if (!subnet.p)
-		return call_fail(c, &aws_err_invalid_parameter_value, "cannot disassociate the main route table association %.*s", STR(in->association_id));
+		return call_fail(c, &aws_err_invalid_parameter_value, "cannot disassociate the main route table association %.*s",
+				 STR(in->association_id));
 	r = ec2_read(c, EC2_SUBNET, subnet, &s);
 	if (r == 0)
 		r = leave(c, t.id, in->association_id, &s);
@@ -392,7 +418,8 @@ EC2_HANDLER(replace_route_table_association)
 	if (r < 0)
 		return r;
 	if (!str_eq(old.vpc, t.vpc))
-		return call_fail(c, &aws_err_invalid_parameter_value, "route table %.*s and network %.*s belong to different networks", STR(t.id), STR(old.vpc));
+		return call_fail(c, &aws_err_invalid_parameter_value, "route table %.*s and network %.*s belong to different networks",
+				 STR(t.id), STR(old.vpc));
 	if (!subnet.p)
 		r = replace_main(c, &old, &t, &out->new_association_id);
 	else {

@@ -48,9 +48,11 @@ static int tag_check(struct call *c, const struct ec2_tag *t)
 	if (str_starts(t->key, S("aws:")) && !may_reserve(c))
 		return call_fail(c, &aws_err_invalid_parameter_value, "Tag keys starting with 'aws:' are reserved for internal use");
 	if (characters(t->key) > TAG_KEY_CHARS_MAX)
-		return call_fail(c, &aws_err_invalid_parameter_value, "Tag key exceeds the maximum length of %d characters", TAG_KEY_CHARS_MAX);
+		return call_fail(c, &aws_err_invalid_parameter_value, "Tag key exceeds the maximum length of %d characters",
+				 TAG_KEY_CHARS_MAX);
 	if (characters(t->value) > TAG_VALUE_CHARS_MAX)
-		return call_fail(c, &aws_err_invalid_parameter_value, "Tag value exceeds the maximum length of %d characters", TAG_VALUE_CHARS_MAX);
+		return call_fail(c, &aws_err_invalid_parameter_value, "Tag value exceeds the maximum length of %d characters",
+				 TAG_VALUE_CHARS_MAX);
 	return 0;
 }
 
@@ -70,7 +72,8 @@ static int count_check(struct call *c, const struct str_map *m)
 
 	for (size_t i = 0; i < m->n; i++)
 		own += !str_starts(m->v[i].key, S("aws:"));
-	return own > EC2_TAGS_MAX ? call_fail(c, &ec2_err_tag_limit_exceeded, "The maximum number of Tags for a resource has been reached.") : 0;
+	return own > EC2_TAGS_MAX ? call_fail(c, &ec2_err_tag_limit_exceeded, "The maximum number of Tags for a resource has been reached.")
+				  : 0;
 }
 
 static int take(struct call *c, const struct ec2_tag_list *tags, struct str_map *m, size_t *cap)
@@ -81,7 +84,8 @@ static int take(struct call *c, const struct ec2_tag_list *tags, struct str_map 
 	for (size_t i = 0; i < tags->n && r == 0; i++) {
 		for (size_t j = 0; j < i; j++)
 			if (str_eq(tags->v[i].key, tags->v[j].key))
-				return call_fail(c, &aws_err_invalid_parameter_value, "Duplicate tag key '%.*s' specified.", STR(tags->v[i].key));
+				return call_fail(c, &aws_err_invalid_parameter_value, "Duplicate tag key '%.*s' specified.",
+						 STR(tags->v[i].key));
 		r = tag_check(c, &tags->v[i]);
 		if (r == 0)
 			set(c->arena, m, cap, tags->v[i].key, tags->v[i].value.p ? tags->v[i].value : S(""));
@@ -101,11 +105,12 @@ int ec2_tags_take(struct call *c, const struct ec2_tag_specification_list *specs
 		if (!s->resource_type.p)
 			return call_fail(c, &aws_err_invalid_parameter_value, "Tag specification resource type must have a value");
 		if (!str_is(s->resource_type, type))
-			return call_fail(c, &aws_err_invalid_parameter_value, "'%.*s' is not a valid taggable resource type for this operation.",
-					 STR(s->resource_type));
+			return call_fail(c, &aws_err_invalid_parameter_value,
+					 "'%.*s' is not a valid taggable resource type for this operation.", STR(s->resource_type));
 		for (size_t j = 0; j < s->tags.n; j++)
 			if (s->tags.v[j].key.p && str_map_get(ret, s->tags.v[j].key).p)
-				return call_fail(c, &aws_err_invalid_parameter_value, "Duplicate tag key '%.*s' specified.", STR(s->tags.v[j].key));
+				return call_fail(c, &aws_err_invalid_parameter_value, "Duplicate tag key '%.*s' specified.",
+						 STR(s->tags.v[j].key));
 		r = take(c, &s->tags, ret, &cap);
 	}
 	return r;
@@ -125,7 +130,9 @@ static int load_any(struct call *c, struct str id, enum ec2_kinds *ret_k, void *
 
 static int count_resources(struct call *c, size_t n)
 {
-	return n > TAG_RESOURCES_MAX ? call_fail(c, &aws_err_invalid_parameter_value, "The maximum number of resources in one call is %d", TAG_RESOURCES_MAX) : 0;
+	return n > TAG_RESOURCES_MAX ? call_fail(c, &aws_err_invalid_parameter_value, "The maximum number of resources in one call is %d",
+						 TAG_RESOURCES_MAX)
+				     : 0;
 }
 
 EC2_ACTION(create_tags)
@@ -229,7 +236,8 @@ static struct str one_resource(const struct ec2_filter_list *l)
 {
 	for (size_t i = 0; i < l->n; i++)
 		if (str_is(l->v[i].name, "resource-id") && l->v[i].values.n == 1 && ec2_kind_of_id(l->v[i].values.v[0]) &&
-		    str_find_char(l->v[i].values.v[0], '*') < 0 && str_find_char(l->v[i].values.v[0], '?') < 0 && str_find_char(l->v[i].values.v[0], '\\') < 0)
+		    str_find_char(l->v[i].values.v[0], '*') < 0 && str_find_char(l->v[i].values.v[0], '?') < 0 &&
+		    str_find_char(l->v[i].values.v[0], '\\') < 0)
 			return l->v[i].values.v[0];
 	return STR_NONE;
 }
@@ -245,7 +253,8 @@ EC2_HANDLER(describe_tags)
 	if (r < 0)
 		return r;
 	if (in->max_results.has && (in->max_results.v < 5 || in->max_results.v > 1000))
-		return call_fail(c, &aws_err_invalid_parameter_value, "Value ( %lld ) for parameter maxResults is invalid. Expecting a value between 5 and 1000.",
+		return call_fail(c, &aws_err_invalid_parameter_value,
+				 "Value ( %lld ) for parameter maxResults is invalid. Expecting a value between 5 and 1000.",
 				 (long long)in->max_results.v);
 	if (in->next_token.p && page_parse(c, in->next_token, &after) < 0)
 		return call_fail(c, &ec2_err_invalid_next_token, "The token '%.*s' is invalid", STR(in->next_token));

@@ -27,7 +27,8 @@ static int read_block(struct call *c, struct str text, struct cidr4 *ret)
 	static const char *const never[] = { "0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4" };
 
 	if (cidr4_parse(text, ret) < 0)
-		return call_fail(c, &aws_err_invalid_parameter_value, "Value (%.*s) for parameter cidrBlock is invalid. This is not a valid CIDR block.", STR(text));
+		return call_fail(c, &aws_err_invalid_parameter_value,
+				 "Value (%.*s) for parameter cidrBlock is invalid. This is not a valid CIDR block.", STR(text));
 	if (ret->bits < VPC_BITS_MIN || ret->bits > VPC_BITS_MAX)
 		return call_fail(c, &ec2_err_invalid_vpc_range, "The CIDR '%.*s' is invalid.", STR(text));
 	for (size_t i = 0; i < ELEMENTS(never); i++)
@@ -87,8 +88,13 @@ static void block_out(struct call *c, const struct ec2_rec_block *b, const char 
 
 void ec2_vpc_out(struct call *c, const struct ec2_rec_vpc *v, const char *state, struct ec2_vpc *ret)
 {
-	*ret = (struct ec2_vpc){ .owner_id = c->account, .instance_tenancy = v->tenancy, .is_default = OPT_BOOL(v->is_default.v), .vpc_id = v->id,
-				 .state = str_c(state), .cidr_block = v->cidr, .dhcp_options_id = v->dhcp };
+	*ret = (struct ec2_vpc){ .owner_id = c->account,
+				 .instance_tenancy = v->tenancy,
+				 .is_default = OPT_BOOL(v->is_default.v),
+				 .vpc_id = v->id,
+				 .state = str_c(state),
+				 .cidr_block = v->cidr,
+				 .dhcp_options_id = v->dhcp };
 	ret->cidr_block_association_set.n = v->blocks.n;
 	ret->cidr_block_association_set.v = arena_array(c->arena, struct ec2_vpc_cidr_block_association, v->blocks.n + 1);
 	for (size_t i = 0; i < v->blocks.n; i++)
@@ -160,8 +166,12 @@ int ec2_default_vpc_make(struct call *c, struct ec2_rec_vpc *v)
 	table.routes = (struct ec2_rec_route_list){ route, 1 };
 	r = ec2_store(c, EC2_TABLE, &table);
 	for (size_t i = 0; i < n && r == 0; i++) {
-		struct ec2_rec_subnet s = { .vpc = v->id, .zone = zones[i].name, .zone_id = zones[i].id, .default_for_zone = OPT_BOOL(true),
-					    .map_public = OPT_BOOL(true), .acl = v->acl };
+		struct ec2_rec_subnet s = { .vpc = v->id,
+					    .zone = zones[i].name,
+					    .zone_id = zones[i].id,
+					    .default_for_zone = OPT_BOOL(true),
+					    .map_public = OPT_BOOL(true),
+					    .acl = v->acl };
 
 		s.cidr = str_printf(c->arena, "172.31.%zu.0/20", 16 * i);
 		r = ec2_subnet_make(c, &s);
@@ -210,13 +220,24 @@ static void nothing(struct ec2_values *v, const void *rec)
 
 #define F(name, m) EC2_FIELD_STR(name, struct ec2_rec_vpc, m)
 static const struct ec2_field vpc_fields[] = {
-	F("cidr", cidr), F("cidr-block", cidr), F("cidrBlock", cidr), EC2_FIELD_FN("cidr-block-association.association-id", associations),
-	EC2_FIELD_FN("cidr-block-association.cidr-block", blocks), { "cidr-block-association.state", EC2_CONST, .constant = "associated" },
-	F("dhcp-options-id", dhcp), F("dhcpOptionsId", dhcp), EC2_FIELD_BOOL("is-default", struct ec2_rec_vpc, is_default),
-	EC2_FIELD_BOOL("isDefault", struct ec2_rec_vpc, is_default), { "owner-id", EC2_OWNER }, { "state", EC2_CONST, .constant = "available" },
-	EC2_FIELD_FN("ipv6-cidr-block-association.association-id", nothing), EC2_FIELD_FN("ipv6-cidr-block-association.ipv6-cidr-block", nothing),
-	EC2_FIELD_FN("ipv6-cidr-block-association.ipv6-pool", nothing), EC2_FIELD_FN("ipv6-cidr-block-association.state", nothing),
-	{ "vpc-id", EC2_ID, offsetof(struct ec2_rec_vpc, id) }, { 0 },
+	F("cidr", cidr),
+	F("cidr-block", cidr),
+	F("cidrBlock", cidr),
+	EC2_FIELD_FN("cidr-block-association.association-id", associations),
+	EC2_FIELD_FN("cidr-block-association.cidr-block", blocks),
+	{ "cidr-block-association.state", EC2_CONST, .constant = "associated" },
+	F("dhcp-options-id", dhcp),
+	F("dhcpOptionsId", dhcp),
+	EC2_FIELD_BOOL("is-default", struct ec2_rec_vpc, is_default),
+	EC2_FIELD_BOOL("isDefault", struct ec2_rec_vpc, is_default),
+	{ "owner-id", EC2_OWNER },
+	{ "state", EC2_CONST, .constant = "available" },
+	EC2_FIELD_FN("ipv6-cidr-block-association.association-id", nothing),
+	EC2_FIELD_FN("ipv6-cidr-block-association.ipv6-cidr-block", nothing),
+	EC2_FIELD_FN("ipv6-cidr-block-association.ipv6-pool", nothing),
+	EC2_FIELD_FN("ipv6-cidr-block-association.state", nothing),
+	{ "vpc-id", EC2_ID, offsetof(struct ec2_rec_vpc, id) },
+	{ 0 },
 };
 #undef F
 
@@ -271,14 +292,16 @@ EC2_HANDLER(describe_vpc_attribute)
 EC2_ACTION(modify_vpc_attribute)
 {
 	struct ec2_rec_vpc v;
-	int given = (in->enable_dns_hostnames != NULL) + (in->enable_dns_support != NULL) + (in->enable_network_address_usage_metrics != NULL);
+	int given = (in->enable_dns_hostnames != NULL) + (in->enable_dns_support != NULL) +
+		    (in->enable_network_address_usage_metrics != NULL);
 	int r = ec2_load(c, EC2_VPC, in->vpc_id, &v);
 
 	if (r < 0)
 		return r;
 	if (given == 0)
-		return call_fail(c, &aws_err_missing_parameter, "The request must contain the parameter enableDnsHostnames, enableDnsSupport or "
-								"enableNetworkAddressUsageMetrics");
+		return call_fail(c, &aws_err_missing_parameter,
+				 "The request must contain the parameter enableDnsHostnames, enableDnsSupport or "
+				 "enableNetworkAddressUsageMetrics");
 	if (given > 1)
 		return call_fail(c, &ec2_err_invalid_parameter_combination, "Only one attribute can be modified at a time");
 	if (in->enable_dns_hostnames)
@@ -317,7 +340,8 @@ static int dependencies(struct call *c, const struct ec2_rec_vpc *v)
 		if (r < 0)
 			return r;
 		if (n > t[i].own)
-			return call_fail(c, &ec2_err_dependency_violation, "The vpc '%.*s' has dependencies and cannot be deleted.", STR(v->id));
+			return call_fail(c, &ec2_err_dependency_violation, "The vpc '%.*s' has dependencies and cannot be deleted.",
+					 STR(v->id));
 	}
 	return 0;
 }
@@ -377,17 +401,19 @@ static int block_fits(struct call *c, const struct ec2_rec_vpc *v, struct cidr4 
 	struct cidr4 have;
 
 	if (v->blocks.n >= EC2_BLOCKS_PER_VPC_MAX)
-		return call_fail(c, &ec2_err_vpc_cidr_block_limit_exceeded, "Network (%.*s) has met its maximum number of allowed CIDRs: %d", STR(v->id),
-				 EC2_BLOCKS_PER_VPC_MAX);
+		return call_fail(c, &ec2_err_vpc_cidr_block_limit_exceeded,
+				 "Network (%.*s) has met its maximum number of allowed CIDRs: %d", STR(v->id), EC2_BLOCKS_PER_VPC_MAX);
 	for (size_t i = 0; i < v->blocks.n; i++)
 		if (cidr4_parse(v->blocks.v[i].cidr, &have) == 0 && cidr4_overlaps(have, block))
-			return call_fail(c, &ec2_err_invalid_vpc_range, "The CIDR '%.*s' conflicts with another CIDR block of the VPC.", STR(text));
+			return call_fail(c, &ec2_err_invalid_vpc_range, "The CIDR '%.*s' conflicts with another CIDR block of the VPC.",
+					 STR(text));
 	if (cidr4_parse(v->cidr, &have) == 0 && restricted(have, block))
-		return call_fail(c, &ec2_err_invalid_vpc_range,
-				 "The CIDR '%.*s' is restricted. Use a CIDR from the same private address range as the current VPC CIDR, or use a "
-				 "publicly-routable CIDR. For additional restrictions, see "
-				 "https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Subnets.html#add-cidr-block-restrictions",
-				 STR(text));
+		return call_fail(
+			c, &ec2_err_invalid_vpc_range,
+			"The CIDR '%.*s' is restricted. Use a CIDR from the same private address range as the current VPC CIDR, or use a "
+			"publicly-routable CIDR. For additional restrictions, see "
+			"https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Subnets.html#add-cidr-block-restrictions",
+			STR(text));
 	return 0;
 }
 
@@ -435,8 +461,8 @@ EC2_HANDLER(disassociate_vpc_cidr_block)
 	int r = ec2_map_get(c, "ec2.block", in->association_id, STR_NONE, &id);
 
 	if (r == -ENOENT)
-		return call_fail(c, &ec2_err_invalid_vpc_cidr_block_association_id_not_found, "The vpc CIDR block association ID '%.*s' does not exist",
-				 STR(in->association_id));
+		return call_fail(c, &ec2_err_invalid_vpc_cidr_block_association_id_not_found,
+				 "The vpc CIDR block association ID '%.*s' does not exist", STR(in->association_id));
 	if (r == 0)
 		r = ec2_read(c, EC2_VPC, id, &v);
 	if (r < 0)
@@ -448,13 +474,15 @@ EC2_HANDLER(disassociate_vpc_cidr_block)
 		}
 		if (str_eq(v.blocks.v[i].cidr, v.cidr))
 			return call_fail(c, &ec2_err_operation_not_permitted,
-					 "The vpc CIDR block with association ID %.*s may not be disassociated. It is the primary IPv4 CIDR block of the VPC",
+					 "The vpc CIDR block with association ID %.*s may not be disassociated. It is the primary IPv4 "
+					 "CIDR block of the VPC",
 					 STR(in->association_id));
 		if (cidr4_parse(v.blocks.v[i].cidr, &block) < 0)
 			return -EBADMSG;
 		r = ec2_subnets_in(c, v.id, block, &used);
 		if (r == 0 && used)
-			return call_fail(c, &ec2_err_dependency_violation, "The vpc CIDR block association '%.*s' has dependencies and cannot be deleted.",
+			return call_fail(c, &ec2_err_dependency_violation,
+					 "The vpc CIDR block association '%.*s' has dependencies and cannot be deleted.",
 					 STR(in->association_id));
 		out->cidr_block_association = arena_new(c->arena, struct ec2_vpc_cidr_block_association);
 		block_out(c, &v.blocks.v[i], "disassociating", out->cidr_block_association);

@@ -95,11 +95,18 @@ struct str ec2_zone_names(struct call *c, const struct ec2_zone *z, size_t n)
 
 #define F(name, T, m) EC2_FIELD_STR(name, struct T, m)
 static const struct ec2_field zone_fields[] = {
-	F("group-name", ec2_availability_zone, group_name), F("group-long-name", ec2_availability_zone, group_long_name),
-	F("message", ec2_availability_zone, parent_zone_id), F("opt-in-status", ec2_availability_zone, opt_in_status),
-	F("parent-zone-id", ec2_availability_zone, parent_zone_id), F("parent-zone-name", ec2_availability_zone, parent_zone_name),
-	F("region-name", ec2_availability_zone, region_name), F("state", ec2_availability_zone, state), F("zone-id", ec2_availability_zone, zone_id),
-	F("zone-name", ec2_availability_zone, zone_name), F("zone-type", ec2_availability_zone, zone_type), { 0 },
+	F("group-name", ec2_availability_zone, group_name),
+	F("group-long-name", ec2_availability_zone, group_long_name),
+	F("message", ec2_availability_zone, parent_zone_id),
+	F("opt-in-status", ec2_availability_zone, opt_in_status),
+	F("parent-zone-id", ec2_availability_zone, parent_zone_id),
+	F("parent-zone-name", ec2_availability_zone, parent_zone_name),
+	F("region-name", ec2_availability_zone, region_name),
+	F("state", ec2_availability_zone, state),
+	F("zone-id", ec2_availability_zone, zone_id),
+	F("zone-name", ec2_availability_zone, zone_name),
+	F("zone-type", ec2_availability_zone, zone_type),
+	{ 0 },
 };
 
 static void zone_out(struct call *c, const struct ec2_zone *z, struct ec2_availability_zone *ret)
@@ -107,11 +114,17 @@ static void zone_out(struct call *c, const struct ec2_zone *z, struct ec2_availa
 	const struct region_fact *f = fact_of(call_region(c));
 	struct str number;
 
-	*ret = (struct ec2_availability_zone){ .opt_in_status = S("opt-in-not-required"), .region_name = call_region(c), .zone_name = z->name, .zone_id = z->id,
-					       .network_border_group = call_region(c), .zone_type = S("availability-zone"), .state = S("available") };
+	*ret = (struct ec2_availability_zone){ .opt_in_status = S("opt-in-not-required"),
+					       .region_name = call_region(c),
+					       .zone_name = z->name,
+					       .zone_id = z->id,
+					       .network_border_group = call_region(c),
+					       .zone_type = S("availability-zone"),
+					       .state = S("available") };
 	ret->group_name = str_printf(c->arena, "%.*s-zg-1", STR(call_region(c)));
 	number = str_of(z->id.p + z->id.n - 1, 1);
-	ret->group_long_name = f ? str_printf(c->arena, "%s 1", f->place) : str_printf(c->arena, "%.*s %.*s", STR(call_region(c)), STR(number));
+	ret->group_long_name = f ? str_printf(c->arena, "%s 1", f->place)
+				 : str_printf(c->arena, "%.*s %.*s", STR(call_region(c)), STR(number));
 	EC2_EMPTY(c, ret->messages);
 }
 
@@ -123,7 +136,8 @@ static int zones_asked(struct call *c, const struct str_list *asked, const struc
 		for (size_t j = 0; j < n; j++)
 			found |= str_eq(asked->v[i], ids ? z[j].id : z[j].name);
 		if (!found)
-			return call_fail(c, &aws_err_invalid_parameter_value, "Invalid availability zone%s: [%.*s]", ids ? "-id" : "", STR(asked->v[i]));
+			return call_fail(c, &aws_err_invalid_parameter_value, "Invalid availability zone%s: [%.*s]", ids ? "-id" : "",
+					 STR(asked->v[i]));
 	}
 	return 0;
 }
@@ -142,7 +156,8 @@ EC2_HANDLER(describe_availability_zones)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n; i++) {
-		if ((in->zone_names.n && !str_list_has(&in->zone_names, z[i].name)) || (in->zone_ids.n && !str_list_has(&in->zone_ids, z[i].id)))
+		if ((in->zone_names.n && !str_list_has(&in->zone_names, z[i].name)) ||
+		    (in->zone_ids.n && !str_list_has(&in->zone_ids, z[i].id)))
 			continue;
 		zone_out(c, &z[i], &zone);
 		if (ec2_filters_match(c, zone_fields, NULL, &in->filters, &zone))
@@ -154,7 +169,10 @@ EC2_HANDLER(describe_availability_zones)
 
 /* --- regions --- */
 static const struct ec2_field region_fields[] = {
-	F("endpoint", ec2_region, endpoint), F("opt-in-status", ec2_region, opt_in_status), F("region-name", ec2_region, region_name), { 0 },
+	F("endpoint", ec2_region, endpoint),
+	F("opt-in-status", ec2_region, opt_in_status),
+	F("region-name", ec2_region, region_name),
+	{ 0 },
 };
 
 static struct ec2_region region_of(struct call *c, struct str name, bool started)
@@ -162,8 +180,11 @@ static struct ec2_region region_of(struct call *c, struct str name, bool started
 	const struct region_fact *f = fact_of(name);
 
 	return (struct ec2_region){ .region_name = name,
-				    .opt_in_status = !started ? S("not-opted-in") : f && f->opt_in ? S("opted-in") : S("opt-in-not-required"),
-				    .endpoint = str_printf(c->arena, "ec2.%.*s.amazonaws.com%s", STR(name), str_starts(name, S("cn-")) ? ".cn" : "") };
+				    .opt_in_status = !started         ? S("not-opted-in")
+						     : f && f->opt_in ? S("opted-in")
+								      : S("opt-in-not-required"),
+				    .endpoint = str_printf(c->arena, "ec2.%.*s.amazonaws.com%s", STR(name),
+							   str_starts(name, S("cn-")) ? ".cn" : "") };
 }
 
 /* Regions are those that this cloud has; with AllRegions, those of AWS's that it could start are told as not opted in. */
@@ -195,7 +216,8 @@ EC2_HANDLER(describe_regions)
 			return call_fail(c, &aws_err_invalid_parameter_value, "Invalid region name: '%.*s'", STR(in->region_names.v[i]));
 	}
 	for (size_t i = 0; i < all_n; i++)
-		if ((!in->region_names.n || str_list_has(&in->region_names, all[i].region_name)) && ec2_filters_match(c, region_fields, NULL, &in->filters, &all[i]))
+		if ((!in->region_names.n || str_list_has(&in->region_names, all[i].region_name)) &&
+		    ec2_filters_match(c, region_fields, NULL, &in->filters, &all[i]))
 			vec_push(c->arena, out->regions.v, out->regions.n, cap) = all[i];
 	EC2_EMPTY(c, out->regions);
 	return ec2_end(c, in->dry_run);
@@ -210,12 +232,9 @@ EC2_HANDLER(describe_account_attributes)
 		const char *name;
 		struct str value;
 	} t[] = {
-		{ "supported-platforms", S("VPC") },
-		{ "default-vpc", found == 0 ? v.id : S("none") },
-		{ "max-instances", S("20") },
-		{ "vpc-max-security-groups-per-interface", S("5") },
-		{ "max-elastic-ips", S("5") },
-		{ "vpc-max-elastic-ips", S("5") },
+		{ "supported-platforms", S("VPC") }, { "default-vpc", found == 0 ? v.id : S("none") },
+		{ "max-instances", S("20") },        { "vpc-max-security-groups-per-interface", S("5") },
+		{ "max-elastic-ips", S("5") },       { "vpc-max-elastic-ips", S("5") },
 	};
 	size_t cap = 0;
 
@@ -227,7 +246,8 @@ EC2_HANDLER(describe_account_attributes)
 		for (size_t j = 0; j < ELEMENTS(t); j++)
 			known |= str_is(in->attribute_names.v[i], t[j].name);
 		if (!known)
-			return call_fail(c, &aws_err_invalid_parameter_value, "Value (%.*s) for parameter attributeName is invalid.", STR(in->attribute_names.v[i]));
+			return call_fail(c, &aws_err_invalid_parameter_value, "Value (%.*s) for parameter attributeName is invalid.",
+					 STR(in->attribute_names.v[i]));
 	}
 	for (size_t i = 0; i < ELEMENTS(t); i++) {
 		struct ec2_account_attribute_value *value = arena_new(c->arena, struct ec2_account_attribute_value);
@@ -235,8 +255,8 @@ EC2_HANDLER(describe_account_attributes)
 		if (in->attribute_names.n && !str_list_has(&in->attribute_names, str_c(t[i].name)))
 			continue;
 		value->attribute_value = t[i].value;
-		vec_push(c->arena, out->account_attributes.v, out->account_attributes.n, cap) =
-			(struct ec2_account_attribute){ str_c(t[i].name), { value, 1 } };
+		vec_push(c->arena, out->account_attributes.v, out->account_attributes.n,
+			 cap) = (struct ec2_account_attribute){ str_c(t[i].name), { value, 1 } };
 	}
 	EC2_EMPTY(c, out->account_attributes);
 	return ec2_end(c, in->dry_run);
@@ -244,16 +264,55 @@ EC2_HANDLER(describe_account_attributes)
 
 /* --- what does not exist yet --- */
 static const char *const interface_filters[] = {
-	"association.allocation-id", "association.association-id", "addresses.association.owner-id", "addresses.association.public-ip", "addresses.primary",
-	"addresses.private-ip-address", "association.ip-owner-id", "association.public-ip", "association.public-dns-name", "attachment.attach-time",
-	"attachment.attachment-id", "attachment.delete-on-termination", "attachment.device-index", "attachment.instance-id", "attachment.instance-owner-id",
-	"attachment.status", "availability-zone", "availability-zone-id", "description", "group-id", "group-name", "interface-type",
-	"ipv6-addresses.ipv6-address", "mac-address", "network-interface-id", "operator.managed", "operator.principal", "owner-id", "private-dns-name",
-	"private-ip-address", "requester-id", "requester-managed", "source-dest-check", "status", "subnet-id", "vpc-id", NULL,
+	"association.allocation-id",
+	"association.association-id",
+	"addresses.association.owner-id",
+	"addresses.association.public-ip",
+	"addresses.primary",
+	"addresses.private-ip-address",
+	"association.ip-owner-id",
+	"association.public-ip",
+	"association.public-dns-name",
+	"attachment.attach-time",
+	"attachment.attachment-id",
+	"attachment.delete-on-termination",
+	"attachment.device-index",
+	"attachment.instance-id",
+	"attachment.instance-owner-id",
+	"attachment.status",
+	"availability-zone",
+	"availability-zone-id",
+	"description",
+	"group-id",
+	"group-name",
+	"interface-type",
+	"ipv6-addresses.ipv6-address",
+	"mac-address",
+	"network-interface-id",
+	"operator.managed",
+	"operator.principal",
+	"owner-id",
+	"private-dns-name",
+	"private-ip-address",
+	"requester-id",
+	"requester-managed",
+	"source-dest-check",
+	"status",
+	"subnet-id",
+	"vpc-id",
+	NULL,
 };
 static const char *const address_filters[] = {
-	"allocation-id", "association-id", "domain", "instance-id", "network-border-group", "network-interface-id", "network-interface-owner-id",
-	"private-ip-address", "public-ip", NULL,
+	"allocation-id",
+	"association-id",
+	"domain",
+	"instance-id",
+	"network-border-group",
+	"network-interface-id",
+	"network-interface-owner-id",
+	"private-ip-address",
+	"public-ip",
+	NULL,
 };
 
 static int names_check(struct call *c, const char *const *names, const struct ec2_filter_list *filters)
@@ -274,7 +333,8 @@ EC2_HANDLER(describe_network_interfaces)
 	if (r == 0 && in->next_token.p)
 		return call_fail(c, &ec2_err_invalid_next_token, "The token '%.*s' is invalid", STR(in->next_token));
 	if (r == 0 && in->network_interface_ids.n)
-		return call_fail(c, &ec2_err_invalid_network_interface_id_not_found, "The networkInterface ID '%.*s' does not exist", STR(in->network_interface_ids.v[0]));
+		return call_fail(c, &ec2_err_invalid_network_interface_id_not_found, "The networkInterface ID '%.*s' does not exist",
+				 STR(in->network_interface_ids.v[0]));
 	EC2_EMPTY(c, out->network_interfaces);
 	return r < 0 ? r : ec2_end(c, in->dry_run);
 }
@@ -286,7 +346,8 @@ EC2_HANDLER(describe_addresses)
 	if (r == 0 && in->public_ips.n)
 		return call_fail(c, &ec2_err_invalid_address_not_found, "Address '%.*s' not found.", STR(in->public_ips.v[0]));
 	if (r == 0 && in->allocation_ids.n)
-		return call_fail(c, &ec2_err_invalid_allocation_id_not_found, "The allocation ID '%.*s' does not exist", STR(in->allocation_ids.v[0]));
+		return call_fail(c, &ec2_err_invalid_allocation_id_not_found, "The allocation ID '%.*s' does not exist",
+				 STR(in->allocation_ids.v[0]));
 	EC2_EMPTY(c, out->addresses);
 	return r < 0 ? r : ec2_end(c, in->dry_run);
 }

@@ -17,7 +17,8 @@ static void alias_key(struct keybuf *k, struct str alias)
 	iam_key_of(k, S(""), "iam.aliasname", alias, STR_NONE);
 }
 
-int iam_create_account_alias(struct call *c, const struct iam_create_account_alias_request *in, struct iam_create_account_alias_response *out)
+int iam_create_account_alias(struct call *c, const struct iam_create_account_alias_request *in,
+			     struct iam_create_account_alias_response *out)
 {
 	struct keybuf k, name;
 	struct str v;
@@ -43,7 +44,8 @@ int iam_create_account_alias(struct call *c, const struct iam_create_account_ali
 	return r < 0 ? r : store_put(c->txn, key_view(&name), c->account);
 }
 
-int iam_delete_account_alias(struct call *c, const struct iam_delete_account_alias_request *in, struct iam_delete_account_alias_response *out)
+int iam_delete_account_alias(struct call *c, const struct iam_delete_account_alias_request *in,
+			     struct iam_delete_account_alias_response *out)
 {
 	struct keybuf k, name;
 	struct str v;
@@ -60,7 +62,8 @@ int iam_delete_account_alias(struct call *c, const struct iam_delete_account_ali
 	return r < 0 ? r : store_del(c->txn, key_view(&k));
 }
 
-int iam_list_account_aliases(struct call *c, const struct iam_list_account_aliases_request *in, struct iam_list_account_aliases_response *out)
+int iam_list_account_aliases(struct call *c, const struct iam_list_account_aliases_request *in,
+			     struct iam_list_account_aliases_response *out)
 {
 	struct keybuf k;
 	struct str v;
@@ -153,7 +156,9 @@ int iam_delete_account_password_policy(struct call *c, const struct iam_delete_a
 
 static int hash_password(struct str password, struct str salt, uint8_t out[HASH_BYTES])
 {
-	return EVP_PBE_scrypt(password.p, password.n, (const unsigned char *)salt.p, salt.n, SCRYPT_N, 8, 1, 0, out, HASH_BYTES) == 1 ? 0 : -EIO;
+	return EVP_PBE_scrypt(password.p, password.n, (const unsigned char *)salt.p, salt.n, SCRYPT_N, 8, 1, 0, out, HASH_BYTES) == 1
+		       ? 0
+		       : -EIO;
 }
 
 /* set_password checks a password against the account's rules and stores its hash in l. Refuses. */
@@ -196,7 +201,8 @@ static void login_view(struct call *c, struct str name, const struct iam_rec_log
 	**ret = (struct iam_login_profile){ .user_name = name, .create_date = l->created, .password_reset_required = OPT_BOOL(l->reset.v) };
 }
 
-int iam_create_login_profile(struct call *c, const struct iam_create_login_profile_request *in, struct iam_create_login_profile_response *out)
+int iam_create_login_profile(struct call *c, const struct iam_create_login_profile_request *in,
+			     struct iam_create_login_profile_response *out)
 {
 	struct iam_rec_login l = { .created = OPT_TIME(c->now_ms - c->now_ms % 1000), .reset = in->password_reset_required };
 	struct iam_rec_entity user;
@@ -251,7 +257,8 @@ static int reused(struct call *c, const struct iam_rec_login *l, struct str pass
 	return l->hash.n == HASH_BYTES && mem_equal_ct(hash, l->hash.p, HASH_BYTES);
 }
 
-int iam_update_login_profile(struct call *c, const struct iam_update_login_profile_request *in, struct iam_update_login_profile_response *out)
+int iam_update_login_profile(struct call *c, const struct iam_update_login_profile_request *in,
+			     struct iam_update_login_profile_response *out)
 {
 	struct iam_rec_entity user;
 	struct iam_rec_login l;
@@ -275,7 +282,8 @@ int iam_update_login_profile(struct call *c, const struct iam_update_login_profi
 	return record_put(c->txn, &iam_records, IAM_REC_LOGIN, &k, &l);
 }
 
-int iam_delete_login_profile(struct call *c, const struct iam_delete_login_profile_request *in, struct iam_delete_login_profile_response *out)
+int iam_delete_login_profile(struct call *c, const struct iam_delete_login_profile_request *in,
+			     struct iam_delete_login_profile_response *out)
 {
 	struct iam_rec_entity user;
 	struct iam_rec_login l;

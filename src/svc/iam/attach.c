@@ -160,7 +160,7 @@ int iam_detach_user_policy(struct call *c, const struct iam_detach_user_policy_r
 }
 
 int iam_list_attached_user_policies(struct call *c, const struct iam_list_attached_user_policies_request *in,
-				  struct iam_list_attached_user_policies_response *out)
+				    struct iam_list_attached_user_policies_response *out)
 {
 	return list_attached(c, IAM_USER, in->user_name, in->path_prefix, in->marker, in->max_items, &out->attached_policies, &out->marker,
 			     &out->is_truncated);
@@ -177,10 +177,10 @@ int iam_detach_group_policy(struct call *c, const struct iam_detach_group_policy
 }
 
 int iam_list_attached_group_policies(struct call *c, const struct iam_list_attached_group_policies_request *in,
-				  struct iam_list_attached_group_policies_response *out)
+				     struct iam_list_attached_group_policies_response *out)
 {
-	return list_attached(c, IAM_GROUP, in->group_name, in->path_prefix, in->marker, in->max_items, &out->attached_policies, &out->marker,
-			     &out->is_truncated);
+	return list_attached(c, IAM_GROUP, in->group_name, in->path_prefix, in->marker, in->max_items, &out->attached_policies,
+			     &out->marker, &out->is_truncated);
 }
 
 int iam_attach_role_policy(struct call *c, const struct iam_attach_role_policy_request *in, struct iam_attach_role_policy_response *out)
@@ -194,7 +194,7 @@ int iam_detach_role_policy(struct call *c, const struct iam_detach_role_policy_r
 }
 
 int iam_list_attached_role_policies(struct call *c, const struct iam_list_attached_role_policies_request *in,
-				  struct iam_list_attached_role_policies_response *out)
+				    struct iam_list_attached_role_policies_response *out)
 {
 	return list_attached(c, IAM_ROLE, in->role_name, in->path_prefix, in->marker, in->max_items, &out->attached_policies, &out->marker,
 			     &out->is_truncated);
@@ -248,25 +248,25 @@ static int boundary_change(struct call *c, enum iam_kind kind, struct str name, 
 }
 
 int iam_put_user_permissions_boundary(struct call *c, const struct iam_put_user_permissions_boundary_request *in,
-				    struct iam_put_user_permissions_boundary_response *out)
+				      struct iam_put_user_permissions_boundary_response *out)
 {
 	return boundary_change(c, IAM_USER, in->user_name, in->permissions_boundary);
 }
 
 int iam_delete_user_permissions_boundary(struct call *c, const struct iam_delete_user_permissions_boundary_request *in,
-				       struct iam_delete_user_permissions_boundary_response *out)
+					 struct iam_delete_user_permissions_boundary_response *out)
 {
 	return boundary_change(c, IAM_USER, in->user_name, STR_NONE);
 }
 
 int iam_put_role_permissions_boundary(struct call *c, const struct iam_put_role_permissions_boundary_request *in,
-				    struct iam_put_role_permissions_boundary_response *out)
+				      struct iam_put_role_permissions_boundary_response *out)
 {
 	return boundary_change(c, IAM_ROLE, in->role_name, in->permissions_boundary);
 }
 
 int iam_delete_role_permissions_boundary(struct call *c, const struct iam_delete_role_permissions_boundary_request *in,
-				       struct iam_delete_role_permissions_boundary_response *out)
+					 struct iam_delete_role_permissions_boundary_response *out)
 {
 	return boundary_change(c, IAM_ROLE, in->role_name, STR_NONE);
 }

@@ -326,7 +326,7 @@ static int create(struct cfn_resource *r, enum iam_subject s)
 	return read_subject(r, s, name);
 }
 
-static int delete(struct cfn_resource *r, enum iam_subject s)
+static int delete (struct cfn_resource *r, enum iam_subject s)
 {
 	struct str name = r->physical_id, code = STR_NONE;
 	int e;
@@ -365,7 +365,8 @@ static int role_update(struct cfn_resource *r)
 		int64_t seconds = 3600;
 
 		p = iam_cfn_params(r, "RoleName", name);
-		json_set_str(r->arena, p, "Description", iam_cfn_get(r->props, "Description").p ? iam_cfn_get(r->props, "Description") : S(""));
+		json_set_str(r->arena, p, "Description",
+			     iam_cfn_get(r->props, "Description").p ? iam_cfn_get(r->props, "Description") : S(""));
 		(void)json_to_i64(json_getz(r->props, "MaxSessionDuration"), &seconds);
 		json_set_int(r->arena, p, "MaxSessionDuration", seconds);
 		e = cfn_call(r, "iam", "UpdateRole", p, NULL, NULL);
@@ -381,7 +382,7 @@ static int role_update(struct cfn_resource *r)
 
 static int role_delete(struct cfn_resource *r)
 {
-	return delete(r, SUBJECT_ROLE);
+	return delete (r, SUBJECT_ROLE);
 }
 
 static int role_read(struct cfn_resource *r)
@@ -390,9 +391,15 @@ static int role_read(struct cfn_resource *r)
 }
 
 static const struct cfn_property role_properties[] = {
-	{ "AssumeRolePolicyDocument", CFN_UPDATE, true }, { "Description", CFN_UPDATE }, { "ManagedPolicyArns", CFN_UPDATE },
-	{ "MaxSessionDuration", CFN_UPDATE },		  { "Path", CFN_REPLACE },	 { "PermissionsBoundary", CFN_UPDATE },
-	{ "Policies", CFN_UPDATE },			  { "RoleName", CFN_REPLACE },	 { "Tags", CFN_UPDATE },
+	{ "AssumeRolePolicyDocument", CFN_UPDATE, true },
+	{ "Description", CFN_UPDATE },
+	{ "ManagedPolicyArns", CFN_UPDATE },
+	{ "MaxSessionDuration", CFN_UPDATE },
+	{ "Path", CFN_REPLACE },
+	{ "PermissionsBoundary", CFN_UPDATE },
+	{ "Policies", CFN_UPDATE },
+	{ "RoleName", CFN_REPLACE },
+	{ "Tags", CFN_UPDATE },
 	{ NULL },
 };
 static const char *const role_attributes[] = { "Arn", "RoleId", NULL };
@@ -443,13 +450,13 @@ static int user_update(struct cfn_resource *r)
 
 static int user_delete(struct cfn_resource *r)
 {
-	return delete(r, SUBJECT_USER);
+	return delete (r, SUBJECT_USER);
 }
 
 static const struct cfn_property user_properties[] = {
-	{ "Groups", CFN_UPDATE },	       { "LoginProfile", CFN_UPDATE }, { "ManagedPolicyArns", CFN_UPDATE }, { "Path", CFN_UPDATE },
-	{ "PermissionsBoundary", CFN_UPDATE }, { "Policies", CFN_UPDATE },     { "Tags", CFN_UPDATE },		    { "UserName", CFN_REPLACE },
-	{ NULL },
+	{ "Groups", CFN_UPDATE }, { "LoginProfile", CFN_UPDATE },        { "ManagedPolicyArns", CFN_UPDATE },
+	{ "Path", CFN_UPDATE },   { "PermissionsBoundary", CFN_UPDATE }, { "Policies", CFN_UPDATE },
+	{ "Tags", CFN_UPDATE },   { "UserName", CFN_REPLACE },           { NULL },
 };
 static const char *const arn_only[] = { "Arn", NULL };
 static const struct cfn_type user_type = {
@@ -481,7 +488,7 @@ static int group_update(struct cfn_resource *r)
 
 static int group_delete(struct cfn_resource *r)
 {
-	return delete(r, SUBJECT_GROUP);
+	return delete (r, SUBJECT_GROUP);
 }
 
 static const struct cfn_property group_properties[] = {
@@ -499,7 +506,17 @@ static const struct cfn_type group_type = {
 };
 
 const struct cfn_type *const iam_cfn_types[] = {
-	&role_type,	     &user_type,	   &group_type,		 &iam_cfn_policy,      &iam_cfn_managed_policy, &iam_cfn_profile,
-	&iam_cfn_access_key, &iam_cfn_addition,	   &iam_cfn_role_policy, &iam_cfn_user_policy, &iam_cfn_group_policy,	&iam_cfn_linked_role,
+	&role_type,
+	&user_type,
+	&group_type,
+	&iam_cfn_policy,
+	&iam_cfn_managed_policy,
+	&iam_cfn_profile,
+	&iam_cfn_access_key,
+	&iam_cfn_addition,
+	&iam_cfn_role_policy,
+	&iam_cfn_user_policy,
+	&iam_cfn_group_policy,
+	&iam_cfn_linked_role,
 	NULL,
 };

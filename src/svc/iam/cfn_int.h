@@ -5,9 +5,9 @@
 
 enum iam_subject { SUBJECT_USER, SUBJECT_GROUP, SUBJECT_ROLE }; /* what policies are put on */
 
-bool iam_cfn_gone(struct str code); /* NoSuchEntity: deleting what is not there is done */
+bool iam_cfn_gone(struct str code);                                           /* NoSuchEntity: deleting what is not there is done */
 struct str iam_cfn_text(struct cfn_resource *r, const struct json *document); /* policy as text, whether given as object or text */
-struct json *iam_cfn_params(struct cfn_resource *r, const char *name, struct str value); /* {name: value} */
+struct json *iam_cfn_params(struct cfn_resource *r, const char *name, struct str value);        /* {name: value} */
 void iam_cfn_copy(struct cfn_resource *r, struct json *to, const char *const *names, size_t n); /* properties that are there */
 struct str iam_cfn_get(const struct json *props, const char *name);
 bool iam_cfn_changed(const struct cfn_resource *r, const char *name);
@@ -18,5 +18,5 @@ int iam_cfn_put(struct cfn_resource *r, enum iam_subject s, struct str name, str
 int iam_cfn_remove(struct cfn_resource *r, enum iam_subject s, struct str name, struct str policy);
 bool iam_cfn_lists(const struct json *list, struct str s);
 
-extern const struct cfn_type iam_cfn_policy, iam_cfn_managed_policy, iam_cfn_profile, iam_cfn_access_key, iam_cfn_addition, iam_cfn_role_policy,
-	iam_cfn_user_policy, iam_cfn_group_policy, iam_cfn_linked_role;
+extern const struct cfn_type iam_cfn_policy, iam_cfn_managed_policy, iam_cfn_profile, iam_cfn_access_key, iam_cfn_addition,
+	iam_cfn_role_policy, iam_cfn_user_policy, iam_cfn_group_policy, iam_cfn_linked_role;

@@ -64,7 +64,11 @@ static int policy_delete(struct cfn_resource *r)
 }
 
 static const struct cfn_property policy_properties[] = {
-	{ "Groups", CFN_UPDATE }, { "PolicyDocument", CFN_UPDATE, true }, { "PolicyName", CFN_UPDATE, true }, { "Roles", CFN_UPDATE }, { "Users", CFN_UPDATE },
+	{ "Groups", CFN_UPDATE },
+	{ "PolicyDocument", CFN_UPDATE, true },
+	{ "PolicyName", CFN_UPDATE, true },
+	{ "Roles", CFN_UPDATE },
+	{ "Users", CFN_UPDATE },
 	{ NULL },
 };
 static const char *const policy_attributes[] = { "Id", NULL };
@@ -102,8 +106,10 @@ static int managed_spread(struct cfn_resource *r, struct str arn)
 
 static int managed_read(struct cfn_resource *r, struct str arn)
 {
-	static const char *const names[] = { "AttachmentCount", "CreateDate", "DefaultVersionId", "IsAttachable", "PermissionsBoundaryUsageCount", "PolicyId",
-					     "UpdateDate" };
+	static const char *const names[] = {
+		"AttachmentCount", "CreateDate", "DefaultVersionId", "IsAttachable", "PermissionsBoundaryUsageCount",
+		"PolicyId",        "UpdateDate"
+	};
 	struct json *out;
 	int e = cfn_call(r, "iam", "GetPolicy", iam_cfn_params(r, "PolicyArn", arn), &out, NULL);
 
@@ -201,11 +207,19 @@ static int managed_delete(struct cfn_resource *r)
 }
 
 static const struct cfn_property managed_properties[] = {
-	{ "Description", CFN_REPLACE }, { "Groups", CFN_UPDATE },		  { "ManagedPolicyName", CFN_REPLACE }, { "Path", CFN_REPLACE },
-	{ "Roles", CFN_UPDATE },	{ "PolicyDocument", CFN_UPDATE, true }, { "Users", CFN_UPDATE },		{ NULL },
+	{ "Description", CFN_REPLACE },
+	{ "Groups", CFN_UPDATE },
+	{ "ManagedPolicyName", CFN_REPLACE },
+	{ "Path", CFN_REPLACE },
+	{ "Roles", CFN_UPDATE },
+	{ "PolicyDocument", CFN_UPDATE, true },
+	{ "Users", CFN_UPDATE },
+	{ NULL },
 };
-static const char *const managed_attributes[] = { "AttachmentCount", "CreateDate", "DefaultVersionId", "IsAttachable", "PermissionsBoundaryUsageCount",
-						  "PolicyArn", "PolicyId", "UpdateDate", NULL };
+static const char *const managed_attributes[] = {
+	"AttachmentCount", "CreateDate", "DefaultVersionId", "IsAttachable", "PermissionsBoundaryUsageCount", "PolicyArn", "PolicyId",
+	"UpdateDate",      NULL
+};
 const struct cfn_type iam_cfn_managed_policy = {
 	.name = "AWS::IAM::ManagedPolicy",
 	.properties = managed_properties,
@@ -293,7 +307,10 @@ static int profile_delete(struct cfn_resource *r)
 }
 
 static const struct cfn_property profile_properties[] = {
-	{ "InstanceProfileName", CFN_REPLACE }, { "Path", CFN_REPLACE }, { "Roles", CFN_UPDATE, true }, { NULL },
+	{ "InstanceProfileName", CFN_REPLACE },
+	{ "Path", CFN_REPLACE },
+	{ "Roles", CFN_UPDATE, true },
+	{ NULL },
 };
 static const char *const arn_only[] = { "Arn", NULL };
 const struct cfn_type iam_cfn_profile = {
@@ -362,7 +379,10 @@ static int key_delete(struct cfn_resource *r)
 }
 
 static const struct cfn_property key_properties[] = {
-	{ "Serial", CFN_REPLACE }, { "Status", CFN_UPDATE }, { "UserName", CFN_REPLACE, true }, { NULL },
+	{ "Serial", CFN_REPLACE },
+	{ "Status", CFN_UPDATE },
+	{ "UserName", CFN_REPLACE, true },
+	{ NULL },
 };
 static const char *const key_attributes[] = { "SecretAccessKey", NULL };
 const struct cfn_type iam_cfn_access_key = {
@@ -481,25 +501,49 @@ static int group_remove(struct cfn_resource *r)
 
 static const char *const no_attributes[] = { NULL };
 static const struct cfn_property role_policy_properties[] = {
-	{ "PolicyDocument", CFN_UPDATE }, { "PolicyName", CFN_REPLACE, true }, { "RoleName", CFN_REPLACE, true }, { NULL },
+	{ "PolicyDocument", CFN_UPDATE },
+	{ "PolicyName", CFN_REPLACE, true },
+	{ "RoleName", CFN_REPLACE, true },
+	{ NULL },
 };
 const struct cfn_type iam_cfn_role_policy = {
-	.name = "AWS::IAM::RolePolicy", .properties = role_policy_properties, .attributes = no_attributes, .iam = true,
-	.create = role_put, .update = role_put, .delete = role_remove,
+	.name = "AWS::IAM::RolePolicy",
+	.properties = role_policy_properties,
+	.attributes = no_attributes,
+	.iam = true,
+	.create = role_put,
+	.update = role_put,
+	.delete = role_remove,
 };
 static const struct cfn_property user_policy_properties[] = {
-	{ "PolicyDocument", CFN_UPDATE }, { "PolicyName", CFN_REPLACE, true }, { "UserName", CFN_REPLACE, true }, { NULL },
+	{ "PolicyDocument", CFN_UPDATE },
+	{ "PolicyName", CFN_REPLACE, true },
+	{ "UserName", CFN_REPLACE, true },
+	{ NULL },
 };
 const struct cfn_type iam_cfn_user_policy = {
-	.name = "AWS::IAM::UserPolicy", .properties = user_policy_properties, .attributes = no_attributes, .iam = true,
-	.create = user_put, .update = user_put, .delete = user_remove,
+	.name = "AWS::IAM::UserPolicy",
+	.properties = user_policy_properties,
+	.attributes = no_attributes,
+	.iam = true,
+	.create = user_put,
+	.update = user_put,
+	.delete = user_remove,
 };
 static const struct cfn_property group_policy_properties[] = {
-	{ "PolicyDocument", CFN_UPDATE }, { "PolicyName", CFN_REPLACE, true }, { "GroupName", CFN_REPLACE, true }, { NULL },
+	{ "PolicyDocument", CFN_UPDATE },
+	{ "PolicyName", CFN_REPLACE, true },
+	{ "GroupName", CFN_REPLACE, true },
+	{ NULL },
 };
 const struct cfn_type iam_cfn_group_policy = {
-	.name = "AWS::IAM::GroupPolicy", .properties = group_policy_properties, .attributes = no_attributes, .iam = true,
-	.create = group_put, .update = group_put, .delete = group_remove,
+	.name = "AWS::IAM::GroupPolicy",
+	.properties = group_policy_properties,
+	.attributes = no_attributes,
+	.iam = true,
+	.create = group_put,
+	.update = group_put,
+	.delete = group_remove,
 };
 
 /* --- AWS::IAM::ServiceLinkedRole --- */
@@ -546,7 +590,10 @@ static int linked_delete(struct cfn_resource *r)
 }
 
 static const struct cfn_property linked_properties[] = {
-	{ "AWSServiceName", CFN_REPLACE, true }, { "CustomSuffix", CFN_REPLACE }, { "Description", CFN_UPDATE }, { NULL },
+	{ "AWSServiceName", CFN_REPLACE, true },
+	{ "CustomSuffix", CFN_REPLACE },
+	{ "Description", CFN_UPDATE },
+	{ NULL },
 };
 static const char *const linked_attributes[] = { "RoleName", NULL };
 const struct cfn_type iam_cfn_linked_role = {

@@ -47,7 +47,9 @@ static int add_group(struct call *c, const struct iam_rec_entity *e, struct iam_
 {
 	int r;
 
-	*d = (struct iam_group_detail){ .path = e->path, .group_name = e->name, .group_id = e->id, .arn = e->arn, .create_date = e->created };
+	*d = (struct iam_group_detail){
+		.path = e->path, .group_name = e->name, .group_id = e->id, .arn = e->arn, .create_date = e->created
+	};
 	r = iam_inline_list(c, e->id, &d->group_policy_list);
 	return r < 0 ? r : iam_attached_list(c, e->id, &d->attached_managed_policies);
 }
@@ -74,7 +76,8 @@ static int add_role(struct call *c, const struct iam_rec_entity *e, struct iam_r
 	if (iam_used_get(c, e->id, &used) == 0)
 		*d->role_last_used = (struct iam_role_last_used){ used.at, used.region };
 	d->instance_profile_list.v = arena_array(c->arena, struct iam_instance_profile, IAM_PAGE_DEFAULT);
-	r = iam_list_linked(c, "iam.inprofile", e->id, STR_NONE, (struct opt_int){ 0 }, add_profile, &d->instance_profile_list, &marker, &truncated);
+	r = iam_list_linked(c, "iam.inprofile", e->id, STR_NONE, (struct opt_int){ 0 }, add_profile, &d->instance_profile_list, &marker,
+			    &truncated);
 	if (r < 0)
 		return r;
 	r = iam_inline_list(c, e->id, &d->role_policy_list);
@@ -85,8 +88,8 @@ static int add_versions(struct call *c, const struct iam_policy_ref *p, struct i
 {
 	ret->v = arena_array(c->arena, struct iam_policy_version, IAM_VERSIONS_MAX);
 	if (p->aws) {
-		ret->v[ret->n++] = (struct iam_policy_version){ iam_document_encode(c->arena, p->aws->document), p->aws->version, OPT_BOOL(true),
-								OPT_TIME(p->aws->updated_ms) };
+		ret->v[ret->n++] = (struct iam_policy_version){ iam_document_encode(c->arena, p->aws->document), p->aws->version,
+								OPT_BOOL(true), OPT_TIME(p->aws->updated_ms) };
 		return 0;
 	}
 	for (int64_t n = p->own.next_version.v - 1; n > 0 && ret->n < IAM_VERSIONS_MAX; n--) {
@@ -97,7 +100,8 @@ static int add_versions(struct call *c, const struct iam_policy_ref *p, struct i
 			continue;
 		if (r < 0)
 			return r;
-		ret->v[ret->n++] = (struct iam_policy_version){ iam_document_encode(c->arena, v.document), str_printf(c->arena, "v%lld", (long long)n),
+		ret->v[ret->n++] = (struct iam_policy_version){ iam_document_encode(c->arena, v.document),
+								str_printf(c->arena, "v%lld", (long long)n),
 								OPT_BOOL(n == p->own.default_version.v), v.created };
 	}
 	return 0;
@@ -109,9 +113,17 @@ static int add_policy(struct call *c, const struct iam_policy_ref *p, struct iam
 
 	iam_policy_view(c, p, true, &v);
 	*d = (struct iam_managed_policy_detail){
-		.policy_name = v.policy_name, .policy_id = v.policy_id, .arn = v.arn, .path = v.path, .default_version_id = v.default_version_id,
-		.attachment_count = v.attachment_count, .permissions_boundary_usage_count = v.permissions_boundary_usage_count,
-		.is_attachable = v.is_attachable, .description = v.description, .create_date = v.create_date, .update_date = v.update_date,
+		.policy_name = v.policy_name,
+		.policy_id = v.policy_id,
+		.arn = v.arn,
+		.path = v.path,
+		.default_version_id = v.default_version_id,
+		.attachment_count = v.attachment_count,
+		.permissions_boundary_usage_count = v.permissions_boundary_usage_count,
+		.is_attachable = v.is_attachable,
+		.description = v.description,
+		.create_date = v.create_date,
+		.update_date = v.update_date,
 	};
 	return add_versions(c, p, &d->policy_version_list);
 }
@@ -128,7 +140,8 @@ static int add_entity(struct call *c, struct walk *w, enum iam_kind kind, const 
 	case IAM_ROLE:
 		return add_role(c, e, &o->role_detail_list.v[o->role_detail_list.n++]);
 	default:
-		return add_policy(c, &(struct iam_policy_ref){ .own = *e, .arn = e->arn, .name = e->name }, &o->policies.v[o->policies.n++]);
+		return add_policy(c, &(struct iam_policy_ref){ .own = *e, .arn = e->arn, .name = e->name },
+				  &o->policies.v[o->policies.n++]);
 	}
 }
 
@@ -186,7 +199,9 @@ int iam_get_account_authorization_details(struct call *c, const struct iam_get_a
 	static const struct {
 		enum iam_kind kind;
 		const char *table, *filter;
-	} steps[] = { { IAM_USER, "iam.user", "User" }, { IAM_GROUP, "iam.group", "Group" }, { IAM_ROLE, "iam.role", "Role" },
+	} steps[] = { { IAM_USER, "iam.user", "User" },
+		      { IAM_GROUP, "iam.group", "Group" },
+		      { IAM_ROLE, "iam.role", "Role" },
 		      { IAM_POLICY, "iam.policy", "LocalManagedPolicy" } };
 	struct walk w = { out, iam_page_size(in->max_items) };
 	struct str at = STR_NONE, after, last;

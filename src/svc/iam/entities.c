@@ -88,8 +88,8 @@ int iam_save(struct call *c, enum iam_kind kind, const struct iam_rec_entity *e)
 
 struct str iam_arn(struct call *c, enum iam_kind kind, struct str path, struct str name)
 {
-	return str_printf(c->arena, "arn:%.*s:iam::%.*s:%s%.*s%.*s", STR(region_partition(call_region(c))), STR(c->account), arn_words[kind],
-			  STR(path.p ? path : S("/")), STR(name));
+	return str_printf(c->arena, "arn:%.*s:iam::%.*s:%s%.*s%.*s", STR(region_partition(call_region(c))), STR(c->account),
+			  arn_words[kind], STR(path.p ? path : S("/")), STR(name));
 }
 
 /* --- how many there are --- */
@@ -153,17 +153,18 @@ static int refuse_taken(struct call *c, enum iam_kind kind, struct str name)
 	case IAM_PROFILE:
 		return call_fail(c, &iam_err_entity_already_exists, "Instance Profile %.*s already exists.", STR(name));
 	case IAM_POLICY:
-		return call_fail(c, &iam_err_entity_already_exists, "A policy called %.*s already exists. Duplicate names are not allowed.", STR(name));
-	default:
-		return call_fail(c, &iam_err_entity_already_exists, "%c%s with name %.*s already exists.", iam_noun[kind][0] - 32, iam_noun[kind] + 1,
+		return call_fail(c, &iam_err_entity_already_exists, "A policy called %.*s already exists. Duplicate names are not allowed.",
 				 STR(name));
+	default:
+		return call_fail(c, &iam_err_entity_already_exists, "%c%s with name %.*s already exists.", iam_noun[kind][0] - 32,
+				 iam_noun[kind] + 1, STR(name));
 	}
 }
 
 static int refuse_full(struct call *c, enum iam_kind kind)
 {
-	static const char *const quota[IAM_KINDS] = { "UsersPerAccount", "GroupsPerAccount", "RolesPerAccount", "InstanceProfilesPerAccount",
-						      "PoliciesPerAccount" };
+	static const char *const quota[IAM_KINDS] = { "UsersPerAccount", "GroupsPerAccount", "RolesPerAccount",
+						      "InstanceProfilesPerAccount", "PoliciesPerAccount" };
 	static const int most[IAM_KINDS] = { IAM_USERS_MAX, IAM_GROUPS_MAX, IAM_ROLES_MAX, IAM_PROFILES_MAX, IAM_POLICIES_MAX };
 	struct iam_rec_counts n;
 	int r = iam_count_get(c->txn, c->arena, c->account, &n);
@@ -295,7 +296,8 @@ int iam_read_only_role(struct call *c, const struct iam_rec_entity *role)
 	if (!role->linked_service.p)
 		return 0;
 	return call_fail(c, &iam_err_unmodifiable_entity,
-			 "Cannot perform the operation on the protected role '%.*s' - this role is only modifiable by AWS", STR(role->name));
+			 "Cannot perform the operation on the protected role '%.*s' - this role is only modifiable by AWS",
+			 STR(role->name));
 }
 
 /* --- pages --- */

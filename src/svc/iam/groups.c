@@ -78,7 +78,8 @@ int iam_get_group(struct call *c, const struct iam_get_group_request *in, struct
 	return iam_list_linked(c, "iam.member", e.id, in->marker, in->max_items, add_member, &out->users, &out->marker, &out->is_truncated);
 }
 
-int iam_list_groups_for_user(struct call *c, const struct iam_list_groups_for_user_request *in, struct iam_list_groups_for_user_response *out)
+int iam_list_groups_for_user(struct call *c, const struct iam_list_groups_for_user_request *in,
+			     struct iam_list_groups_for_user_response *out)
 {
 	struct iam_rec_entity e;
 	int r = iam_load(c, IAM_USER, in->user_name, &e);
@@ -86,7 +87,8 @@ int iam_list_groups_for_user(struct call *c, const struct iam_list_groups_for_us
 	if (r < 0)
 		return r;
 	out->groups.v = arena_array(c->arena, struct iam_group, iam_page_size(in->max_items));
-	return iam_list_linked(c, "iam.memberof", e.id, in->marker, in->max_items, add_group, &out->groups, &out->marker, &out->is_truncated);
+	return iam_list_linked(c, "iam.memberof", e.id, in->marker, in->max_items, add_group, &out->groups, &out->marker,
+			       &out->is_truncated);
 }
 
 int iam_update_group(struct call *c, const struct iam_update_group_request *in, struct iam_update_group_response *out)

@@ -31,7 +31,8 @@ static struct str input(struct call *c, const char *member)
 /* creates: is the entity that the request names one that does not exist yet? */
 static bool creates(const struct call *c)
 {
-	static const char *const list[] = { "CreateGroup", "CreateInstanceProfile", "CreatePolicy", "CreateRole", "CreateServiceLinkedRole", "CreateUser" };
+	static const char *const list[] = { "CreateGroup", "CreateInstanceProfile",   "CreatePolicy",
+					    "CreateRole",  "CreateServiceLinkedRole", "CreateUser" };
 
 	for (size_t i = 0; i < ELEMENTS(list); i++) {
 		if (strcmp(c->op->name, list[i]) == 0)
@@ -121,7 +122,8 @@ int iam_resource(struct call *c, const char *action, struct str kind, struct str
 		struct arn arn;
 
 		if (arn_parse(id, &arn) < 0)
-			return call_fail(c, &iam_err_invalid_input, "Invalid Entity Arn: %.*s does not clearly define entity type and name.", STR(id));
+			return call_fail(c, &iam_err_invalid_input,
+					 "Invalid Entity Arn: %.*s does not clearly define entity type and name.", STR(id));
 		ret->arn = id;
 		return 0;
 	}
@@ -182,8 +184,15 @@ static int named(struct call *c, struct iam_rec_entity *ret, enum iam_kind *ret_
 static bool shows_boundary(const char *action)
 {
 	static const char *const list[] = {
-		"iam:AttachRolePolicy", "iam:AttachUserPolicy", "iam:DeleteRolePermissionsBoundary", "iam:DeleteRolePolicy",
-		"iam:DeleteUserPermissionsBoundary", "iam:DeleteUserPolicy", "iam:DetachRolePolicy", "iam:DetachUserPolicy", "iam:PutRolePolicy",
+		"iam:AttachRolePolicy",
+		"iam:AttachUserPolicy",
+		"iam:DeleteRolePermissionsBoundary",
+		"iam:DeleteRolePolicy",
+		"iam:DeleteUserPermissionsBoundary",
+		"iam:DeleteUserPolicy",
+		"iam:DetachRolePolicy",
+		"iam:DetachUserPolicy",
+		"iam:PutRolePolicy",
 		"iam:PutUserPolicy",
 	};
 

@@ -24,8 +24,8 @@ int iam_policy_text(struct store_txn *global, struct arena *a, struct str accoun
 
 /* --- ids and credentials --- */
 struct str iam_key_id(struct arena *a, const char *prefix, struct str account); /* 20 characters that carry the account */
-int iam_key_account(struct arena *a, struct str key_id, struct str *ret); /* the account in it; -EINVAL */
-struct str iam_secret(struct arena *a); /* 40 characters */
+int iam_key_account(struct arena *a, struct str key_id, struct str *ret);       /* the account in it; -EINVAL */
+struct str iam_secret(struct arena *a);                                         /* 40 characters */
 /* iam_session_seal makes the session token of temporary credentials: everything that counts, sealed under a key of this
  * cloud and bound to s->key_id. */
 struct str iam_session_seal(struct cloud *cl, struct arena *a, const struct iam_rec_session *s);

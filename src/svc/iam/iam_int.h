@@ -33,7 +33,7 @@ enum iam_kind { IAM_USER, IAM_GROUP, IAM_ROLE, IAM_PROFILE, IAM_POLICY, IAM_KIND
 #define IAM_ATTACHED_MAX 10
 #define IAM_VERSIONS_MAX 5
 #define IAM_TAGS_MAX 50
-#define IAM_POLICY_BYTES_MAX 6144 /* of a managed policy, blanks not counted */
+#define IAM_POLICY_BYTES_MAX 6144      /* of a managed policy, blanks not counted */
 #define IAM_INLINE_USER_BYTES_MAX 2048 /* of all inline policies together */
 #define IAM_INLINE_GROUP_BYTES_MAX 5120
 #define IAM_INLINE_ROLE_BYTES_MAX 10240
@@ -43,12 +43,12 @@ enum iam_kind { IAM_USER, IAM_GROUP, IAM_ROLE, IAM_PROFILE, IAM_POLICY, IAM_KIND
 
 /* --- names.c: pure --- */
 struct str iam_document_encode(struct arena *a, struct str text); /* as documents travel in answers: RFC 3986 */
-size_t iam_document_bytes(struct str text); /* what quotas count: without blanks */
+size_t iam_document_bytes(struct str text);                       /* what quotas count: without blanks */
 struct str iam_unique_id(struct arena *a, enum iam_kind kind);
 int iam_tags_merge(struct arena *a, struct str_map *tags, const struct str_map *add); /* -E2BIG: more than 50 */
 void iam_tags_remove(struct str_map *tags, const struct str_list *keys);
 bool iam_tags_duplicate(const struct str_map *tags); /* keys compare without case */
-bool iam_version_parse(struct str s, int64_t *ret); /* "v3" */
+bool iam_version_parse(struct str s, int64_t *ret);  /* "v3" */
 /* iam_password_fault: the sentence of the first rule that a password breaks, or absent. p NULL: the default rules. */
 struct str iam_password_fault(struct arena *a, const struct iam_rec_passwords *p, struct str password);
 
@@ -56,8 +56,10 @@ struct str iam_password_fault(struct arena *a, const struct iam_rec_passwords *p
 extern const char *const iam_noun[IAM_KINDS]; /* "user" */
 char iam_letter(enum iam_kind kind);
 void iam_key_of(struct keybuf *k, struct str account, const char *table, struct str a, struct str b); /* b may be absent */
-int iam_get(struct store_txn *t, struct arena *a, struct str account, enum iam_kind kind, struct str name, struct iam_rec_entity *ret); /* -ENOENT */
-int iam_get_id(struct store_txn *t, struct arena *a, struct str account, struct str id, enum iam_kind *ret_kind, struct iam_rec_entity *ret); /* -ENOENT */
+int iam_get(struct store_txn *t, struct arena *a, struct str account, enum iam_kind kind, struct str name,
+	    struct iam_rec_entity *ret); /* -ENOENT */
+int iam_get_id(struct store_txn *t, struct arena *a, struct str account, struct str id, enum iam_kind *ret_kind,
+	       struct iam_rec_entity *ret);                                                    /* -ENOENT */
 int iam_load(struct call *c, enum iam_kind kind, struct str name, struct iam_rec_entity *ret); /* refuses: NoSuchEntity */
 int iam_save(struct call *c, enum iam_kind kind, const struct iam_rec_entity *e);
 struct str iam_arn(struct call *c, enum iam_kind kind, struct str path, struct str name);
@@ -110,7 +112,7 @@ struct iam_managed { /* a policy that AWS publishes */
 	int64_t created_ms, updated_ms;
 };
 size_t iam_managed_count(void);
-const struct iam_managed *iam_managed_at(size_t i); /* sorted by name */
+const struct iam_managed *iam_managed_at(size_t i);         /* sorted by name */
 const struct iam_managed *iam_managed_find(struct str arn); /* NULL: none; any partition */
 const struct iam_managed *iam_managed_named(struct str name);
 struct iam_policy_ref { /* either kind */
@@ -118,7 +120,8 @@ struct iam_policy_ref { /* either kind */
 	struct iam_rec_entity own;
 	struct str arn, name;
 };
-int iam_policy_get(struct store_txn *t, struct arena *a, struct str account, struct str arn, struct iam_policy_ref *ret); /* -ENOENT, -EINVAL */
+int iam_policy_get(struct store_txn *t, struct arena *a, struct str account, struct str arn,
+		   struct iam_policy_ref *ret);                                  /* -ENOENT, -EINVAL */
 int iam_policy_load(struct call *c, struct str arn, struct iam_policy_ref *ret); /* refuses */
 int iam_version_get(struct call *c, const struct iam_rec_entity *p, int64_t n, struct iam_rec_version *ret);
 void iam_policy_view(struct call *c, const struct iam_policy_ref *p, bool whole, struct iam_policy *ret);
@@ -128,15 +131,16 @@ int iam_document_check(struct call *c, struct str text, enum policy_kind kind); 
 
 /* --- attach.c, inline.c, roles.c --- */
 int iam_attach_one(struct call *c, enum iam_kind kind, struct iam_rec_entity *e, struct str arn);
-int iam_boundary_set(struct call *c, enum iam_kind kind, struct iam_rec_entity *e, struct str arn); /* arn absent: taken away; saves nothing of e */
+int iam_boundary_set(struct call *c, enum iam_kind kind, struct iam_rec_entity *e,
+		     struct str arn); /* arn absent: taken away; saves nothing of e */
 int iam_attached_list(struct call *c, struct str id, struct iam_attached_policy_list *ret);
 int iam_inline_list(struct call *c, struct str id, struct iam_policy_detail_list *ret);
 int iam_trust_set(struct call *c, struct iam_rec_entity *role, struct str text); /* refuses */
 
 /* --- identity.c --- */
 extern const struct identity iam_identity;
-int iam_principal_policies(struct call *c, struct str account, const struct iam_rec_entity *e, enum iam_kind kind, struct policy_set *identity,
-			   struct policy_set *boundary);
+int iam_principal_policies(struct call *c, struct str account, const struct iam_rec_entity *e, enum iam_kind kind,
+			   struct policy_set *identity, struct policy_set *boundary);
 /* --- session.c --- */
 void iam_secret_seal(struct cloud *cl, struct arena *a, struct iam_rec_access_key *k, struct str secret);
 int iam_secret_open(struct cloud *cl, struct arena *a, const struct iam_rec_access_key *k, struct str *ret); /* -EBADMSG */

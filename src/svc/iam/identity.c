@@ -23,7 +23,9 @@ static int user_principal(struct store_txn *t, struct arena *a, struct str accou
 	int r;
 
 	if (str_eq(id, account)) {
-		ret->p = (struct policy_principal){ .type = PRINCIPAL_ROOT, .account = account, .arn = root_arn(a, account), .unique_id = account };
+		ret->p = (struct policy_principal){
+			.type = PRINCIPAL_ROOT, .account = account, .arn = root_arn(a, account), .unique_id = account
+		};
 		ret->name = S("root");
 		return 0;
 	}
@@ -61,10 +63,12 @@ static struct str session_arn(struct arena *a, const struct iam_rec_entity *role
 
 	if (arn_parse(role->arn, &arn) < 0)
 		return STR_NONE;
-	return str_printf(a, "arn:%.*s:sts::%.*s:assumed-role/%.*s/%.*s", STR(arn.partition), STR(arn.account), STR(role->name), STR(session_name));
+	return str_printf(a, "arn:%.*s:sts::%.*s:assumed-role/%.*s/%.*s", STR(arn.partition), STR(arn.account), STR(role->name),
+			  STR(session_name));
 }
 
-static void role_session(struct arena *a, struct str account, const struct iam_rec_entity *role, struct str session_name, struct principal *ret)
+static void role_session(struct arena *a, struct str account, const struct iam_rec_entity *role, struct str session_name,
+			 struct principal *ret)
 {
 	ret->p = (struct policy_principal){
 		.type = PRINCIPAL_ROLE_SESSION,
@@ -91,7 +95,8 @@ static void session_policies(struct store_txn *t, struct arena *a, const struct 
 	}
 }
 
-static int find_session(struct cloud *cl, struct store_txn *t, struct str key_id, struct str token, int64_t now_ms, struct arena *a, struct key_info *ret)
+static int find_session(struct cloud *cl, struct store_txn *t, struct str key_id, struct str token, int64_t now_ms, struct arena *a,
+			struct key_info *ret)
 {
 	struct iam_rec_session s;
 	struct iam_rec_entity role;
@@ -126,7 +131,8 @@ static int find_session(struct cloud *cl, struct store_txn *t, struct str key_id
 	return 0;
 }
 
-static int find_key(struct cloud *cl, struct store_txn *global, struct str key_id, struct str token, int64_t now_ms, struct arena *a, struct key_info *ret)
+static int find_key(struct cloud *cl, struct store_txn *global, struct str key_id, struct str token, int64_t now_ms, struct arena *a,
+		    struct key_info *ret)
 {
 	*ret = (struct key_info){ 0 };
 	if (token.p)
@@ -166,7 +172,8 @@ static int collect_inline(struct collector *l, const struct iam_rec_entity *e, e
 	while (r >= 0 && (r = store_range_next(&range, &key, &value)) > 0) {
 		r = record_decode(&iam_records, IAM_REC_INLINE, c->arena, value, &p);
 		if (r == 0)
-			collect(l, p.document, str_printf(c->arena, "inline policy %.*s of %s %.*s", STR(p.name), iam_noun[kind], STR(e->name)));
+			collect(l, p.document,
+				str_printf(c->arena, "inline policy %.*s of %s %.*s", STR(p.name), iam_noun[kind], STR(e->name)));
 	}
 	store_range_close(&range);
 	return r < 0 ? r : 0;
@@ -218,8 +225,8 @@ static int collect_groups(struct collector *l, const struct iam_rec_entity *user
 	return r < 0 ? r : 0;
 }
 
-int iam_principal_policies(struct call *c, struct str account, const struct iam_rec_entity *e, enum iam_kind kind, struct policy_set *identity,
-			   struct policy_set *boundary)
+int iam_principal_policies(struct call *c, struct str account, const struct iam_rec_entity *e, enum iam_kind kind,
+			   struct policy_set *identity, struct policy_set *boundary)
 {
 	struct collector l = { c, account, identity }, b = { c, account, boundary };
 	struct str text;

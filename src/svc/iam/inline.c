@@ -42,7 +42,8 @@ static int put(struct call *c, enum iam_kind kind, struct str name, struct str p
 		return r;
 	bytes = e.inline_bytes.v - (int64_t)iam_document_bytes(old.document) + (int64_t)iam_document_bytes(document);
 	if (bytes > most[kind])
-		return call_fail(c, &iam_err_limit_exceeded, "Maximum policy size of %d bytes exceeded for %s %.*s", most[kind], iam_noun[kind], STR(e.name));
+		return call_fail(c, &iam_err_limit_exceeded, "Maximum policy size of %d bytes exceeded for %s %.*s", most[kind],
+				 iam_noun[kind], STR(e.name));
 	iam_key_of(&k, c->account, "iam.inline", e.id, policy);
 	r = record_put(c->txn, &iam_records, IAM_REC_INLINE, &k, &(struct iam_rec_inline){ policy, document });
 	if (r < 0)
@@ -70,7 +71,7 @@ static int get(struct call *c, enum iam_kind kind, struct str name, struct str p
 	return 0;
 }
 
-static int delete(struct call *c, enum iam_kind kind, struct str name, struct str policy)
+static int delete (struct call *c, enum iam_kind kind, struct str name, struct str policy)
 {
 	struct iam_rec_inline p;
 	struct iam_rec_entity e;
@@ -131,7 +132,8 @@ int iam_inline_list(struct call *c, struct str id, struct iam_policy_detail_list
 	while (r >= 0 && (r = store_range_next(&range, &key, &value)) > 0) {
 		r = record_decode(&iam_records, IAM_REC_INLINE, c->arena, value, &p);
 		if (r == 0)
-			vec_push(c->arena, ret->v, ret->n, cap) = (struct iam_policy_detail){ p.name, iam_document_encode(c->arena, p.document) };
+			vec_push(c->arena, ret->v, ret->n, cap) = (struct iam_policy_detail){ p.name,
+											      iam_document_encode(c->arena, p.document) };
 	}
 	store_range_close(&range);
 	return r < 0 ? r : 0;
@@ -150,7 +152,7 @@ int iam_get_user_policy(struct call *c, const struct iam_get_user_policy_request
 
 int iam_delete_user_policy(struct call *c, const struct iam_delete_user_policy_request *in, struct iam_delete_user_policy_response *out)
 {
-	return delete(c, IAM_USER, in->user_name, in->policy_name);
+	return delete (c, IAM_USER, in->user_name, in->policy_name);
 }
 
 int iam_list_user_policies(struct call *c, const struct iam_list_user_policies_request *in, struct iam_list_user_policies_response *out)
@@ -171,7 +173,7 @@ int iam_get_group_policy(struct call *c, const struct iam_get_group_policy_reque
 
 int iam_delete_group_policy(struct call *c, const struct iam_delete_group_policy_request *in, struct iam_delete_group_policy_response *out)
 {
-	return delete(c, IAM_GROUP, in->group_name, in->policy_name);
+	return delete (c, IAM_GROUP, in->group_name, in->policy_name);
 }
 
 int iam_list_group_policies(struct call *c, const struct iam_list_group_policies_request *in, struct iam_list_group_policies_response *out)
@@ -192,7 +194,7 @@ int iam_get_role_policy(struct call *c, const struct iam_get_role_policy_request
 
 int iam_delete_role_policy(struct call *c, const struct iam_delete_role_policy_request *in, struct iam_delete_role_policy_response *out)
 {
-	return delete(c, IAM_ROLE, in->role_name, in->policy_name);
+	return delete (c, IAM_ROLE, in->role_name, in->policy_name);
 }
 
 int iam_list_role_policies(struct call *c, const struct iam_list_role_policies_request *in, struct iam_list_role_policies_response *out)

@@ -89,7 +89,8 @@ const struct iam_managed *iam_managed_find(struct str arn_text)
 	struct str rest;
 	struct arn arn;
 
-	if (arn_parse(arn_text, &arn) < 0 || !str_is(arn.service, "iam") || !str_is(arn.account, "aws") || !str_starts(arn.resource, S("policy/")))
+	if (arn_parse(arn_text, &arn) < 0 || !str_is(arn.service, "iam") || !str_is(arn.account, "aws") ||
+	    !str_starts(arn.resource, S("policy/")))
 		return NULL;
 	rest = str_skip(arn.resource, 6); /* path and name */
 	m = iam_managed_named(str_skip(rest, (size_t)str_rfind_char(rest, '/') + 1));

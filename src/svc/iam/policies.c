@@ -127,12 +127,21 @@ void iam_policy_view(struct call *c, const struct iam_policy_ref *p, bool whole,
 
 	(void)iam_uses_get(c, p->arn, &u);
 	if (m) {
-		*ret = (struct iam_policy){ .policy_name = m->name, .policy_id = m->id, .arn = p->arn, .path = m->path, .default_version_id = m->version,
-					    .create_date = OPT_TIME(m->created_ms), .update_date = OPT_TIME(m->updated_ms) };
+		*ret = (struct iam_policy){ .policy_name = m->name,
+					    .policy_id = m->id,
+					    .arn = p->arn,
+					    .path = m->path,
+					    .default_version_id = m->version,
+					    .create_date = OPT_TIME(m->created_ms),
+					    .update_date = OPT_TIME(m->updated_ms) };
 	} else {
-		*ret = (struct iam_policy){ .policy_name = p->own.name, .policy_id = p->own.id, .arn = p->own.arn, .path = p->own.path,
+		*ret = (struct iam_policy){ .policy_name = p->own.name,
+					    .policy_id = p->own.id,
+					    .arn = p->own.arn,
+					    .path = p->own.path,
 					    .default_version_id = str_printf(c->arena, "v%lld", (long long)p->own.default_version.v),
-					    .create_date = p->own.created, .update_date = p->own.updated };
+					    .create_date = p->own.created,
+					    .update_date = p->own.updated };
 	}
 	ret->attachment_count = OPT_INT(u.attached.v);
 	ret->permissions_boundary_usage_count = OPT_INT(u.bounded.v);
@@ -202,8 +211,8 @@ static int policy_to_change(struct call *c, struct str arn, struct iam_policy_re
 	if (r < 0)
 		return r;
 	if (ret->aws) /* nobody has the right to, whatever his policies say */
-		return call_fail(c, &aws_err_access_denied, "User: %.*s is not authorized to perform: iam:%s on resource: policy %.*s", STR(c->who->p.arn),
-				 c->op->name, STR(arn));
+		return call_fail(c, &aws_err_access_denied, "User: %.*s is not authorized to perform: iam:%s on resource: policy %.*s",
+				 STR(c->who->p.arn), c->op->name, STR(arn));
 	return 0;
 }
 
@@ -223,7 +232,8 @@ int iam_delete_policy(struct call *c, const struct iam_delete_policy_request *in
 		return call_fail(c, &iam_err_delete_conflict, "Cannot delete a policy attached to entities.");
 	if (p.own.versions.v > 1)
 		return call_fail(c, &iam_err_delete_conflict,
-				 "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default "
+				 "This policy has more than one version. Before you delete a policy, you must delete the policy's "
+				 "versions. The default "
 				 "version is deleted with the policy.");
 	version_key(&k, c->account, p.own.id, p.own.default_version.v);
 	r = store_del(c->txn, key_view(&k));
@@ -235,7 +245,8 @@ int iam_delete_policy(struct call *c, const struct iam_delete_policy_request *in
 
 /* --- versions --- */
 
-int iam_create_policy_version(struct call *c, const struct iam_create_policy_version_request *in, struct iam_create_policy_version_response *out)
+int iam_create_policy_version(struct call *c, const struct iam_create_policy_version_request *in,
+			      struct iam_create_policy_version_response *out)
 {
 	struct iam_policy_ref p;
 	int64_t number;
@@ -248,7 +259,8 @@ int iam_create_policy_version(struct call *c, const struct iam_create_policy_ver
 		return r;
 	if (p.own.versions.v >= IAM_VERSIONS_MAX)
 		return call_fail(c, &iam_err_limit_exceeded,
-				 "A managed policy can have up to %d versions. Before you create a new version, you must delete an existing version.",
+				 "A managed policy can have up to %d versions. Before you create a new version, you must delete an "
+				 "existing version.",
 				 IAM_VERSIONS_MAX);
 	number = p.own.next_version.v;
 	if (in->set_as_default.v) {
@@ -288,7 +300,8 @@ int iam_get_policy_version(struct call *c, const struct iam_get_policy_version_r
 	v->version_id = in->version_id;
 	if (p.aws) { /* older versions of AWS's policies are not kept here */
 		if (!str_eq(in->version_id, p.aws->version))
-			return iam_no_entity(c, "Policy %.*s version %.*s does not exist or is not attachable.", STR(p.arn), STR(in->version_id));
+			return iam_no_entity(c, "Policy %.*s version %.*s does not exist or is not attachable.", STR(p.arn),
+					     STR(in->version_id));
 		v->document = iam_document_encode(c->arena, p.aws->document);
 		v->is_default_version = OPT_BOOL(true);
 		v->create_date = OPT_TIME(p.aws->updated_ms);
@@ -303,7 +316,8 @@ int iam_get_policy_version(struct call *c, const struct iam_get_policy_version_r
 	return 0;
 }
 
-int iam_list_policy_versions(struct call *c, const struct iam_list_policy_versions_request *in, struct iam_list_policy_versions_response *out)
+int iam_list_policy_versions(struct call *c, const struct iam_list_policy_versions_request *in,
+			     struct iam_list_policy_versions_response *out)
 {
 	struct iam_rec_version v;
 	struct iam_policy_ref p;
@@ -317,7 +331,8 @@ int iam_list_policy_versions(struct call *c, const struct iam_list_policy_versio
 		return r;
 	out->versions.v = arena_array(c->arena, struct iam_policy_version, iam_page_size(in->max_items));
 	if (p.aws) {
-		out->versions.v[out->versions.n++] = (struct iam_policy_version){ .version_id = p.aws->version, .is_default_version = OPT_BOOL(true),
+		out->versions.v[out->versions.n++] = (struct iam_policy_version){ .version_id = p.aws->version,
+										  .is_default_version = OPT_BOOL(true),
 										  .create_date = OPT_TIME(p.aws->updated_ms) };
 		out->is_truncated = OPT_BOOL(false);
 		return 0;
@@ -362,7 +377,8 @@ int iam_set_default_policy_version(struct call *c, const struct iam_set_default_
 	return iam_save(c, IAM_POLICY, &p.own);
 }
 
-int iam_delete_policy_version(struct call *c, const struct iam_delete_policy_version_request *in, struct iam_delete_policy_version_response *out)
+int iam_delete_policy_version(struct call *c, const struct iam_delete_policy_version_request *in,
+			      struct iam_delete_policy_version_response *out)
 {
 	struct iam_policy_ref p;
 	struct iam_rec_version v;

@@ -19,7 +19,8 @@ int iam_create_instance_profile(struct call *c, const struct iam_create_instance
 	return r < 0 ? r : iam_insert(c, IAM_PROFILE, &e);
 }
 
-int iam_get_instance_profile(struct call *c, const struct iam_get_instance_profile_request *in, struct iam_get_instance_profile_response *out)
+int iam_get_instance_profile(struct call *c, const struct iam_get_instance_profile_request *in,
+			     struct iam_get_instance_profile_response *out)
 {
 	struct iam_rec_entity e;
 	int r = iam_load(c, IAM_PROFILE, in->instance_profile_name, &e);
@@ -37,11 +38,12 @@ static int add_profile(struct call *c, const struct iam_rec_entity *e, void *arg
 	return iam_profile_view(c, e, false, &l->v[l->n++]);
 }
 
-int iam_list_instance_profiles(struct call *c, const struct iam_list_instance_profiles_request *in, struct iam_list_instance_profiles_response *out)
+int iam_list_instance_profiles(struct call *c, const struct iam_list_instance_profiles_request *in,
+			       struct iam_list_instance_profiles_response *out)
 {
 	out->instance_profiles.v = arena_array(c->arena, struct iam_instance_profile, iam_page_size(in->max_items));
-	return iam_list_entities(c, "iam.profile", in->path_prefix, in->marker, in->max_items, add_profile, &out->instance_profiles, &out->marker,
-				 &out->is_truncated);
+	return iam_list_entities(c, "iam.profile", in->path_prefix, in->marker, in->max_items, add_profile, &out->instance_profiles,
+				 &out->marker, &out->is_truncated);
 }
 
 int iam_list_instance_profiles_for_role(struct call *c, const struct iam_list_instance_profiles_for_role_request *in,
@@ -57,7 +59,8 @@ int iam_list_instance_profiles_for_role(struct call *c, const struct iam_list_in
 			       &out->is_truncated);
 }
 
-static int pair_load(struct call *c, struct str profile_name, struct str role_name, struct iam_rec_entity *profile, struct iam_rec_entity *role)
+static int pair_load(struct call *c, struct str profile_name, struct str role_name, struct iam_rec_entity *profile,
+		     struct iam_rec_entity *role)
 {
 	int r = iam_load(c, IAM_PROFILE, profile_name, profile);
 

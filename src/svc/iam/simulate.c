@@ -45,7 +45,9 @@ static void add_context(struct simulation *s)
 	for (size_t i = 0; i < s->context->n; i++) {
 		const struct iam_context_entry *e = &s->context->v[i];
 
-		keys[i] = (struct policy_key){ .name = e->context_key_name, .values = e->context_key_values.v, .n = e->context_key_values.n,
+		keys[i] = (struct policy_key){ .name = e->context_key_name,
+					       .values = e->context_key_values.v,
+					       .n = e->context_key_values.n,
 					       .multi = str_ends(e->context_key_type, S("List")) };
 	}
 	s->request.keys = keys;
@@ -81,7 +83,9 @@ static void one(struct simulation *s, struct str action, struct str resource)
 	s->request.action = action;
 	s->request.resource = resource;
 	d = policy_evaluate(&s->request, c->arena);
-	*e = (struct iam_evaluation_result){ .eval_action_name = action, .eval_resource_name = resource, .eval_decision = decision_word(d.decision) };
+	*e = (struct iam_evaluation_result){ .eval_action_name = action,
+					     .eval_resource_name = resource,
+					     .eval_decision = decision_word(d.decision) };
 	e->matched_statements.v = arena_array(c->arena, struct iam_statement, 1);
 	e->missing_context_values.v = arena_array(c->arena, struct str, 1);
 	if (d.statement >= 0)
@@ -155,13 +159,21 @@ static int set_resource_side(struct simulation *s, struct str policy, struct str
 	return 0;
 }
 
-int iam_simulate_custom_policy(struct call *c, const struct iam_simulate_custom_policy_request *in, struct iam_simulate_policy_response *out)
+int iam_simulate_custom_policy(struct call *c, const struct iam_simulate_custom_policy_request *in,
+			       struct iam_simulate_policy_response *out)
 {
-	struct simulation s = { .c = c, .actions = &in->action_names, .resources = &in->resource_arns, .context = &in->context_entries, .out = out,
-				.marker = in->marker, .max = in->max_items };
+	struct simulation s = { .c = c,
+				.actions = &in->action_names,
+				.resources = &in->resource_arns,
+				.context = &in->context_entries,
+				.out = out,
+				.marker = in->marker,
+				.max = in->max_items };
 	int r;
 
-	s.principal = (struct policy_principal){ .type = PRINCIPAL_USER, .account = c->account, .arn = str_printf(c->arena, "arn:aws:iam::%.*s:user/-", STR(c->account)) };
+	s.principal = (struct policy_principal){ .type = PRINCIPAL_USER,
+						 .account = c->account,
+						 .arn = str_printf(c->arena, "arn:aws:iam::%.*s:user/-", STR(c->account)) };
 	r = in->caller_arn.p ? set_caller(&s, in->caller_arn) : 0;
 	if (r < 0)
 		return r;
@@ -169,7 +181,8 @@ int iam_simulate_custom_policy(struct call *c, const struct iam_simulate_custom_
 	r = add_texts(&s, &s.request.identity, &in->policy_input_list, "PolicyInputList", POLICY_IDENTITY);
 	if (r < 0)
 		return r;
-	r = add_texts(&s, &s.request.boundary, &in->permissions_boundary_policy_input_list, "PermissionsBoundaryPolicyInputList", POLICY_IDENTITY);
+	r = add_texts(&s, &s.request.boundary, &in->permissions_boundary_policy_input_list, "PermissionsBoundaryPolicyInputList",
+		      POLICY_IDENTITY);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < in->ordered_organization_policy_input_list.n; i++) {
@@ -198,7 +211,8 @@ static int source(struct call *c, struct str arn_text, struct iam_rec_entity *re
 	int r;
 
 	if (arn_parse(arn_text, &arn) < 0 || !str_is(arn.service, "iam"))
-		return call_fail(c, &iam_err_invalid_input, "Invalid Entity Arn: %.*s does not clearly define entity type and name.", STR(arn_text));
+		return call_fail(c, &iam_err_invalid_input, "Invalid Entity Arn: %.*s does not clearly define entity type and name.",
+				 STR(arn_text));
 	for (size_t i = 0; i < ELEMENTS(words); i++) {
 		struct str name = str_skip(arn.resource, (size_t)(str_rfind_char(arn.resource, '/') + 1));
 
@@ -210,13 +224,20 @@ static int source(struct call *c, struct str arn_text, struct iam_rec_entity *re
 			return iam_no_entity(c, "The entity with ARN %.*s cannot be found.", STR(arn_text));
 		return r;
 	}
-	return call_fail(c, &iam_err_invalid_input, "Invalid Entity Arn: %.*s does not clearly define entity type and name.", STR(arn_text));
+	return call_fail(c, &iam_err_invalid_input, "Invalid Entity Arn: %.*s does not clearly define entity type and name.",
+			 STR(arn_text));
 }
 
-int iam_simulate_principal_policy(struct call *c, const struct iam_simulate_principal_policy_request *in, struct iam_simulate_policy_response *out)
+int iam_simulate_principal_policy(struct call *c, const struct iam_simulate_principal_policy_request *in,
+				  struct iam_simulate_policy_response *out)
 {
-	struct simulation s = { .c = c, .actions = &in->action_names, .resources = &in->resource_arns, .context = &in->context_entries, .out = out,
-				.marker = in->marker, .max = in->max_items };
+	struct simulation s = { .c = c,
+				.actions = &in->action_names,
+				.resources = &in->resource_arns,
+				.context = &in->context_entries,
+				.out = out,
+				.marker = in->marker,
+				.max = in->max_items };
 	struct iam_rec_entity e;
 	enum iam_kind kind = IAM_USER;
 	int r = source(c, in->policy_source_arn, &e, &kind);
@@ -239,7 +260,8 @@ int iam_simulate_principal_policy(struct call *c, const struct iam_simulate_prin
 		return r;
 	if (in->permissions_boundary_policy_input_list.n) {
 		s.request.boundary = (struct policy_set){ 0 };
-		r = add_texts(&s, &s.request.boundary, &in->permissions_boundary_policy_input_list, "PermissionsBoundaryPolicyInputList", POLICY_IDENTITY);
+		r = add_texts(&s, &s.request.boundary, &in->permissions_boundary_policy_input_list, "PermissionsBoundaryPolicyInputList",
+			      POLICY_IDENTITY);
 		if (r < 0)
 			return r;
 	}

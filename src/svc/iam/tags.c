@@ -108,17 +108,20 @@ int iam_list_role_tags(struct call *c, const struct iam_list_role_tags_request *
 	return list(c, IAM_ROLE, in->role_name, in->marker, in->max_items, &out->tags, &out->marker, &out->is_truncated);
 }
 
-int iam_tag_instance_profile(struct call *c, const struct iam_tag_instance_profile_request *in, struct iam_tag_instance_profile_response *out)
+int iam_tag_instance_profile(struct call *c, const struct iam_tag_instance_profile_request *in,
+			     struct iam_tag_instance_profile_response *out)
 {
 	return tag(c, IAM_PROFILE, in->instance_profile_name, &in->tags);
 }
 
-int iam_untag_instance_profile(struct call *c, const struct iam_untag_instance_profile_request *in, struct iam_untag_instance_profile_response *out)
+int iam_untag_instance_profile(struct call *c, const struct iam_untag_instance_profile_request *in,
+			       struct iam_untag_instance_profile_response *out)
 {
 	return untag(c, IAM_PROFILE, in->instance_profile_name, &in->tag_keys);
 }
 
-int iam_list_instance_profile_tags(struct call *c, const struct iam_list_instance_profile_tags_request *in, struct iam_list_instance_profile_tags_response *out)
+int iam_list_instance_profile_tags(struct call *c, const struct iam_list_instance_profile_tags_request *in,
+				   struct iam_list_instance_profile_tags_response *out)
 {
 	return list(c, IAM_PROFILE, in->instance_profile_name, in->marker, in->max_items, &out->tags, &out->marker, &out->is_truncated);
 }

@@ -79,7 +79,8 @@ static int add_user(struct call *c, const struct iam_rec_entity *e, void *arg)
 int iam_list_users(struct call *c, const struct iam_list_users_request *in, struct iam_list_users_response *out)
 {
 	out->users.v = arena_array(c->arena, struct iam_user, iam_page_size(in->max_items));
-	return iam_list_entities(c, "iam.user", in->path_prefix, in->marker, in->max_items, add_user, &out->users, &out->marker, &out->is_truncated);
+	return iam_list_entities(c, "iam.user", in->path_prefix, in->marker, in->max_items, add_user, &out->users, &out->marker,
+				 &out->is_truncated);
 }
 
 int iam_update_user(struct call *c, const struct iam_update_user_request *in, struct iam_update_user_response *out)
@@ -91,7 +92,8 @@ int iam_update_user(struct call *c, const struct iam_update_user_request *in, st
 		return r;
 	if (in->new_user_name.p || in->new_path.p) {
 		/* The user under its new name must be the caller's to touch as well. */
-		struct str arn = iam_arn(c, IAM_USER, in->new_path.p ? in->new_path : e.path, in->new_user_name.p ? in->new_user_name : e.name);
+		struct str arn = iam_arn(c, IAM_USER, in->new_path.p ? in->new_path : e.path,
+					 in->new_user_name.p ? in->new_user_name : e.name);
 
 		r = call_authorize(c, "iam:UpdateUser", arn, NULL, 0);
 		if (r < 0)
@@ -186,7 +188,9 @@ static int keys_count(struct call *c, struct str user_id)
 
 int iam_create_access_key(struct call *c, const struct iam_create_access_key_request *in, struct iam_create_access_key_response *out)
 {
-	struct iam_rec_access_key key = { .account = c->account, .active = OPT_BOOL(true), .created = OPT_TIME(c->now_ms - c->now_ms % 1000) };
+	struct iam_rec_access_key key = { .account = c->account,
+					  .active = OPT_BOOL(true),
+					  .created = OPT_TIME(c->now_ms - c->now_ms % 1000) };
 	struct iam_rec_entity user;
 	struct str secret;
 	int r = iam_self(c, in->user_name, &user);
@@ -203,9 +207,11 @@ int iam_create_access_key(struct call *c, const struct iam_create_access_key_req
 	secret = iam_secret(c->arena);
 	iam_secret_seal(c->cloud, c->arena, &key, secret);
 	out->access_key = arena_new(c->arena, struct iam_access_key);
-	*out->access_key = (struct iam_access_key){
-		.user_name = user.name, .access_key_id = key.id, .status = S("Active"), .secret_access_key = secret, .create_date = key.created
-	};
+	*out->access_key = (struct iam_access_key){ .user_name = user.name,
+						    .access_key_id = key.id,
+						    .status = S("Active"),
+						    .secret_access_key = secret,
+						    .create_date = key.created };
 	return key_save(c, &key);
 }
 
@@ -227,9 +233,11 @@ int iam_list_access_keys(struct call *c, const struct iam_list_access_keys_reque
 		r = key_load(c, &user, iam_rest_str(c, rest), &key);
 		if (r < 0)
 			break;
-		out->access_key_metadata.v[out->access_key_metadata.n++] = (struct iam_access_key_metadata){
-			.user_name = user.name, .access_key_id = key.id, .status = key.active.v ? S("Active") : S("Inactive"), .create_date = key.created
-		};
+		out->access_key_metadata.v[out->access_key_metadata.n++] =
+			(struct iam_access_key_metadata){ .user_name = user.name,
+							  .access_key_id = key.id,
+							  .status = key.active.v ? S("Active") : S("Inactive"),
+							  .create_date = key.created };
 		iam_pages_take(&p);
 	}
 	iam_pages_close(&p);

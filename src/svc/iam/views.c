@@ -31,7 +31,9 @@ int iam_tags_check(struct call *c, const struct iam_tag_list *tags, struct str_m
 		struct str key = ret->v[i].key;
 
 		if (key.n >= 4 && str_eq_ci(str_of(key.p, 4), S("aws:")))
-			return call_fail(c, &iam_err_invalid_input, "System tags cannot be added/updated/removed: aws: prefixed tag key names are not allowed for external use.");
+			return call_fail(c, &iam_err_invalid_input,
+					 "System tags cannot be added/updated/removed: aws: prefixed tag key names are not allowed for "
+					 "external use.");
 	}
 	return 0;
 }

@@ -62,12 +62,15 @@ static int alias_del(struct store_txn *t, struct str account, const struct kms_r
 static int name_check(struct call *c, struct str name)
 {
 	if (!str_starts(name, S("alias/")))
-		return call_fail(c, &aws_err_validation_exception, "Alias must start with the prefix \"alias/\". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html");
+		return call_fail(c, &aws_err_validation_exception,
+				 "Alias must start with the prefix \"alias/\". Please see "
+				 "https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html");
 	if (str_starts(name, S("alias/aws/")))
 		return call_fail(c, &kms_err_invalid_alias_name, "Alias must not be in the AWS reserved alias namespace");
 	for (size_t i = 6; i < name.n; i++)
 		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_-", name.p[i]))
-			return call_fail(c, &kms_err_invalid_alias_name, "Alias must contain only alphanumeric characters, forward slashes, underscores and dashes");
+			return call_fail(c, &kms_err_invalid_alias_name,
+					 "Alias must contain only alphanumeric characters, forward slashes, underscores and dashes");
 	return name.n == 6 ? call_fail(c, &kms_err_invalid_alias_name, "Alias must not be empty") : 0;
 }
 
@@ -137,7 +140,8 @@ KMS_HANDLER(create_alias)
 		return call_fail(c, &kms_err_not_found, "Key '%.*s' does not exist", STR(in->target_key_id));
 	r = kms_alias_read(c->txn, c->arena, c->account, in->alias_name, &old);
 	if (r == 0)
-		return call_fail(c, &kms_err_already_exists, "An alias with the name %.*s already exists", STR(kms_alias_arn(c, in->alias_name)));
+		return call_fail(c, &kms_err_already_exists, "An alias with the name %.*s already exists",
+				 STR(kms_alias_arn(c, in->alias_name)));
 	if (r != -ENOENT)
 		return r;
 	r = room_for_alias(c, &key);

@@ -47,7 +47,9 @@ static int set_rotation(struct cfn_resource *r, struct str id)
 
 static int key_create(struct cfn_resource *r)
 {
-	static const char *const same[] = { "Description", "KeySpec", "KeyUsage", "Origin", "MultiRegion", "BypassPolicyLockoutSafetyCheck" };
+	static const char *const same[] = {
+		"Description", "KeySpec", "KeyUsage", "Origin", "MultiRegion", "BypassPolicyLockoutSafetyCheck"
+	};
 	struct json *p = json_new(r->arena, JSON_OBJECT), *out;
 	struct str id = r->physical_id;
 	int e;
@@ -125,10 +127,12 @@ static int key_update(struct cfn_resource *r)
 	int e = 0;
 
 	if (changed(r, "Enabled"))
-		e = cfn_call(r, "kms", json_to_bool(json_getz(r->props, "Enabled"), true) ? "EnableKey" : "DisableKey", key_params(r, r->physical_id), NULL, NULL);
+		e = cfn_call(r, "kms", json_to_bool(json_getz(r->props, "Enabled"), true) ? "EnableKey" : "DisableKey",
+			     key_params(r, r->physical_id), NULL, NULL);
 	if (e == 0 && changed(r, "Description")) {
 		p = key_params(r, r->physical_id);
-		json_set_str(r->arena, p, "Description", json_getz(r->props, "Description") ? json_get_str(r->props, "Description") : S(""));
+		json_set_str(r->arena, p, "Description",
+			     json_getz(r->props, "Description") ? json_get_str(r->props, "Description") : S(""));
 		e = cfn_call(r, "kms", "UpdateKeyDescription", p, NULL, NULL);
 	}
 	if (e == 0 && changed(r, "KeyPolicy") && policy_text(r).p) {
@@ -157,16 +161,29 @@ static int key_delete(struct cfn_resource *r)
 }
 
 static const struct cfn_property key_properties[] = {
-	{ "BypassPolicyLockoutSafetyCheck", CFN_UPDATE, false }, { "Description", CFN_UPDATE, false }, { "EnableKeyRotation", CFN_UPDATE, false },
-	{ "Enabled", CFN_UPDATE, false }, { "KeyPolicy", CFN_UPDATE, false }, { "KeySpec", CFN_REPLACE, false }, { "KeyUsage", CFN_REPLACE, false },
-	{ "MultiRegion", CFN_REPLACE, false }, { "Origin", CFN_REPLACE, false }, { "PendingWindowInDays", CFN_UPDATE, false },
-	{ "RotationPeriodInDays", CFN_UPDATE, false }, { "Tags", CFN_UPDATE, false }, { NULL, 0, false },
+	{ "BypassPolicyLockoutSafetyCheck", CFN_UPDATE, false },
+	{ "Description", CFN_UPDATE, false },
+	{ "EnableKeyRotation", CFN_UPDATE, false },
+	{ "Enabled", CFN_UPDATE, false },
+	{ "KeyPolicy", CFN_UPDATE, false },
+	{ "KeySpec", CFN_REPLACE, false },
+	{ "KeyUsage", CFN_REPLACE, false },
+	{ "MultiRegion", CFN_REPLACE, false },
+	{ "Origin", CFN_REPLACE, false },
+	{ "PendingWindowInDays", CFN_UPDATE, false },
+	{ "RotationPeriodInDays", CFN_UPDATE, false },
+	{ "Tags", CFN_UPDATE, false },
+	{ NULL, 0, false },
 };
 static const char *const key_attributes[] = { "Arn", "KeyId", NULL };
 
 static const struct cfn_type key_type = {
-	.name = "AWS::KMS::Key", .properties = key_properties, .attributes = key_attributes,
-	.create = key_create, .update = key_update, .delete = key_delete,
+	.name = "AWS::KMS::Key",
+	.properties = key_properties,
+	.attributes = key_attributes,
+	.create = key_create,
+	.update = key_update,
+	.delete = key_delete,
 };
 
 static int alias_create(struct cfn_resource *r)
@@ -201,11 +218,18 @@ static int alias_delete(struct cfn_resource *r)
 	return str_is(code, "NotFoundException") ? 0 : e;
 }
 
-static const struct cfn_property alias_properties[] = { { "AliasName", CFN_REPLACE, true }, { "TargetKeyId", CFN_UPDATE, true }, { NULL, 0, false } };
+static const struct cfn_property alias_properties[] = { { "AliasName", CFN_REPLACE, true },
+							{ "TargetKeyId", CFN_UPDATE, true },
+							{ NULL, 0, false } };
 static const char *const alias_attributes[] = { "AliasName", NULL };
 static const struct cfn_type alias_type = {
-	.name = "AWS::KMS::Alias", .properties = alias_properties, .attributes = alias_attributes, .name_property = "AliasName",
-	.create = alias_create, .update = alias_update, .delete = alias_delete,
+	.name = "AWS::KMS::Alias",
+	.properties = alias_properties,
+	.attributes = alias_attributes,
+	.name_property = "AliasName",
+	.create = alias_create,
+	.update = alias_update,
+	.delete = alias_delete,
 };
 
 const struct cfn_type *const kms_cfn[] = { &alias_type, &key_type, NULL };

@@ -62,8 +62,8 @@ static int message_key(struct call *c, const struct kms_rec_key *k, uint32_t ver
 	if (v->sealed.n != SEAL_NONCE_BYTES + KMS_KEY_BYTES + SEAL_TAG_BYTES)
 		return -EBADMSG;
 	cloud_master_key(c->cloud, "kms", wrap);
-	r = aes_gcm_open(wrap, (const uint8_t *)v->sealed.p, str_printf(c->arena, "%.*s#%u", STR(k->arn), version), str_skip(v->sealed, SEAL_NONCE_BYTES),
-			 material);
+	r = aes_gcm_open(wrap, (const uint8_t *)v->sealed.p, str_printf(c->arena, "%.*s#%u", STR(k->arn), version),
+			 str_skip(v->sealed, SEAL_NONCE_BYTES), material);
 	if (r == 0)
 		hmac_sha256(material, sizeof material, salt, 16, out);
 	mem_wipe(wrap, sizeof wrap);
@@ -105,7 +105,8 @@ int kms_blob_key(struct call *c, struct str blob, struct kms_rec_key *ret)
 }
 
 /* Opens a ciphertext whose key is known to be the right one. */
-static int unseal(struct call *c, const struct kms_rec_key *k, struct str blob, const struct str_map *ctx, struct str *ret, struct str *ret_material)
+static int unseal(struct call *c, const struct kms_rec_key *k, struct str blob, const struct str_map *ctx, struct str *ret,
+		  struct str *ret_material)
 {
 	const uint8_t *p = (const uint8_t *)blob.p;
 	uint32_t version = (uint32_t)p[49] << 24 | (uint32_t)p[50] << 16 | (uint32_t)p[51] << 8 | p[52];
@@ -138,7 +139,8 @@ static int encrypt_key(struct call *c, struct str id, bool dry_run, struct kms_r
 static int symmetric_only(struct call *c, struct str algorithm)
 {
 	if (algorithm.p && !str_is(algorithm, "SYMMETRIC_DEFAULT"))
-		return call_fail(c, &kms_err_invalid_key_usage, "Algorithm %.*s and key spec SYMMETRIC_DEFAULT are incompatible.", STR(algorithm));
+		return call_fail(c, &kms_err_invalid_key_usage, "Algorithm %.*s and key spec SYMMETRIC_DEFAULT are incompatible.",
+				 STR(algorithm));
 	return 0;
 }
 
@@ -174,7 +176,8 @@ static int decrypt_key(struct call *c, struct str blob, struct str expected, boo
 	if (r == 0 && expected.p) {
 		r = kms_key_load(c, expected, true, &e);
 		if (r == 0 && !str_eq(e.arn, ret->arn))
-			return call_fail(c, &kms_err_incorrect_key, "The key ID in the request does not identify a CMK that can perform this operation.");
+			return call_fail(c, &kms_err_incorrect_key,
+					 "The key ID in the request does not identify a CMK that can perform this operation.");
 	}
 	if (r == 0)
 		r = kms_key_usable(c, ret);
@@ -235,7 +238,8 @@ static int data_key_bytes(struct call *c, struct str spec, struct opt_int bytes,
 	return 0;
 }
 
-static int data_key(struct call *c, const struct kms_rec_key *k, size_t n, const struct str_map *ctx, struct str *ret_plain, struct str *ret_blob)
+static int data_key(struct call *c, const struct kms_rec_key *k, size_t n, const struct str_map *ctx, struct str *ret_plain,
+		    struct str *ret_blob)
 {
 	char *p = arena_alloc(c->arena, n);
 

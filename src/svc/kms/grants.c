@@ -215,8 +215,8 @@ static bool covered(struct call *c, const struct kms_rec_grant *want)
 
 static bool same_grant(const struct kms_rec_grant *a, const struct kms_rec_grant *b)
 {
-	if (!str_eq(a->name, b->name) || !str_eq(a->grantee, b->grantee) || !str_eq(a->retiring, b->retiring) || a->operations.n != b->operations.n ||
-	    a->subset.n != b->subset.n || a->equals.n != b->equals.n)
+	if (!str_eq(a->name, b->name) || !str_eq(a->grantee, b->grantee) || !str_eq(a->retiring, b->retiring) ||
+	    a->operations.n != b->operations.n || a->subset.n != b->subset.n || a->equals.n != b->equals.n)
 		return false;
 	for (size_t i = 0; i < a->operations.n; i++)
 		if (!str_list_has(&b->operations, a->operations.v[i]))
@@ -252,7 +252,8 @@ static int find_same(struct call *c, const struct kms_rec_grant *want, struct km
 
 KMS_HANDLER(create_grant)
 {
-	struct kms_rec_grant g = { .account = c->account, .created = OPT_TIME(c->now_ms), .name = in->name, .operations = in->operations }, same;
+	struct kms_rec_grant g = { .account = c->account, .created = OPT_TIME(c->now_ms), .name = in->name, .operations = in->operations },
+			     same;
 	struct kms_rec_key k;
 	size_t count;
 	int r = kms_key_load(c, in->key_id, false, &k);
@@ -262,7 +263,8 @@ KMS_HANDLER(create_grant)
 	if (r < 0)
 		return r;
 	if (!in->grantee_principal.p == !in->grantee_service_principal.p)
-		return call_fail(c, &aws_err_validation_exception, "Exactly one of GranteePrincipal and GranteeServicePrincipal must be given.");
+		return call_fail(c, &aws_err_validation_exception,
+				 "Exactly one of GranteePrincipal and GranteeServicePrincipal must be given.");
 	if (in->constraints && in->constraints->source_arn.p)
 		return call_fail(c, &kms_err_unsupported_operation, "The grant constraint SourceArn is not implemented by this cloud.");
 	if (in->dry_run.v)
@@ -271,14 +273,16 @@ KMS_HANDLER(create_grant)
 	g.key_id = k.id;
 	g.grantee = in->grantee_principal.p ? in->grantee_principal : in->grantee_service_principal;
 	g.retiring = in->retiring_principal.p ? in->retiring_principal : in->retiring_service_principal;
-	g.issuing_account = str_printf(c->arena, "arn:%.*s:iam::%.*s:root", STR(region_partition(call_region(c))), STR(c->who->p.account.p ? c->who->p.account : c->account));
+	g.issuing_account = str_printf(c->arena, "arn:%.*s:iam::%.*s:root", STR(region_partition(call_region(c))),
+				       STR(c->who->p.account.p ? c->who->p.account : c->account));
 	if (in->constraints) {
 		g.subset = in->constraints->encryption_context_subset;
 		g.equals = in->constraints->encryption_context_equals;
 	}
 	if (c->decision.decision != DECISION_ALLOW && !covered(c, &g)) /* it is a grant that lets the caller make grants */
 		return call_fail(c, &aws_err_access_denied_exception,
-				 "User: %.*s is not authorized to perform: kms:CreateGrant on resource: %.*s because the grant would allow more than the grant it is made under",
+				 "User: %.*s is not authorized to perform: kms:CreateGrant on resource: %.*s because the grant would allow "
+				 "more than the grant it is made under",
 				 STR(c->who->p.arn), STR(k.arn));
 	r = find_same(c, &g, &same, &count);
 	if (r < 0)
@@ -319,8 +323,8 @@ static struct kms_grant_list_entry entry(struct call *c, const struct kms_rec_gr
 }
 
 /* One page of a range of grants. index: the values are places, not records. */
-static int list_page(struct call *c, struct str prefix, bool index, struct opt_int lim, struct str marker, struct str only_id, struct str only_grantee,
-		     struct kms_list_grants_response *out)
+static int list_page(struct call *c, struct str prefix, bool index, struct opt_int lim, struct str marker, struct str only_id,
+		     struct str only_grantee, struct kms_list_grants_response *out)
 {
 	size_t limit = lim.has ? (size_t)lim.v : 50, cap = 0;
 	struct store_range range = { 0 };
@@ -414,14 +418,15 @@ KMS_HANDLER(retire_grant)
 		struct kms_rec_key k;
 
 		if (!in->key_id.p || !in->grant_id.p)
-			return call_fail(c, &aws_err_validation_exception, "Either a grant token, or a key ARN and a grant ID must be specified.");
+			return call_fail(c, &aws_err_validation_exception,
+					 "Either a grant token, or a key ARN and a grant ID must be specified.");
 		r = kms_key_load(c, in->key_id, false, &k);
 		if (r == 0)
 			r = grant_get(c->txn, c->arena, k.account, k.id, in->grant_id, &g);
 	}
 	if (r == -ENOENT)
-		return in->grant_token.p ? call_fail(c, &kms_err_invalid_grant_token, "Invalid grant token") :
-					   call_fail(c, &kms_err_not_found, "Grant ID %.*s not found", STR(in->grant_id));
+		return in->grant_token.p ? call_fail(c, &kms_err_invalid_grant_token, "Invalid grant token")
+					 : call_fail(c, &kms_err_not_found, "Grant ID %.*s not found", STR(in->grant_id));
 	if (r == 0 && in->dry_run.v)
 		return call_fail(c, &kms_err_dry_run_operation, "The request would have succeeded, but the DryRun option is set.");
 	return r < 0 ? r : grant_del(c->txn, &g);

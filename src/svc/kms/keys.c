@@ -31,7 +31,8 @@ int kms_key_put(struct store_txn *t, const struct kms_rec_key *rec)
 int kms_foreign(struct call *c, const char *action, struct str arn)
 {
 	return call_fail(c, &aws_err_access_denied_exception,
-			 "User: %.*s is not authorized to perform: %s on resource: %.*s because the resource does not exist in this Region, no resource-based policies allow "
+			 "User: %.*s is not authorized to perform: %s on resource: %.*s because the resource does not exist in this "
+			 "Region, no resource-based policies allow "
 			 "access, or a resource-based policy explicitly denies access",
 			 STR(c->who->p.arn.p ? c->who->p.arn : c->who->name), action, STR(arn));
 }
@@ -54,13 +55,19 @@ static int make_managed(struct call *c, struct str name, struct kms_rec_key *k)
 	*k = (struct kms_rec_key){ .aws_managed = OPT_BOOL(true) };
 	k->description = str_printf(c->arena, "Default key that protects my %.*s data when no other key is defined", STR(service));
 	k->policy = str_printf(c->arena,
-			       "{\"Version\":\"2012-10-17\",\"Id\":\"auto-%.*s-2\",\"Statement\":[{\"Sid\":\"Allow access through the service for all principals in the "
-			       "account that are authorized to use it\",\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"*\"},\"Action\":[\"kms:Encrypt\",\"kms:Decrypt\","
-			       "\"kms:ReEncrypt*\",\"kms:GenerateDataKey*\",\"kms:CreateGrant\",\"kms:DescribeKey\"],\"Resource\":\"*\",\"Condition\":{\"StringEquals\":"
-			       "{\"kms:CallerAccount\":\"%.*s\",\"kms:ViaService\":\"%.*s.%.*s.amazonaws.com\"}}},{\"Sid\":\"Allow direct access to key metadata to the "
-			       "account\",\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"arn:%.*s:iam::%.*s:root\"},\"Action\":[\"kms:Describe*\",\"kms:Get*\",\"kms:List*\"],"
+			       "{\"Version\":\"2012-10-17\",\"Id\":\"auto-%.*s-2\",\"Statement\":[{\"Sid\":\"Allow access through the "
+			       "service for all principals in the "
+			       "account that are authorized to use "
+			       "it\",\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"*\"},\"Action\":[\"kms:Encrypt\",\"kms:Decrypt\","
+			       "\"kms:ReEncrypt*\",\"kms:GenerateDataKey*\",\"kms:CreateGrant\",\"kms:DescribeKey\"],\"Resource\":\"*\","
+			       "\"Condition\":{\"StringEquals\":"
+			       "{\"kms:CallerAccount\":\"%.*s\",\"kms:ViaService\":\"%.*s.%.*s.amazonaws.com\"}}},{\"Sid\":\"Allow direct "
+			       "access to key metadata to the "
+			       "account\",\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"arn:%.*s:iam::%.*s:root\"},\"Action\":[\"kms:"
+			       "Describe*\",\"kms:Get*\",\"kms:List*\"],"
 			       "\"Resource\":\"*\"}]}",
-			       STR(service), STR(c->account), STR(service), STR(call_region(c)), STR(region_partition(call_region(c))), STR(c->account));
+			       STR(service), STR(c->account), STR(service), STR(call_region(c)), STR(region_partition(call_region(c))),
+			       STR(c->account));
 	k->rotation = OPT_BOOL(true);
 	r = kms_key_make(c, k);
 	if (r < 0)
@@ -78,9 +85,11 @@ static int by_alias(struct call *c, struct str account, struct str name, struct 
 	    store_txn_writable(c->txn))
 		return make_managed(c, name, ret);
 	if (r == -ENOENT) {
-		struct str arn = str_printf(c->arena, "arn:%.*s:kms:%.*s:%.*s:%.*s", STR(region_partition(call_region(c))), STR(call_region(c)), STR(account), STR(name));
+		struct str arn = str_printf(c->arena, "arn:%.*s:kms:%.*s:%.*s:%.*s", STR(region_partition(call_region(c))),
+					    STR(call_region(c)), STR(account), STR(name));
 
-		return str_eq(account, c->account) ? call_fail(c, &kms_err_not_found, "Alias %.*s is not found.", STR(arn)) : no_key(c, account, arn);
+		return str_eq(account, c->account) ? call_fail(c, &kms_err_not_found, "Alias %.*s is not found.", STR(arn))
+						   : no_key(c, account, arn);
 	}
 	return r < 0 ? r : kms_key_read(c->txn, c->arena, account, al.target, ret);
 }
@@ -106,8 +115,9 @@ int kms_key_load(struct call *c, struct str id, bool aliases, struct kms_rec_key
 	}
 	r = kms_key_read(c->txn, c->arena, account, name, ret);
 	if (r == -ENOENT)
-		return no_key(c, account, str_printf(c->arena, "arn:%.*s:kms:%.*s:%.*s:key/%.*s", STR(region_partition(call_region(c))), STR(call_region(c)),
-					    STR(account), STR(name)));
+		return no_key(c, account,
+			      str_printf(c->arena, "arn:%.*s:kms:%.*s:%.*s:key/%.*s", STR(region_partition(call_region(c))),
+					 STR(call_region(c)), STR(account), STR(name)));
 	return r;
 }
 
@@ -135,7 +145,8 @@ static int customer_key(struct call *c, struct str id, struct kms_rec_key *ret)
 	int r = kms_key_load(c, id, false, ret);
 
 	if (r == 0 && ret->aws_managed.v)
-		return call_fail(c, &aws_err_access_denied_exception, "The request is rejected because the key %.*s is managed by AWS.", STR(ret->arn));
+		return call_fail(c, &aws_err_access_denied_exception, "The request is rejected because the key %.*s is managed by AWS.",
+				 STR(ret->arn));
 	return r;
 }
 
@@ -187,7 +198,10 @@ int kms_policy_check(struct call *c, const struct kms_rec_key *k, struct str tex
 {
 	struct policy *p;
 	struct str why;
-	struct policy_request q = { .action = S("kms:PutKeyPolicy"), .resource = k->arn, .resource_account = c->account, .principal = &c->who->p,
+	struct policy_request q = { .action = S("kms:PutKeyPolicy"),
+				    .resource = k->arn,
+				    .resource_account = c->account,
+				    .principal = &c->who->p,
 				    .rule = RESOURCE_POLICY_REQUIRED };
 	struct policy_result d;
 
@@ -204,15 +218,18 @@ int kms_policy_check(struct call *c, const struct kms_rec_key *k, struct str tex
 	}
 	d = policy_evaluate(&q, c->arena);
 	if (d.decision != DECISION_ALLOW)
-		return call_fail(c, &kms_err_malformed_policy_document, "The new key policy will not allow you to update the key policy in the future.");
+		return call_fail(c, &kms_err_malformed_policy_document,
+				 "The new key policy will not allow you to update the key policy in the future.");
 	return 0;
 }
 
 static struct str default_policy(struct call *c)
 {
 	return str_printf(c->arena,
-			  "{\n  \"Version\" : \"2012-10-17\",\n  \"Id\" : \"key-default-1\",\n  \"Statement\" : [ {\n    \"Sid\" : \"Enable IAM User Permissions\",\n"
-			  "    \"Effect\" : \"Allow\",\n    \"Principal\" : {\n      \"AWS\" : \"arn:%.*s:iam::%.*s:root\"\n    },\n    \"Action\" : \"kms:*\",\n"
+			  "{\n  \"Version\" : \"2012-10-17\",\n  \"Id\" : \"key-default-1\",\n  \"Statement\" : [ {\n    \"Sid\" : "
+			  "\"Enable IAM User Permissions\",\n"
+			  "    \"Effect\" : \"Allow\",\n    \"Principal\" : {\n      \"AWS\" : \"arn:%.*s:iam::%.*s:root\"\n    },\n    "
+			  "\"Action\" : \"kms:*\",\n"
 			  "    \"Resource\" : \"*\"\n  } ]\n}",
 			  STR(region_partition(call_region(c))), STR(c->account));
 }
@@ -222,11 +239,14 @@ static int unsupported(struct call *c, const struct kms_create_key_request *in)
 	struct str spec = in->key_spec.p ? in->key_spec : in->customer_master_key_spec;
 
 	if (in->key_spec.p && in->customer_master_key_spec.p)
-		return call_fail(c, &aws_err_validation_exception, "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.");
+		return call_fail(
+			c, &aws_err_validation_exception,
+			"You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.");
 	if (spec.p && !str_is(spec, "SYMMETRIC_DEFAULT"))
 		return call_fail(c, &kms_err_unsupported_operation, "KeySpec %.*s is not implemented by this cloud.", STR(spec));
 	if (in->key_usage.p && !str_is(in->key_usage, "ENCRYPT_DECRYPT"))
-		return call_fail(c, &aws_err_validation_exception, "KeyUsage %.*s is not compatible with KeySpec SYMMETRIC_DEFAULT", STR(in->key_usage));
+		return call_fail(c, &aws_err_validation_exception, "KeyUsage %.*s is not compatible with KeySpec SYMMETRIC_DEFAULT",
+				 STR(in->key_usage));
 	if (in->origin.p && !str_is(in->origin, "AWS_KMS"))
 		return call_fail(c, &kms_err_unsupported_operation, "Origin %.*s is not implemented by this cloud.", STR(in->origin));
 	if (in->custom_key_store_id.p || in->xks_key_id.p)

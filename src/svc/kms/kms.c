@@ -113,7 +113,8 @@ static void found(struct call *c, const char *action, struct str id, bool whole,
 static int ciphertext_resource(struct call *c, const char *action, struct str id, struct authz_resource *ret)
 {
 	bool re = (enum kms_op)(c->op - kms_model.ops) == KMS_OP_RE_ENCRYPT;
-	struct str blob = re ? ((const struct kms_re_encrypt_request *)c->in)->ciphertext_blob : ((const struct kms_decrypt_request *)c->in)->ciphertext_blob;
+	struct str blob = re ? ((const struct kms_re_encrypt_request *)c->in)->ciphertext_blob
+			     : ((const struct kms_decrypt_request *)c->in)->ciphertext_blob;
 	struct kms_rec_key k;
 	int r = kms_blob_key(c, blob, &k);
 
@@ -211,12 +212,15 @@ static void operation_keys(struct call *c, struct key_set *k, const struct str_m
 	if (op == KMS_OP_SCHEDULE_KEY_DELETION) {
 		const struct kms_schedule_key_deletion_request *in = c->in;
 
-		key_add(c, k, S("kms:ScheduleKeyDeletionPendingWindowInDays"), str_printf(c->arena, "%lld", in->pending_window_in_days.has ? (long long)in->pending_window_in_days.v : 30ll));
+		key_add(c, k, S("kms:ScheduleKeyDeletionPendingWindowInDays"),
+			str_printf(c->arena, "%lld", in->pending_window_in_days.has ? (long long)in->pending_window_in_days.v : 30ll));
 	} else if (op == KMS_OP_ENABLE_KEY_ROTATION) {
 		const struct kms_enable_key_rotation_request *in = c->in;
 
 		key_add(c, k, S("kms:RotationPeriodInDays"),
-			str_printf(c->arena, "%lld", in->rotation_period_in_days.has ? (long long)in->rotation_period_in_days.v : (long long)KMS_ROTATION_DAYS));
+			str_printf(c->arena, "%lld",
+				   in->rotation_period_in_days.has ? (long long)in->rotation_period_in_days.v
+								   : (long long)KMS_ROTATION_DAYS));
 	} else if (op == KMS_OP_CREATE_GRANT || op == KMS_OP_LIST_GRANTS || op == KMS_OP_REVOKE_GRANT) {
 		key_add(c, k, S("kms:GrantIsForAWSResource"), c->facts.invoked_by.p ? S("true") : S("false"));
 		if (op == KMS_OP_CREATE_GRANT) {
@@ -224,7 +228,8 @@ static void operation_keys(struct call *c, struct key_set *k, const struct str_m
 
 			if (g && (g->encryption_context_equals.n || g->encryption_context_subset.n)) {
 				*ctx = g->encryption_context_equals.n ? &g->encryption_context_equals : &g->encryption_context_subset;
-				key_add(c, k, S("kms:GrantConstraintType"), g->encryption_context_equals.n ? S("EncryptionContextEquals") : S("EncryptionContextSubset"));
+				key_add(c, k, S("kms:GrantConstraintType"),
+					g->encryption_context_equals.n ? S("EncryptionContextEquals") : S("EncryptionContextSubset"));
 			}
 		}
 	} else if (*ctx) {

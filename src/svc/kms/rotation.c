@@ -38,7 +38,8 @@ static int own_key(struct call *c, struct str id, struct kms_rec_key *k)
 	int r = kms_key_load(c, id, false, k);
 
 	if (r == 0 && k->aws_managed.v)
-		return call_fail(c, &aws_err_access_denied_exception, "The request is rejected because the key %.*s is managed by AWS.", STR(k->arn));
+		return call_fail(c, &aws_err_access_denied_exception, "The request is rejected because the key %.*s is managed by AWS.",
+				 STR(k->arn));
 	return r;
 }
 
@@ -106,7 +107,8 @@ KMS_HANDLER(rotate_key_on_demand)
 	if (r < 0)
 		return r;
 	if (k.on_demand.v >= KMS_ON_DEMAND_ROTATIONS_MAX)
-		return call_fail(c, &kms_err_limit_exceeded, "The on-demand rotation limit of %d has been reached for %.*s.", KMS_ON_DEMAND_ROTATIONS_MAX, STR(k.arn));
+		return call_fail(c, &kms_err_limit_exceeded, "The on-demand rotation limit of %d has been reached for %.*s.",
+				 KMS_ON_DEMAND_ROTATIONS_MAX, STR(k.arn));
 	k.on_demand = OPT_INT(k.on_demand.v + 1);
 	r = kms_version_add(c->cloud, c->arena, &k, "ON_DEMAND", c->now_ms);
 	if (r < 0)

@@ -105,7 +105,8 @@ static int grantee(struct grants *g, const char *permission, struct str type, st
 		add(g, permission, value, NULL);
 		return 0;
 	}
-	return call_fail(g->c, &s3_err_unresolvable_grant_by_email_address, "The e-mail address you provided does not match any account on record.");
+	return call_fail(g->c, &s3_err_unresolvable_grant_by_email_address,
+			 "The e-mail address you provided does not match any account on record.");
 }
 
 /* "id=\"...\", uri=\"...\"" */
@@ -131,17 +132,21 @@ static int header(struct grants *g, const char *permission, struct str text)
 static int body(struct grants *g, struct str owner, const struct s3_access_control_policy *p)
 {
 	if (!p->owner || !str_eq(p->owner->id, s3_canonical(g->c->arena, owner)))
-		return p->owner ? call_fail(g->c, &s3_err_access_denied, "Access Denied") :
-				  call_fail(g->c, &s3_err_malformed_acl_error, "The XML you provided was not well-formed or did not validate against our published schema");
+		return p->owner ? call_fail(g->c, &s3_err_access_denied, "Access Denied")
+				: call_fail(g->c, &s3_err_malformed_acl_error,
+					    "The XML you provided was not well-formed or did not validate against our published schema");
 	if (p->grants.n > GRANTS_MAX)
-		return call_fail(g->c, &s3_err_malformed_acl_error, "The XML you provided was not well-formed or did not validate against our published schema");
+		return call_fail(g->c, &s3_err_malformed_acl_error,
+				 "The XML you provided was not well-formed or did not validate against our published schema");
 	for (size_t i = 0; i < p->grants.n; i++) {
 		const struct s3_grant *x = &p->grants.v[i];
 		int r;
 
 		if (!x->grantee || !x->permission.p)
-			return call_fail(g->c, &s3_err_malformed_acl_error, "The XML you provided was not well-formed or did not validate against our published schema");
-		r = grantee(g, str_z(g->c->arena, x->permission), x->grantee->type, str_is(x->grantee->type, "Group") ? x->grantee->uri : x->grantee->id);
+			return call_fail(g->c, &s3_err_malformed_acl_error,
+					 "The XML you provided was not well-formed or did not validate against our published schema");
+		r = grantee(g, str_z(g->c->arena, x->permission), x->grantee->type,
+			    str_is(x->grantee->type, "Group") ? x->grantee->uri : x->grantee->id);
 		if (r < 0)
 			return r;
 	}
@@ -157,12 +162,17 @@ static bool is_private(struct arena *a, struct str owner, const struct s3_rec_gr
 	return true;
 }
 
-int s3_acl_make(struct call *c, const struct s3_rec_bucket *b, struct str owner, const struct s3_acl_request *q, struct s3_rec_grant_list *ret)
+int s3_acl_make(struct call *c, const struct s3_rec_bucket *b, struct str owner, const struct s3_acl_request *q,
+		struct s3_rec_grant_list *ret)
 {
 	const struct {
 		struct str text;
 		const char *permission;
-	} h[] = { { q->full_control, "FULL_CONTROL" }, { q->read, "READ" }, { q->read_acp, "READ_ACP" }, { q->write, "WRITE" }, { q->write_acp, "WRITE_ACP" } };
+	} h[] = { { q->full_control, "FULL_CONTROL" },
+		  { q->read, "READ" },
+		  { q->read_acp, "READ_ACP" },
+		  { q->write, "WRITE" },
+		  { q->write_acp, "WRITE_ACP" } };
 	struct grants g = { .c = c, .l = ret };
 	bool headers = false;
 	int r = 0;
@@ -196,7 +206,8 @@ int s3_acl_make(struct call *c, const struct s3_rec_bucket *b, struct str owner,
 	return 0;
 }
 
-bool s3_acl_grants(struct call *c, const struct s3_rec_bucket *b, struct str owner, const struct s3_rec_grant_list *acl, const char *permission)
+bool s3_acl_grants(struct call *c, const struct s3_rec_bucket *b, struct str owner, const struct s3_rec_grant_list *acl,
+		   const char *permission)
 {
 	struct str who = c->who->p.account.p ? s3_canonical(c->arena, c->who->p.account) : STR_NONE;
 
@@ -249,8 +260,14 @@ S3_HANDLER(get_bucket_acl, output)
 
 S3_HANDLER(put_bucket_acl, response)
 {
-	struct s3_acl_request q = { in->acl, in->grant_full_control, in->grant_read, in->grant_read_acp, in->grant_write, in->grant_write_acp,
-				    in->access_control_policy, true };
+	struct s3_acl_request q = { in->acl,
+				    in->grant_full_control,
+				    in->grant_read,
+				    in->grant_read_acp,
+				    in->grant_write,
+				    in->grant_write_acp,
+				    in->access_control_policy,
+				    true };
 	struct s3_rec_bucket *b;
 	int r = s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b);
 
@@ -278,8 +295,14 @@ S3_HANDLER(get_object_acl, output)
 
 S3_HANDLER(put_object_acl, output)
 {
-	struct s3_acl_request q = { in->acl, in->grant_full_control, in->grant_read, in->grant_read_acp, in->grant_write, in->grant_write_acp,
-				    in->access_control_policy, false };
+	struct s3_acl_request q = { in->acl,
+				    in->grant_full_control,
+				    in->grant_read,
+				    in->grant_read_acp,
+				    in->grant_write,
+				    in->grant_write_acp,
+				    in->access_control_policy,
+				    false };
 	struct s3_rec_bucket *b;
 	struct s3_rec_object o;
 	int r = s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b);

@@ -166,7 +166,8 @@ static int sink_end(struct body *b, const struct http_header *trailers, size_t n
 	int r;
 
 	for (size_t i = 0; i < n && s->trailer; i++)
-		if (str_eq_ci(trailers[i].name, str_printf(&a, "x-amz-checksum-%s", s3_sum_names[s->kind < 0 ? S3_SUM_CRC64NVME : s->kind])))
+		if (str_eq_ci(trailers[i].name,
+			      str_printf(&a, "x-amz-checksum-%s", s3_sum_names[s->kind < 0 ? S3_SUM_CRC64NVME : s->kind])))
 			want(s->want_sum, sizeof s->want_sum, trailers[i].value);
 	(void)hash_end(s->md5, s->md5_bytes);
 	digest_text(&a, s->crc64, s->crc64_text, sizeof s->crc64_text);
@@ -327,7 +328,8 @@ static ssize_t source_read(struct body *b, char *buf, size_t n)
 	if (!s->held || s->frame != s->pos / FRAME_BYTES) {
 		r = frame_read(s, p, s->pos / FRAME_BYTES);
 		if (r < 0) {
-			log_line(LOG_ERROR, "s3: body %s: %s", p->file, r == -EBADMSG ? "damaged: a frame does not authenticate" : strerror(-r));
+			log_line(LOG_ERROR, "s3: body %s: %s", p->file,
+				 r == -EBADMSG ? "damaged: a frame does not authenticate" : strerror(-r));
 			return r;
 		}
 	}

@@ -88,7 +88,8 @@ static int count_own(struct store_txn *t, struct str account, size_t max)
 /* Claims the name and makes the bucket; naming_lock is held. 1: the caller has it already, in us-east-1. */
 static int claim(struct call *c, struct s3_rec_bucket *b)
 {
-	struct s3_rec_name n = { .region = call_region(c), .account = b->account, .created = b->created, .name = b->name, .id = b->id }, old;
+	struct s3_rec_name n = { .region = call_region(c), .account = b->account, .created = b->created, .name = b->name, .id = b->id },
+			   old;
 	struct store_txn *g;
 	int r = store_begin_read(cloud_global(c->cloud), &g), owned = 0;
 
@@ -104,11 +105,13 @@ static int claim(struct call *c, struct s3_rec_bucket *b)
 		call_extra(c, "BucketName", b->name);
 		if (!str_eq(old.account, b->account))
 			return call_fail(c, &s3_err_bucket_already_exists,
-					 "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.");
+					 "The requested bucket name is not available. The bucket namespace is shared by all users of the "
+					 "system. Please select a different name and try again.");
 		/* us-east-1 answers its clients so since its beginning; a stack must not take over what is there. */
 		if (str_eq(old.region, n.region) && str_is(n.region, "us-east-1") && !c->facts.invoked_by.p)
 			return 1;
-		return call_fail(c, &s3_err_bucket_already_owned_by_you, "Your previous request to create the named bucket succeeded and you already own it.");
+		return call_fail(c, &s3_err_bucket_already_owned_by_you,
+				 "Your previous request to create the named bucket succeeded and you already own it.");
 	}
 	if (owned >= S3_BUCKETS_MAX)
 		return call_fail(c, &s3_err_too_many_buckets, "You have attempted to create more buckets than allowed");
@@ -127,18 +130,22 @@ static int check_location(struct call *c, const struct s3_create_bucket_configur
 	if (!want.p && str_is(here, "us-east-1"))
 		return 0;
 	if (!want.p)
-		return call_fail(c, &s3_err_illegal_location_constraint_exception,
-				 "The unspecified location constraint is incompatible for the region specific endpoint this request was sent to.");
+		return call_fail(
+			c, &s3_err_illegal_location_constraint_exception,
+			"The unspecified location constraint is incompatible for the region specific endpoint this request was sent to.");
 	if (str_is(want, "EU") && str_is(here, "eu-west-1"))
 		return 0;
 	if (str_is(want, "us-east-1"))
 		return call_fail(c, &s3_err_invalid_location_constraint, "The specified location-constraint is not valid");
 	if (!str_eq(want, here)) {
 		if (str_is(here, "us-east-1") && !str_is(want, "EU"))
-			return call_fail(c, &s3_err_illegal_location_constraint_exception,
-					 "The %.*s location constraint is incompatible for the region specific endpoint this request was sent to.", STR(want));
+			return call_fail(
+				c, &s3_err_illegal_location_constraint_exception,
+				"The %.*s location constraint is incompatible for the region specific endpoint this request was sent to.",
+				STR(want));
 		return call_fail(c, &s3_err_illegal_location_constraint_exception,
-				 "The %.*s location constraint is incompatible for the region specific endpoint this request was sent to.", STR(want));
+				 "The %.*s location constraint is incompatible for the region specific endpoint this request was sent to.",
+				 STR(want));
 	}
 	return 0;
 }
@@ -159,7 +166,8 @@ static int refuse_unbuilt(struct call *c, const struct s3_create_bucket_request 
 S3_HANDLER(create_bucket, output)
 {
 	const struct s3_create_bucket_configuration *conf = in->create_bucket_configuration;
-	struct s3_acl_request acl = { in->acl, in->grant_full_control, in->grant_read, in->grant_read_acp, in->grant_write, in->grant_write_acp, NULL, true };
+	struct s3_acl_request acl = { in->acl,         in->grant_full_control, in->grant_read, in->grant_read_acp,
+				      in->grant_write, in->grant_write_acp,    NULL,           true };
 	struct s3_rec_bucket b = { .name = in->bucket, .account = c->account, .created = OPT_TIME(c->now_ms) };
 	int r = refuse_unbuilt(c, in);
 
@@ -175,9 +183,10 @@ S3_HANDLER(create_bucket, output)
 	b.id = random_hex(c->arena, 16);
 	b.ownership = in->object_ownership.p ? in->object_ownership : S("BucketOwnerEnforced");
 	b.block_public_acls = b.ignore_public_acls = b.block_public_policy = b.restrict_public_buckets = OPT_BOOL(true);
-	if (str_is(b.ownership, "BucketOwnerEnforced") && (acl.full_control.p || acl.read.p || acl.read_acp.p || acl.write.p || acl.write_acp.p ||
-							      (acl.acl.p && !str_is(acl.acl, "private"))))
-		return call_fail(c, &s3_err_invalid_bucket_acl_with_object_ownership, "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting");
+	if (str_is(b.ownership, "BucketOwnerEnforced") && (acl.full_control.p || acl.read.p || acl.read_acp.p || acl.write.p ||
+							   acl.write_acp.p || (acl.acl.p && !str_is(acl.acl, "private"))))
+		return call_fail(c, &s3_err_invalid_bucket_acl_with_object_ownership,
+				 "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting");
 	r = s3_acl_make(c, &b, b.account, &acl, &b.acl);
 	if (r == 0 && conf && conf->tags.n) {
 		b.tagged = OPT_BOOL(true);
@@ -192,8 +201,8 @@ S3_HANDLER(create_bucket, output)
 	pthread_mutex_unlock(&naming_lock);
 	if (r < 0)
 		return r;
-	out->location = str_is(call_region(c), "us-east-1") ? str_printf(c->arena, "/%.*s", STR(in->bucket)) :
-							      str_printf(c->arena, "http://%.*s.s3.amazonaws.com/", STR(in->bucket));
+	out->location = str_is(call_region(c), "us-east-1") ? str_printf(c->arena, "/%.*s", STR(in->bucket))
+							    : str_printf(c->arena, "http://%.*s.s3.amazonaws.com/", STR(in->bucket));
 	out->bucket_arn = s3_bucket_arn(c, in->bucket);
 	return 0;
 }
@@ -302,8 +311,9 @@ S3_HANDLER(delete_bucket, response)
 	if (!r || !versions) {
 		call_extra(c, "BucketName", in->bucket);
 		return call_fail(c, &s3_err_bucket_not_empty,
-				 versions && !b->versioning.p ? "The bucket you tried to delete is not empty" :
-								"The bucket you tried to delete is not empty. You must delete all versions in the bucket.");
+				 versions && !b->versioning.p
+					 ? "The bucket you tried to delete is not empty"
+					 : "The bucket you tried to delete is not empty. You must delete all versions in the bucket.");
 	}
 	r = drop_uploads(&ch, b);
 	key_begin(&k, S(""), "s3.bucket");
@@ -380,8 +390,10 @@ S3_HANDLER(list_buckets, output)
 		if (out->buckets.n == 0)
 			out->buckets.v = NULL;
 		vec_push(c->arena, out->buckets.v, out->buckets.n, cap) = (struct s3_bucket){
-			.name = n.name, .creation_date = n.created,
-			.bucket_region = in->max_buckets.has || in->prefix.p || in->bucket_region.p || in->continuation_token.p ? n.region : STR_NONE,
+			.name = n.name,
+			.creation_date = n.created,
+			.bucket_region = in->max_buckets.has || in->prefix.p || in->bucket_region.p || in->continuation_token.p ? n.region
+																: STR_NONE,
 			.bucket_arn = s3_bucket_arn(c, n.name),
 		};
 	}

@@ -56,7 +56,8 @@ static int set_encryption(struct cfn_resource *r, struct str bucket)
 		struct json *rule = json_new(r->arena, JSON_OBJECT);
 
 		if (json_getz(&rules->items[i], "ServerSideEncryptionByDefault"))
-			json_set(r->arena, rule, S("ApplyServerSideEncryptionByDefault"), json_getz(&rules->items[i], "ServerSideEncryptionByDefault"));
+			json_set(r->arena, rule, S("ApplyServerSideEncryptionByDefault"),
+				 json_getz(&rules->items[i], "ServerSideEncryptionByDefault"));
 		copy_bool(r, &rules->items[i], "BucketKeyEnabled", rule, "BucketKeyEnabled");
 		if (json_getz(&rules->items[i], "BlockedEncryptionTypes"))
 			json_set(r->arena, rule, S("BlockedEncryptionTypes"), json_getz(&rules->items[i], "BlockedEncryptionTypes"));
@@ -109,8 +110,10 @@ static int set_cors(struct cfn_resource *r, struct str bucket)
 	if (!rules)
 		return cfn_call(r, "s3", "DeleteBucketCors", p, NULL, NULL);
 	for (size_t i = 0; i < rules->n; i++) {
-		static const char *const lists[][2] = { { "AllowedHeaders", "AllowedHeaders" }, { "AllowedMethods", "AllowedMethods" },
-							{ "AllowedOrigins", "AllowedOrigins" }, { "ExposedHeaders", "ExposeHeaders" } };
+		static const char *const lists[][2] = { { "AllowedHeaders", "AllowedHeaders" },
+							{ "AllowedMethods", "AllowedMethods" },
+							{ "AllowedOrigins", "AllowedOrigins" },
+							{ "ExposedHeaders", "ExposeHeaders" } };
 		struct json *x = json_new(r->arena, JSON_OBJECT);
 
 		copy_text(r, &rules->items[i], "Id", x, "ID");
@@ -130,8 +133,8 @@ static struct json *rule_filter(struct cfn_resource *r, const struct json *u)
 {
 	const struct json *tags = json_getz(u, "TagFilters");
 	struct json *f = json_new(r->arena, JSON_OBJECT), *and = json_new(r->arena, JSON_OBJECT);
-	size_t kinds = (json_getz(u, "Prefix") != NULL) + (json_getz(u, "ObjectSizeGreaterThan") != NULL) + (json_getz(u, "ObjectSizeLessThan") != NULL) +
-		       (tags ? tags->n : 0);
+	size_t kinds = (json_getz(u, "Prefix") != NULL) + (json_getz(u, "ObjectSizeGreaterThan") != NULL) +
+		       (json_getz(u, "ObjectSizeLessThan") != NULL) + (tags ? tags->n : 0);
 	struct json *to = kinds > 1 ? and : f;
 
 	copy_text(r, u, "Prefix", to, "Prefix");
@@ -162,7 +165,8 @@ static void add_transition(struct cfn_resource *r, const struct json *t, const c
 	json_push(r->arena, list, x);
 }
 
-static void rule_transitions(struct cfn_resource *r, const struct json *u, struct json *x, const char *many, const char *one, const char *days_as, const char *as)
+static void rule_transitions(struct cfn_resource *r, const struct json *u, struct json *x, const char *many, const char *one,
+			     const char *days_as, const char *as)
 {
 	const struct json *l = json_getz(u, many);
 	struct json *out = json_new(r->arena, JSON_ARRAY);
@@ -201,7 +205,8 @@ static struct json *rule_out(struct cfn_resource *r, const struct json *u)
 		json_set(r->arena, x, S("AbortIncompleteMultipartUpload"), a);
 	}
 	rule_transitions(r, u, x, "Transitions", "Transition", "Days", "Transitions");
-	rule_transitions(r, u, x, "NoncurrentVersionTransitions", "NoncurrentVersionTransition", "NoncurrentDays", "NoncurrentVersionTransitions");
+	rule_transitions(r, u, x, "NoncurrentVersionTransitions", "NoncurrentVersionTransition", "NoncurrentDays",
+			 "NoncurrentVersionTransitions");
 	return x;
 }
 
@@ -222,7 +227,9 @@ static int set_lifecycle(struct cfn_resource *r, struct str bucket)
 
 static int set_acl(struct cfn_resource *r, struct str bucket)
 {
-	static const char *const names[][2] = { { "Private", "private" }, { "PublicRead", "public-read" }, { "PublicReadWrite", "public-read-write" },
+	static const char *const names[][2] = { { "Private", "private" },
+						{ "PublicRead", "public-read" },
+						{ "PublicReadWrite", "public-read-write" },
 						{ "AuthenticatedRead", "authenticated-read" } };
 	struct str acl = json_get_str(r->props, "AccessControl");
 	struct json *p = params(r, bucket);
@@ -239,15 +246,20 @@ static const struct {
 	const char *property;
 	int (*set)(struct cfn_resource *r, struct str bucket);
 } settings[] = {
-	{ "OwnershipControls", set_ownership }, { "PublicAccessBlockConfiguration", set_block }, { "AccessControl", set_acl },
-	{ "BucketEncryption", set_encryption }, { "VersioningConfiguration", set_versioning }, { "LifecycleConfiguration", set_lifecycle },
+	{ "OwnershipControls", set_ownership },
+	{ "PublicAccessBlockConfiguration", set_block },
+	{ "AccessControl", set_acl },
+	{ "BucketEncryption", set_encryption },
+	{ "VersioningConfiguration", set_versioning },
+	{ "LifecycleConfiguration", set_lifecycle },
 	{ "CorsConfiguration", set_cors },
 };
 
 /* Regions that are older write the website's host with a dash. */
 static struct str website_url(struct cfn_resource *r, struct str bucket)
 {
-	static const char *const dashed[] = { "us-east-1", "us-west-1", "us-west-2", "eu-west-1", "ap-southeast-1", "ap-southeast-2", "ap-northeast-1", "sa-east-1", "us-gov-west-1" };
+	static const char *const dashed[] = { "us-east-1",      "us-west-1",      "us-west-2", "eu-west-1",    "ap-southeast-1",
+					      "ap-southeast-2", "ap-northeast-1", "sa-east-1", "us-gov-west-1" };
 	char mark = '.';
 
 	for (size_t i = 0; i < ELEMENTS(dashed); i++)
@@ -263,7 +275,8 @@ static void attributes(struct cfn_resource *r, struct str bucket)
 	json_set_str(r->arena, a, "Arn", str_printf(r->arena, "arn:%.*s:s3:::%.*s", STR(r->partition), STR(bucket)));
 	json_set_str(r->arena, a, "DomainName", str_printf(r->arena, "%.*s.s3.amazonaws.com", STR(bucket)));
 	json_set_str(r->arena, a, "RegionalDomainName", str_printf(r->arena, "%.*s.s3.%.*s.amazonaws.com", STR(bucket), STR(r->region)));
-	json_set_str(r->arena, a, "DualStackDomainName", str_printf(r->arena, "%.*s.s3.dualstack.%.*s.amazonaws.com", STR(bucket), STR(r->region)));
+	json_set_str(r->arena, a, "DualStackDomainName",
+		     str_printf(r->arena, "%.*s.s3.dualstack.%.*s.amazonaws.com", STR(bucket), STR(r->region)));
 	json_set_str(r->arena, a, "WebsiteURL", website_url(r, bucket));
 	r->ret_attrs = a;
 }
@@ -333,16 +346,27 @@ static int bucket_delete(struct cfn_resource *r)
 }
 
 static const struct cfn_property bucket_properties[] = {
-	{ "AccessControl", CFN_UPDATE, false }, { "BucketEncryption", CFN_UPDATE, false }, { "BucketName", CFN_REPLACE, false },
-	{ "CorsConfiguration", CFN_UPDATE, false }, { "LifecycleConfiguration", CFN_UPDATE, false }, { "OwnershipControls", CFN_UPDATE, false },
-	{ "PublicAccessBlockConfiguration", CFN_UPDATE, false }, { "Tags", CFN_UPDATE, false }, { "VersioningConfiguration", CFN_UPDATE, false },
+	{ "AccessControl", CFN_UPDATE, false },
+	{ "BucketEncryption", CFN_UPDATE, false },
+	{ "BucketName", CFN_REPLACE, false },
+	{ "CorsConfiguration", CFN_UPDATE, false },
+	{ "LifecycleConfiguration", CFN_UPDATE, false },
+	{ "OwnershipControls", CFN_UPDATE, false },
+	{ "PublicAccessBlockConfiguration", CFN_UPDATE, false },
+	{ "Tags", CFN_UPDATE, false },
+	{ "VersioningConfiguration", CFN_UPDATE, false },
 	{ NULL, 0, false },
 };
 static const char *const bucket_attributes[] = { "Arn", "DomainName", "RegionalDomainName", "DualStackDomainName", "WebsiteURL", NULL };
 
 static const struct cfn_type bucket_type = {
-	.name = "AWS::S3::Bucket", .properties = bucket_properties, .attributes = bucket_attributes, .name_property = "BucketName",
-	.create = bucket_create, .update = bucket_update, .delete = bucket_delete,
+	.name = "AWS::S3::Bucket",
+	.properties = bucket_properties,
+	.attributes = bucket_attributes,
+	.name_property = "BucketName",
+	.create = bucket_create,
+	.update = bucket_update,
+	.delete = bucket_delete,
 };
 
 /* --- bucket policy --- */
@@ -383,12 +407,18 @@ static int policy_delete(struct cfn_resource *r)
 	return str_is(code, "NoSuchBucket") ? 0 : e;
 }
 
-static const struct cfn_property policy_properties[] = { { "Bucket", CFN_REPLACE, true }, { "PolicyDocument", CFN_UPDATE, true }, { NULL, 0, false } };
+static const struct cfn_property policy_properties[] = { { "Bucket", CFN_REPLACE, true },
+							 { "PolicyDocument", CFN_UPDATE, true },
+							 { NULL, 0, false } };
 static const char *const policy_attributes[] = { NULL };
 
 static const struct cfn_type policy_type = {
-	.name = "AWS::S3::BucketPolicy", .properties = policy_properties, .attributes = policy_attributes,
-	.create = policy_create, .update = policy_update, .delete = policy_delete,
+	.name = "AWS::S3::BucketPolicy",
+	.properties = policy_properties,
+	.attributes = policy_attributes,
+	.create = policy_create,
+	.update = policy_update,
+	.delete = policy_delete,
 };
 
 const struct cfn_type *const s3_cfn[] = { &bucket_type, &policy_type, NULL };

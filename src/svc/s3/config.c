@@ -19,7 +19,8 @@ static int none(struct call *c, const struct s3_rec_bucket *b, const struct desc
 
 static int malformed(struct call *c)
 {
-	return call_fail(c, &s3_err_malformed_xml, "The XML you provided was not well-formed or did not validate against our published schema");
+	return call_fail(c, &s3_err_malformed_xml,
+			 "The XML you provided was not well-formed or did not validate against our published schema");
 }
 
 static int store(struct call *c, const struct s3_rec_bucket *b)
@@ -90,9 +91,11 @@ S3_HANDLER(put_bucket_encryption, response)
 		return malformed(c);
 	d = conf->rules.v[0].apply_server_side_encryption_by_default;
 	if (d && !str_is(d->sse_algorithm, "AES256") && !str_is(d->sse_algorithm, "aws:kms"))
-		return call_fail(c, &s3_err_not_implemented, "The server-side encryption %.*s is not implemented by this cloud.", STR(d->sse_algorithm));
+		return call_fail(c, &s3_err_not_implemented, "The server-side encryption %.*s is not implemented by this cloud.",
+				 STR(d->sse_algorithm));
 	if (d && d->kms_master_key_id.p && str_is(d->sse_algorithm, "AES256"))
-		return call_fail(c, &s3_err_invalid_argument, "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse");
+		return call_fail(c, &s3_err_invalid_argument,
+				 "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse");
 	b->sse = d ? d->sse_algorithm : S("AES256");
 	b->kms_key = d && d->kms_master_key_id.n ? d->kms_master_key_id : STR_NONE;
 	b->bucket_key = OPT_BOOL(conf->rules.v[0].bucket_key_enabled.v);
@@ -194,7 +197,8 @@ S3_HANDLER(put_bucket_ownership_controls, response)
 	if (in->ownership_controls->rules.n != 1)
 		return malformed(c);
 	if (str_is(in->ownership_controls->rules.v[0].object_ownership, "BucketOwnerEnforced") && b->acl.n)
-		return call_fail(c, &s3_err_invalid_bucket_acl_with_object_ownership, "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting");
+		return call_fail(c, &s3_err_invalid_bucket_acl_with_object_ownership,
+				 "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting");
 	b->ownership = in->ownership_controls->rules.v[0].object_ownership;
 	return store(c, b);
 }
@@ -247,7 +251,8 @@ static void keep_system_tags(struct call *c, const struct s3_rec_tag_list *old, 
 
 S3_HANDLER(put_bucket_tagging, response)
 {
-	struct s3_tag_list now = { arena_dup(c->arena, in->tagging->tag_set.v, in->tagging->tag_set.n * sizeof *now.v), in->tagging->tag_set.n };
+	struct s3_tag_list now = { arena_dup(c->arena, in->tagging->tag_set.v, in->tagging->tag_set.n * sizeof *now.v),
+				   in->tagging->tag_set.n };
 	struct s3_rec_tag_list system = { 0 };
 	struct s3_rec_bucket *b;
 	struct s3_rec_tag *all;
@@ -327,17 +332,22 @@ static int cors_rule(struct call *c, const struct s3_cors_rule *x)
 		for (size_t j = 0; j < ELEMENTS(methods); j++)
 			known |= str_is(x->allowed_methods.v[i], methods[j]);
 		if (!known)
-			return call_fail(c, &s3_err_invalid_request, "Found unsupported HTTP method in CORS config. Unsupported method is %.*s", STR(x->allowed_methods.v[i]));
+			return call_fail(c, &s3_err_invalid_request,
+					 "Found unsupported HTTP method in CORS config. Unsupported method is %.*s",
+					 STR(x->allowed_methods.v[i]));
 	}
 	for (size_t i = 0; i < x->allowed_origins.n; i++)
 		if (!one_star(x->allowed_origins.v[i]))
-			return call_fail(c, &s3_err_invalid_request, "AllowedOrigin \"%.*s\" can not have more than one wildcard.", STR(x->allowed_origins.v[i]));
+			return call_fail(c, &s3_err_invalid_request, "AllowedOrigin \"%.*s\" can not have more than one wildcard.",
+					 STR(x->allowed_origins.v[i]));
 	for (size_t i = 0; i < x->allowed_headers.n; i++)
 		if (!one_star(x->allowed_headers.v[i]))
-			return call_fail(c, &s3_err_invalid_request, "AllowedHeader \"%.*s\" can not have more than one wildcard.", STR(x->allowed_headers.v[i]));
+			return call_fail(c, &s3_err_invalid_request, "AllowedHeader \"%.*s\" can not have more than one wildcard.",
+					 STR(x->allowed_headers.v[i]));
 	for (size_t i = 0; i < x->expose_headers.n; i++)
 		if (str_find_char(x->expose_headers.v[i], '*') >= 0)
-			return call_fail(c, &s3_err_invalid_request, "ExposeHeader \"%.*s\" contains wildcard. We currently do not support wildcard for ExposeHeader.",
+			return call_fail(c, &s3_err_invalid_request,
+					 "ExposeHeader \"%.*s\" contains wildcard. We currently do not support wildcard for ExposeHeader.",
 					 STR(x->expose_headers.v[i]));
 	return 0;
 }
@@ -360,7 +370,9 @@ S3_HANDLER(put_bucket_cors, response)
 		r = cors_rule(c, x);
 		if (r < 0)
 			return r;
-		b->cors.v[i] = (struct s3_rec_cors){ x->id, x->allowed_headers, x->allowed_methods, x->allowed_origins, x->expose_headers, x->max_age_seconds };
+		b->cors.v[i] = (struct s3_rec_cors){
+			x->id, x->allowed_headers, x->allowed_methods, x->allowed_origins, x->expose_headers, x->max_age_seconds
+		};
 	}
 	return store(c, b);
 }
@@ -448,7 +460,9 @@ S3_HANDLER(get_object_lock_configuration, output)
 	struct s3_rec_bucket *b;
 	int r = load(c, in->bucket, in->expected_bucket_owner, &b);
 
-	return r < 0 ? r : none(c, b, &s3_err_object_lock_configuration_not_found_error, "Object Lock configuration does not exist for this bucket");
+	return r < 0 ? r
+		     : none(c, b, &s3_err_object_lock_configuration_not_found_error,
+			    "Object Lock configuration does not exist for this bucket");
 }
 
 S3_HANDLER(get_bucket_logging, output)
@@ -482,7 +496,8 @@ S3_HANDLER(put_bucket_notification_configuration, response)
 	struct s3_rec_bucket *b;
 	int r = load(c, in->bucket, in->expected_bucket_owner, &b);
 
-	if (r == 0 && (n->topic_configurations.n || n->queue_configurations.n || n->lambda_function_configurations.n || n->event_bridge_configuration))
+	if (r == 0 && (n->topic_configurations.n || n->queue_configurations.n || n->lambda_function_configurations.n ||
+		       n->event_bridge_configuration))
 		return call_fail(c, &s3_err_not_implemented, "Event notifications are not implemented by this cloud.");
 	return r;
 }

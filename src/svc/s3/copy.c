@@ -6,7 +6,6 @@
 #include "svc/s3/s3_int.h"
 #include <errno.h>
 
-
 struct source {
 	struct str bucket, key, version;
 	struct s3_rec_bucket *b;
@@ -24,7 +23,8 @@ static int same_region(struct call *c, struct str bucket)
 	int r = s3_name_read(c->global, c->arena, bucket, &n);
 
 	if (r == 0 && !str_eq(n.region, call_region(c)))
-		return call_fail(c, &s3_err_not_implemented, "Copying between regions is not implemented by this cloud: %.*s is in %.*s.", STR(bucket), STR(n.region));
+		return call_fail(c, &s3_err_not_implemented, "Copying between regions is not implemented by this cloud: %.*s is in %.*s.",
+				 STR(bucket), STR(n.region));
 	return r == -ENOENT ? 0 : r;
 }
 
@@ -32,9 +32,11 @@ static int check_conditions(struct call *c, const struct s3_rec_object *o, const
 {
 	const char *failed = NULL;
 
-	if (q->if_match.p ? !s3_etag_matches(q->if_match, o->etag) : q->if_unmodified_since.has && o->modified.ms > q->if_unmodified_since.ms)
+	if (q->if_match.p ? !s3_etag_matches(q->if_match, o->etag)
+			  : q->if_unmodified_since.has && o->modified.ms > q->if_unmodified_since.ms)
 		failed = q->if_match.p ? "x-amz-copy-source-If-Match" : "x-amz-copy-source-If-Unmodified-Since";
-	else if (q->if_none_match.p ? s3_etag_matches(q->if_none_match, o->etag) : q->if_modified_since.has && o->modified.ms <= q->if_modified_since.ms)
+	else if (q->if_none_match.p ? s3_etag_matches(q->if_none_match, o->etag)
+				    : q->if_modified_since.has && o->modified.ms <= q->if_modified_since.ms)
 		failed = q->if_none_match.p ? "x-amz-copy-source-If-None-Match" : "x-amz-copy-source-If-Modified-Since";
 	if (!failed)
 		return 0;
@@ -56,19 +58,20 @@ static int load_source(struct call *c, struct str text, struct str owner, const 
 	if (r == 0)
 		r = s3_bucket_load(c, ret->bucket, owner, &ret->b);
 	if (r == 0)
-		r = call_authorize(c, ret->version.p ? "s3:GetObjectVersion" : "s3:GetObject", str_printf(c->arena, "object:%.*s/%.*s", STR(ret->bucket), STR(ret->key)),
-				   NULL, 0);
+		r = call_authorize(c, ret->version.p ? "s3:GetObjectVersion" : "s3:GetObject",
+				   str_printf(c->arena, "object:%.*s/%.*s", STR(ret->bucket), STR(ret->key)), NULL, 0);
 	if (r < 0)
 		return r;
 	r = s3_find_object(c, ret->b, ret->key, ret->version, &ret->o);
 	if (r == 0 && (str_is(ret->o.storage_class, "GLACIER") || str_is(ret->o.storage_class, "DEEP_ARCHIVE")))
-		r = call_fail(c, &s3_err_invalid_object_state, "The source object of the COPY operation is not in the active tier and is only stored in Amazon Glacier.");
+		r = call_fail(c, &s3_err_invalid_object_state,
+			      "The source object of the COPY operation is not in the active tier and is only stored in Amazon Glacier.");
 	return r < 0 ? r : check_conditions(c, &ret->o, q);
 }
 
 /* The slices that hold bytes from..to, their keys wrapped again under `to_kek`. */
-static int rewrap(struct call *c, const struct s3_rec_object *o, const uint8_t from_kek[32], const uint8_t to_kek[32], uint64_t from, uint64_t to,
-		  struct s3_rec_part_list *ret)
+static int rewrap(struct call *c, const struct s3_rec_object *o, const uint8_t from_kek[32], const uint8_t to_kek[32], uint64_t from,
+		  uint64_t to, struct s3_rec_part_list *ret)
 {
 	struct s3_piece *pieces = NULL;
 	struct s3_rec_part_list slices;
@@ -84,8 +87,10 @@ static int rewrap(struct call *c, const struct s3_rec_object *o, const uint8_t f
 	for (size_t i = 0; i < n; i++) {
 		const struct s3_piece *p = &pieces[i];
 
-		ret->v[i] = (struct s3_rec_part){ .number = OPT_INT((int64_t)i + 1), .size = OPT_INT((int64_t)(p->to - p->from)),
-						  .file = str_dup(c->arena, str_c(p->file)), .file_offset = OPT_INT((int64_t)p->from),
+		ret->v[i] = (struct s3_rec_part){ .number = OPT_INT((int64_t)i + 1),
+						  .size = OPT_INT((int64_t)(p->to - p->from)),
+						  .file = str_dup(c->arena, str_c(p->file)),
+						  .file_offset = OPT_INT((int64_t)p->from),
 						  .file_size = OPT_INT((int64_t)p->size) };
 		ret->v[i].file_key = s3_key_wrap(c->arena, to_kek, ret->v[i].file, p->key);
 	}
@@ -99,7 +104,8 @@ struct digests {
 };
 
 /* Reads what is not too large to be read inside a call; else the digests stay unknown. */
-static int digest(struct call *c, const uint8_t kek[32], const struct s3_rec_object *o, uint64_t from, uint64_t to, int kind, struct digests *ret)
+static int digest(struct call *c, const uint8_t kek[32], const struct s3_rec_object *o, uint64_t from, uint64_t to, int kind,
+		  struct digests *ret)
 {
 	static const enum hash_kind kinds[] = { HASH_CRC32, HASH_CRC32C, HASH_CRC64NVME, HASH_SHA1, HASH_SHA256 };
 	struct hash *md5, *crc, *sum;
@@ -148,11 +154,13 @@ static int digest(struct call *c, const uint8_t kek[32], const struct s3_rec_obj
 /* --- CopyObject --- */
 static int to_itself(struct call *c, const struct s3_copy_object_request *in, const struct source *s)
 {
-	if (!str_eq(in->bucket, s->bucket) || !str_eq(in->key, s->key) || s->version.p || str_is(in->metadata_directive, "REPLACE") || in->storage_class.p ||
-	    in->website_redirect_location.p || in->server_side_encryption.p || in->ssekms_key_id.p || in->bucket_key_enabled.has)
+	if (!str_eq(in->bucket, s->bucket) || !str_eq(in->key, s->key) || s->version.p || str_is(in->metadata_directive, "REPLACE") ||
+	    in->storage_class.p || in->website_redirect_location.p || in->server_side_encryption.p || in->ssekms_key_id.p ||
+	    in->bucket_key_enabled.has)
 		return 0;
 	return call_fail(c, &s3_err_invalid_request,
-			 "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.");
+			 "This copy request is illegal because it is trying to copy an object to itself without changing the object's "
+			 "metadata, storage class, website redirect location or encryption attributes.");
 }
 
 /* The tags that come along, as conditions see the tags of a request. */
@@ -182,7 +190,8 @@ static int copy_tags(struct call *c, const struct s3_copy_object_request *in, co
 	r = call_authorize(c, s->version.p ? "s3:GetObjectVersionTagging" : "s3:GetObjectTagging",
 			   str_printf(c->arena, "object:%.*s/%.*s", STR(s->bucket), STR(s->key)), NULL, 0);
 	if (r == 0)
-		r = call_authorize(c, "s3:PutObjectTagging", str_printf(c->arena, "object:%.*s/%.*s", STR(in->bucket), STR(in->key)), copied.v, copied.n);
+		r = call_authorize(c, "s3:PutObjectTagging", str_printf(c->arena, "object:%.*s/%.*s", STR(in->bucket), STR(in->key)),
+				   copied.v, copied.n);
 	o->tags = s->o.tags;
 	return r;
 }
@@ -209,22 +218,27 @@ static void copy_headers(const struct s3_copy_object_request *in, const struct s
 }
 
 /* ETag and checksum of the copy: carried over where they say the same of it, else computed where the body is small enough. */
-static int copy_sums(struct call *c, const struct s3_copy_object_request *in, const struct s3_rec_object *from, const uint8_t kek[32], struct s3_rec_object *o)
+static int copy_sums(struct call *c, const struct s3_copy_object_request *in, const struct s3_rec_object *from, const uint8_t kek[32],
+		     struct s3_rec_object *o)
 {
-	int kind = in->checksum_algorithm.p ? s3_sum_kind(in->checksum_algorithm) : from->sum_alg.p ? s3_sum_kind(from->sum_alg) : S3_SUM_CRC64NVME;
+	int kind = in->checksum_algorithm.p ? s3_sum_kind(in->checksum_algorithm)
+		   : from->sum_alg.p        ? s3_sum_kind(from->sum_alg)
+					    : S3_SUM_CRC64NVME;
 	bool same_sum = from->sum.p && str_is(from->sum_type, "FULL_OBJECT") && str_is(from->sum_alg, s3_sum_names[kind < 0 ? 0 : kind]);
 	bool md5_etag = !from->data_key.p && from->etag.n == 32;
 	struct digests d = { 0 };
 	int r = 0;
 
 	if (kind < 0)
-		return call_fail(c, &s3_err_not_implemented, "The checksum algorithm is not implemented by this cloud; CRC32, CRC32C, CRC64NVME, SHA1 and SHA256 are.");
+		return call_fail(c, &s3_err_not_implemented,
+				 "The checksum algorithm is not implemented by this cloud; CRC32, CRC32C, CRC64NVME, SHA1 and SHA256 are.");
 	if (!same_sum || (!md5_etag && !o->data_key.p))
 		r = digest(c, kek, from, 0, (uint64_t)from->size.v, kind, &d);
 	if (r < 0)
 		return r;
 	if (in->checksum_algorithm.p && !same_sum && !d.known)
-		return call_fail(c, &s3_err_not_implemented, "Computing another checksum while copying more than 64 MiB is not implemented by this cloud.");
+		return call_fail(c, &s3_err_not_implemented,
+				 "Computing another checksum while copying more than 64 MiB is not implemented by this cloud.");
 	o->etag = o->data_key.p ? random_hex(c->arena, 32) : md5_etag ? from->etag : d.known ? d.md5 : random_hex(c->arena, 32);
 	if (same_sum || d.known) {
 		o->sum = same_sum ? from->sum : d.sum;
@@ -235,7 +249,8 @@ static int copy_sums(struct call *c, const struct s3_copy_object_request *in, co
 }
 
 /* The copy refers to the source's files. */
-static int copy_body(struct call *c, struct s3_change *ch, const struct s3_rec_object *from, const uint8_t from_kek[32], const uint8_t to_kek[32], struct s3_rec_object *o)
+static int copy_body(struct call *c, struct s3_change *ch, const struct s3_rec_object *from, const uint8_t from_kek[32],
+		     const uint8_t to_kek[32], struct s3_rec_object *o)
 {
 	struct s3_rec_part_list parts;
 	uint8_t key[32];
@@ -256,11 +271,13 @@ static int copy_body(struct call *c, struct s3_change *ch, const struct s3_rec_o
 	return r;
 }
 
-static int copy_write(struct call *c, const struct s3_copy_object_request *in, struct s3_rec_bucket *b, const struct source *s, struct s3_rec_object *o)
+static int copy_write(struct call *c, const struct s3_copy_object_request *in, struct s3_rec_bucket *b, const struct source *s,
+		      struct s3_rec_object *o)
 {
-	struct s3_acl_request acl = { in->acl, in->grant_full_control, in->grant_read, in->grant_read_acp, STR_NONE, in->grant_write_acp, NULL, false };
-	struct s3_sse_request sse = { in->server_side_encryption, in->ssekms_key_id, in->ssekms_encryption_context, in->sse_customer_algorithm,
-				      in->sse_customer_key, in->bucket_key_enabled };
+	struct s3_acl_request acl = { in->acl,  in->grant_full_control, in->grant_read, in->grant_read_acp,
+				      STR_NONE, in->grant_write_acp,    NULL,           false };
+	struct s3_sse_request sse = { in->server_side_encryption, in->ssekms_key_id,    in->ssekms_encryption_context,
+				      in->sse_customer_algorithm, in->sse_customer_key, in->bucket_key_enabled };
 	struct s3_change ch = s3_change_of(c);
 	uint8_t from_kek[32], to_kek[32];
 	int r = s3_acl_make(c, b, o->owner, &acl, &o->acl);
@@ -286,10 +303,12 @@ static int copy_write(struct call *c, const struct s3_copy_object_request *in, s
 
 static int copy_refuse(struct call *c, const struct s3_copy_object_request *in)
 {
-	if (in->object_lock_mode.p || in->object_lock_retain_until_date.has || in->object_lock_legal_hold_status.p || in->object_lock_event_hold.p)
+	if (in->object_lock_mode.p || in->object_lock_retain_until_date.has || in->object_lock_legal_hold_status.p ||
+	    in->object_lock_event_hold.p)
 		return call_fail(c, &s3_err_invalid_request, "Bucket is missing Object Lock Configuration");
 	if (in->copy_source_sse_customer_algorithm.p)
-		return call_fail(c, &s3_err_not_implemented, "Server-side encryption with keys that the customer provides (SSE-C) is not implemented by this cloud.");
+		return call_fail(c, &s3_err_not_implemented,
+				 "Server-side encryption with keys that the customer provides (SSE-C) is not implemented by this cloud.");
 	return 0;
 }
 
@@ -311,7 +330,8 @@ S3_HANDLER(copy_object, output)
 	if (r == 0)
 		r = to_itself(c, in, &s);
 	if (r == 0 && s.o.size.v > S3_PUT_BYTES_MAX)
-		r = call_fail(c, &s3_err_invalid_request, "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120");
+		r = call_fail(c, &s3_err_invalid_request,
+			      "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120");
 	if (r == 0)
 		r = s3_storage_class(c, in->storage_class, &o.storage_class);
 	if (r == 0)
@@ -357,15 +377,18 @@ static int copy_range(struct call *c, struct str header, int64_t size, uint64_t 
 	spec = str_starts(header, S("bytes=")) ? str_skip(header, 6) : STR_NONE;
 	if (!spec.p || !str_cut(spec, '-', &a, &b) || str_to_u64(a, from) < 0 || str_to_u64(b, to) < 0 || *to < *from)
 		return call_fail(c, &s3_err_invalid_argument,
-				 "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy");
+				 "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the "
+				 "zero-based offsets of the first and last bytes to copy");
 	if (*to >= (uint64_t)size)
-		return call_fail(c, &s3_err_invalid_argument, "Range specified is not valid for source object of size: %lld", (long long)size);
+		return call_fail(c, &s3_err_invalid_argument, "Range specified is not valid for source object of size: %lld",
+				 (long long)size);
 	(*to)++;
 	return 0;
 }
 
 /* The part of an upload that holds bytes from..to of the source. */
-static int make_part(struct call *c, const struct source *s, const struct s3_rec_upload *u, uint64_t from, uint64_t to, struct s3_rec_part *p)
+static int make_part(struct call *c, const struct source *s, const struct s3_rec_upload *u, uint64_t from, uint64_t to,
+		     struct s3_rec_part *p)
 {
 	int kind = u->sum_alg.p ? s3_sum_kind(u->sum_alg) : S3_SUM_CRC64NVME;
 	uint8_t from_kek[32], to_kek[32];
@@ -384,7 +407,8 @@ static int make_part(struct call *c, const struct source *s, const struct s3_rec
 	if (r < 0)
 		return r;
 	if (!d.known && u->sum_alg.p)
-		return call_fail(c, &s3_err_not_implemented, "Copying parts of more than 64 MiB into an upload with checksums is not implemented by this cloud.");
+		return call_fail(c, &s3_err_not_implemented,
+				 "Copying parts of more than 64 MiB into an upload with checksums is not implemented by this cloud.");
 	if (!slices.n)
 		return call_fail(c, &s3_err_invalid_request, "The specified copy source is not supported as a byte-range copy source");
 	*p = slices.v[0];
@@ -417,13 +441,15 @@ S3_HANDLER(upload_part_copy, output)
 	if (r == 0)
 		r = s3_upload_load(c, b, in->key, in->upload_id, &u);
 	if (r == 0 && (in->sse_customer_algorithm.p || in->copy_source_sse_customer_algorithm.p))
-		r = call_fail(c, &s3_err_not_implemented, "Server-side encryption with keys that the customer provides (SSE-C) is not implemented by this cloud.");
+		r = call_fail(c, &s3_err_not_implemented,
+			      "Server-side encryption with keys that the customer provides (SSE-C) is not implemented by this cloud.");
 	if (r == 0)
 		r = load_source(c, in->copy_source, in->expected_source_bucket_owner, &q, &s);
 	if (r == 0)
 		r = copy_range(c, in->copy_source_range, s.o.size.v, &from, &to);
 	if (r == 0 && to - from > (uint64_t)S3_PUT_BYTES_MAX)
-		r = call_fail(c, &s3_err_invalid_request, "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120");
+		r = call_fail(c, &s3_err_invalid_request,
+			      "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120");
 	if (r == 0)
 		r = make_part(c, &s, &u, from, to, &p);
 	if (r < 0)

@@ -55,7 +55,8 @@ static int elsewhere(struct call *c, struct str name)
 		call_extra(c, "Endpoint", str_printf(c->arena, "%.*s.s3.%.*s.amazonaws.com", STR(name), STR(n.region)));
 		call_header(c, "x-amz-bucket-region", n.region);
 		return call_fail(c, &s3_err_permanent_redirect,
-				 "The bucket you are attempting to access must be addressed using the specified endpoint. Please send all future requests to this endpoint.");
+				 "The bucket you are attempting to access must be addressed using the specified endpoint. Please send all "
+				 "future requests to this endpoint.");
 	}
 	call_extra(c, "BucketName", name);
 	return call_fail(c, &s3_err_no_such_bucket, "The specified bucket does not exist");
@@ -243,7 +244,8 @@ int s3_object_latest(struct store_txn *t, struct arena *a, const struct s3_rec_b
 	return r == -ENOENT && b->versioning.p ? newest_old(t, a, b, key, ret) : r;
 }
 
-static int old_version(struct store_txn *t, struct arena *a, const struct s3_rec_bucket *b, struct str key, int64_t seq, struct s3_rec_object *ret)
+static int old_version(struct store_txn *t, struct arena *a, const struct s3_rec_bucket *b, struct str key, int64_t seq,
+		       struct s3_rec_object *ret)
 {
 	struct keybuf k;
 
@@ -262,7 +264,8 @@ static int null_seq(struct store_txn *t, const struct s3_rec_bucket *b, struct s
 	return r < 0 ? r : str_to_i64(v, ret);
 }
 
-int s3_object_version(struct store_txn *t, struct arena *a, const struct s3_rec_bucket *b, struct str key, struct str version, struct s3_rec_object *ret)
+int s3_object_version(struct store_txn *t, struct arena *a, const struct s3_rec_bucket *b, struct str key, struct str version,
+		      struct s3_rec_object *ret)
 {
 	int64_t seq;
 	int r = s3_object_current(t, a, b, key, ret);

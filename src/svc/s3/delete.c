@@ -71,8 +71,8 @@ S3_HANDLER(delete_object, output)
 }
 
 /* One key of DeleteObjects, authorized by itself. 0 done, 1 refused with *ret_error, negative. */
-static int delete_listed(struct call *c, struct s3_change *ch, const struct s3_rec_bucket *b, const struct s3_object_identifier *x, struct deleted *d,
-			 struct s3_error *ret_error)
+static int delete_listed(struct call *c, struct s3_change *ch, const struct s3_rec_bucket *b, const struct s3_object_identifier *x,
+			 struct deleted *d, struct s3_error *ret_error)
 {
 	struct str version_id = x->version_id, etag = x->e_tag, resource;
 	struct policy_key extra[2];
@@ -80,7 +80,8 @@ static int delete_listed(struct call *c, struct s3_change *ch, const struct s3_r
 	struct s3_rec_object o;
 	int may;
 
-	*ret_error = (struct s3_error){ .key = x->key, .version_id = x->version_id, .code = S("AccessDenied"), .message = S("Access Denied") };
+	*ret_error =
+		(struct s3_error){ .key = x->key, .version_id = x->version_id, .code = S("AccessDenied"), .message = S("Access Denied") };
 	if (version_id.p)
 		extra[n++] = (struct policy_key){ S("s3:VersionId"), &version_id, 1, false };
 	if (etag.p)
@@ -143,7 +144,8 @@ S3_HANDLER(delete_objects, output)
 	if (r < 0)
 		return r;
 	if (in->delete->objects.n == 0 || in->delete->objects.n > S3_PAGE_MAX)
-		return call_fail(c, &s3_err_malformed_xml, "The XML you provided was not well-formed or did not validate against our published schema");
+		return call_fail(c, &s3_err_malformed_xml,
+				 "The XML you provided was not well-formed or did not validate against our published schema");
 	for (size_t i = 0; i < in->delete->objects.n; i++) {
 		const struct s3_object_identifier *x = &in->delete->objects.v[i];
 		struct s3_deleted_object done = { .key = x->key, .version_id = x->version_id };

@@ -50,13 +50,15 @@ struct str s3_expiration(struct call *c, const struct s3_rec_bucket *b, struct s
 	}
 	if (!first)
 		return STR_NONE;
-	return str_printf(c->arena, "expiry-date=\"%.*s\", rule-id=\"%.*s\"", STR(time_http(c->arena, at)), STR(uri_encode(c->arena, first->id, false)));
+	return str_printf(c->arena, "expiry-date=\"%.*s\", rule-id=\"%.*s\"", STR(time_http(c->arena, at)),
+			  STR(uri_encode(c->arena, first->id, false)));
 }
 
 /* --- configuration --- */
 static int malformed(struct call *c)
 {
-	return call_fail(c, &s3_err_malformed_xml, "The XML you provided was not well-formed or did not validate against our published schema");
+	return call_fail(c, &s3_err_malformed_xml,
+			 "The XML you provided was not well-formed or did not validate against our published schema");
 }
 
 static int invalid(struct call *c, const char *sentence)
@@ -86,7 +88,8 @@ static int take_filter(struct call *c, const struct s3_lifecycle_rule *x, struct
 		u->old_prefix = OPT_BOOL(true);
 		return 0;
 	}
-	kinds = (f->prefix.p != NULL) + (f->tag != NULL) + f->object_size_greater_than.has + f->object_size_less_than.has + (f->and != NULL);
+	kinds = (f->prefix.p != NULL) + (f->tag != NULL) + f->object_size_greater_than.has + f->object_size_less_than.has +
+		(f->and != NULL);
 	if (kinds > 1)
 		return malformed(c);
 	u->filter = kinds == 0 ? S("none") : f->prefix.p ? S("prefix") : f->tag ? S("tag") : f->and ? S("and") : S("size");
@@ -119,7 +122,8 @@ static int transition_days(struct call *c, struct str class, struct opt_int days
 	if (days.has && days.v < 0)
 		return invalid(c, "'Days' for Transition action must be a positive integer");
 	if (days.has && days.v < 30 && (str_is(class, "STANDARD_IA") || str_is(class, "ONEZONE_IA")))
-		return call_fail(c, &s3_err_invalid_argument, "'Days' in Transition action must be greater than or equal to 30 for storageClass '%.*s'", STR(class));
+		return call_fail(c, &s3_err_invalid_argument,
+				 "'Days' in Transition action must be greater than or equal to 30 for storageClass '%.*s'", STR(class));
 	return 0;
 }
 
@@ -139,7 +143,9 @@ static int take_transitions(struct call *c, const struct s3_lifecycle_rule *x, s
 		if (t->date.has && t->date.ms % S3_DAY_MS)
 			return invalid(c, "'Date' must be at midnight GMT");
 		if (t->days.has && u->expire_days.has && u->expire_days.v <= t->days.v)
-			return call_fail(c, &s3_err_invalid_argument, "'Days' in the Expiration action for filter '(prefix=%.*s)' must be greater than 'Days' in the Transition action",
+			return call_fail(c, &s3_err_invalid_argument,
+					 "'Days' in the Expiration action for filter '(prefix=%.*s)' must be greater than 'Days' in the "
+					 "Transition action",
 					 STR(u->prefix.p ? u->prefix : S("")));
 		u->transitions.v[i] = (struct s3_rec_transition){ .days = t->days, .date = t->date, .storage_class = t->storage_class };
 	}
@@ -150,7 +156,9 @@ static int take_transitions(struct call *c, const struct s3_lifecycle_rule *x, s
 			return malformed(c);
 		if (transition_days(c, t->storage_class, t->noncurrent_days) < 0)
 			return -ECANCELED;
-		u->noncurrent_transitions.v[i] = (struct s3_rec_transition){ .days = t->noncurrent_days, .storage_class = t->storage_class, .keep = t->newer_noncurrent_versions };
+		u->noncurrent_transitions.v[i] = (struct s3_rec_transition){ .days = t->noncurrent_days,
+									     .storage_class = t->storage_class,
+									     .keep = t->newer_noncurrent_versions };
 	}
 	return 0;
 }
@@ -172,7 +180,9 @@ static int take_rule(struct call *c, const struct s3_lifecycle_rule *x, struct s
 		return r;
 	if (n) {
 		if (!n->noncurrent_days.has || n->noncurrent_days.v <= 0)
-			return n->noncurrent_days.has ? invalid(c, "'NoncurrentDays' for NoncurrentVersionExpiration action must be a positive integer") : malformed(c);
+			return n->noncurrent_days.has
+				       ? invalid(c, "'NoncurrentDays' for NoncurrentVersionExpiration action must be a positive integer")
+				       : malformed(c);
 		if (n->newer_noncurrent_versions.has && (n->newer_noncurrent_versions.v < 1 || n->newer_noncurrent_versions.v > NEWER_MAX))
 			return invalid(c, "'NewerNoncurrentVersions' must be a positive integer up to 100");
 		u->noncurrent_days = n->noncurrent_days;
@@ -217,7 +227,8 @@ S3_HANDLER(put_bucket_lifecycle_configuration, output)
 			if (str_eq(b->lifecycle.v[j].id, b->lifecycle.v[i].id))
 				return invalid(c, "Rule ID must be unique. Found same ID for more than one rule");
 	}
-	b->transition_minimum = in->transition_default_minimum_object_size.p ? in->transition_default_minimum_object_size : S("all_storage_classes_128K");
+	b->transition_minimum = in->transition_default_minimum_object_size.p ? in->transition_default_minimum_object_size
+									     : S("all_storage_classes_128K");
 	out->transition_default_minimum_object_size = b->transition_minimum;
 	r = s3_bucket_put(c->txn, b);
 	if (r == 0)
@@ -284,14 +295,17 @@ static void rule_out(struct arena *a, const struct s3_rec_rule *u, struct s3_lif
 		x->transitions.n = u->transitions.n;
 	}
 	for (size_t i = 0; i < u->transitions.n; i++)
-		x->transitions.v[i] = (struct s3_transition){ u->transitions.v[i].date, u->transitions.v[i].days, u->transitions.v[i].storage_class };
+		x->transitions.v[i] = (struct s3_transition){ u->transitions.v[i].date, u->transitions.v[i].days,
+							      u->transitions.v[i].storage_class };
 	if (u->noncurrent_transitions.n) {
 		x->noncurrent_version_transitions.v = arena_array(a, struct s3_noncurrent_version_transition, u->noncurrent_transitions.n);
 		x->noncurrent_version_transitions.n = u->noncurrent_transitions.n;
 	}
 	for (size_t i = 0; i < u->noncurrent_transitions.n; i++)
-		x->noncurrent_version_transitions.v[i] = (struct s3_noncurrent_version_transition){ u->noncurrent_transitions.v[i].days,
-			u->noncurrent_transitions.v[i].storage_class, u->noncurrent_transitions.v[i].keep };
+		x->noncurrent_version_transitions.v[i] = (struct s3_noncurrent_version_transition){
+			u->noncurrent_transitions.v[i].days, u->noncurrent_transitions.v[i].storage_class,
+			u->noncurrent_transitions.v[i].keep
+		};
 }
 
 S3_HANDLER(get_bucket_lifecycle_configuration, output)

@@ -17,7 +17,7 @@ struct step {
 	struct s3_change ch;
 	struct s3_rec_bucket b;
 	struct str next; /* payload of the next step; absent: the run is over */
-	bool more; /* the table has more entries */
+	bool more;       /* the table has more entries */
 	struct str last; /* key behind the table's prefix, of the last entry seen */
 };
 struct seen { /* an entry of s3.obj or s3.ver */
@@ -30,7 +30,8 @@ struct page {
 };
 
 /* Reads a page; coded keys (s3.ver) end only between keys, so that the versions of a key come together. */
-static int read_page(struct step *s, struct store_txn *t, void (*table)(struct keybuf *, const struct s3_rec_bucket *), bool coded, struct page *ret)
+static int read_page(struct step *s, struct store_txn *t, void (*table)(struct keybuf *, const struct s3_rec_bucket *), bool coded,
+		     struct page *ret)
 {
 	struct store_range range = { 0 };
 	struct keybuf prefix, from;
@@ -65,7 +66,8 @@ static int read_page(struct step *s, struct store_txn *t, void (*table)(struct k
 
 static int class_rank(struct str class)
 {
-	static const char *const order[] = { "STANDARD", "STANDARD_IA", "INTELLIGENT_TIERING", "ONEZONE_IA", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE" };
+	static const char *const order[] = { "STANDARD",   "STANDARD_IA", "INTELLIGENT_TIERING", "ONEZONE_IA",
+					     "GLACIER_IR", "GLACIER",     "DEEP_ARCHIVE" };
 
 	for (int i = 0; class.p && i < (int)ELEMENTS(order); i++)
 		if (str_is(class, order[i]))
@@ -95,8 +97,8 @@ static struct str due_class(struct step *s, struct str key, const struct s3_rec_
 			const struct s3_rec_transition *t = &l->v[j];
 			int64_t due = t->days.has ? s3_due_ms(age_ms, t->days.v) : t->date.ms;
 
-			if (due <= s->now && !(t->keep.has && newer < (size_t)t->keep.v) && class_rank(t->storage_class) > class_rank(best) &&
-			    large_enough(s, u, o, t->storage_class))
+			if (due <= s->now && !(t->keep.has && newer < (size_t)t->keep.v) &&
+			    class_rank(t->storage_class) > class_rank(best) && large_enough(s, u, o, t->storage_class))
 				best = t->storage_class;
 		}
 	}
@@ -109,11 +111,14 @@ static int step_object(struct step *s, struct seen *x)
 
 	for (size_t i = 0; i < s->b.lifecycle.n; i++) {
 		const struct s3_rec_rule *u = &s->b.lifecycle.v[i];
-		struct s3_rec_object marker = { .marker = OPT_BOOL(true), .modified = OPT_TIME(s->now / 1000 * 1000), .owner = s->b.account };
+		struct s3_rec_object marker = { .marker = OPT_BOOL(true),
+						.modified = OPT_TIME(s->now / 1000 * 1000),
+						.owner = s->b.account };
 
 		if (!s3_rule_matches(u, x->key, &x->o) || s3_rule_expires(u, &x->o) > s->now)
 			continue;
-		return s->b.versioning.p ? s3_object_insert(&s->ch, &s->b, x->key, &marker) : s3_object_remove(&s->ch, &s->b, x->key, &x->o);
+		return s->b.versioning.p ? s3_object_insert(&s->ch, &s->b, x->key, &marker)
+					 : s3_object_remove(&s->ch, &s->b, x->key, &x->o);
 	}
 	class = due_class(s, x->key, &x->o, false, x->o.modified.ms, 0);
 	if (str_eq(class, x->o.storage_class))
@@ -144,7 +149,8 @@ static int step_version(struct step *s, struct seen *x, size_t newer)
 	for (size_t i = 0; i < s->b.lifecycle.n; i++) {
 		const struct s3_rec_rule *u = &s->b.lifecycle.v[i];
 
-		if (u->noncurrent_days.has && s3_rule_matches(u, x->key, &x->o) && s3_due_ms(x->o.noncurrent.ms, u->noncurrent_days.v) <= s->now &&
+		if (u->noncurrent_days.has && s3_rule_matches(u, x->key, &x->o) &&
+		    s3_due_ms(x->o.noncurrent.ms, u->noncurrent_days.v) <= s->now &&
 		    newer >= (size_t)(u->noncurrent_keep.has ? u->noncurrent_keep.v : 0))
 			return s3_object_remove(&s->ch, &s->b, x->key, &x->o);
 	}

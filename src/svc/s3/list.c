@@ -23,8 +23,8 @@ static void coded_part(struct keybuf *k, struct str s, bool coded)
 	k->n--; /* without the end of the part */
 }
 
-static void cursor_init(struct cursor *u, struct call *c, void (*table)(struct keybuf *, const struct s3_rec_bucket *), const struct s3_rec_bucket *b,
-			struct str prefix, bool coded)
+static void cursor_init(struct cursor *u, struct call *c, void (*table)(struct keybuf *, const struct s3_rec_bucket *),
+			const struct s3_rec_bucket *b, struct str prefix, bool coded)
 {
 	*u = (struct cursor){ .c = c, .coded = coded };
 	table(&u->table, b);
@@ -201,7 +201,11 @@ static int list_run(struct call *c, const struct s3_rec_bucket *b, struct listin
 
 S3_HANDLER(list_objects, output)
 {
-	struct listing l = { .prefix = in->prefix.p ? in->prefix : S(""), .delimiter = in->delimiter, .start = in->marker, .url = in->encoding_type.p, .owner = true };
+	struct listing l = { .prefix = in->prefix.p ? in->prefix : S(""),
+			     .delimiter = in->delimiter,
+			     .start = in->marker,
+			     .url = in->encoding_type.p,
+			     .owner = true };
 	struct s3_rec_bucket *b;
 	int r = s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b);
 
@@ -229,7 +233,10 @@ S3_HANDLER(list_objects, output)
 
 S3_HANDLER(list_objects_v2, output)
 {
-	struct listing l = { .prefix = in->prefix.p ? in->prefix : S(""), .delimiter = in->delimiter, .start = in->start_after, .url = in->encoding_type.p,
+	struct listing l = { .prefix = in->prefix.p ? in->prefix : S(""),
+			     .delimiter = in->delimiter,
+			     .start = in->start_after,
+			     .url = in->encoding_type.p,
 			     .owner = in->fetch_owner.v };
 	struct s3_rec_bucket *b;
 	int r = s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b);
@@ -317,15 +324,22 @@ static int versions_entry(struct versions *s, struct cursor *u, bool latest)
 	s->last_key = u->key;
 	s->last_version = o.version;
 	if (o.marker.v) {
-		vec_push(a, s->out->delete_markers.v, s->out->delete_markers.n, s->mcap) = (struct s3_delete_marker_entry){
-			s3_owner(a, o.owner), shown(s->c, u->key, s->url), o.version, OPT_BOOL(latest), o.modified };
+		vec_push(a, s->out->delete_markers.v, s->out->delete_markers.n,
+			 s->mcap) = (struct s3_delete_marker_entry){ s3_owner(a, o.owner), shown(s->c, u->key, s->url), o.version,
+								     OPT_BOOL(latest), o.modified };
 		return 0;
 	}
 	vec_push(a, s->out->versions.v, s->out->versions.n, s->vcap) = (struct s3_object_version){
-		.e_tag = s3_etag(a, o.etag), .size = o.size, .storage_class = o.storage_class.p ? o.storage_class : S("STANDARD"),
-		.key = shown(s->c, u->key, s->url), .version_id = o.version, .is_latest = OPT_BOOL(latest), .last_modified = o.modified,
+		.e_tag = s3_etag(a, o.etag),
+		.size = o.size,
+		.storage_class = o.storage_class.p ? o.storage_class : S("STANDARD"),
+		.key = shown(s->c, u->key, s->url),
+		.version_id = o.version,
+		.is_latest = OPT_BOOL(latest),
+		.last_modified = o.modified,
 		.owner = s3_owner(a, o.owner),
-		.checksum_algorithm = (struct str_list){ o.sum_alg.p ? arena_dup(a, &o.sum_alg, sizeof o.sum_alg) : NULL, o.sum_alg.p ? 1 : 0 },
+		.checksum_algorithm = (struct str_list){ o.sum_alg.p ? arena_dup(a, &o.sum_alg, sizeof o.sum_alg) : NULL,
+							 o.sum_alg.p ? 1 : 0 },
 		.checksum_type = o.sum_type,
 	};
 	return 0;
@@ -355,7 +369,8 @@ static int versions_step(struct versions *s)
 	}
 	s->n++;
 	if (common.p) {
-		vec_push(s->c->arena, s->out->common_prefixes.v, s->out->common_prefixes.n, s->ccap) = (struct s3_common_prefix){ shown(s->c, common, s->url) };
+		vec_push(s->c->arena, s->out->common_prefixes.v, s->out->common_prefixes.n,
+			 s->ccap) = (struct s3_common_prefix){ shown(s->c, common, s->url) };
 		s->last_key = common;
 		s->last_version = STR_NONE;
 		r = cursor_behind(&s->cur, common, true);
@@ -446,7 +461,8 @@ static int uploads_run(struct call *c, struct cursor *u, const struct s3_list_mu
 		out->next_key_marker = shown(c, common.p ? common : u->key, url);
 		out->next_upload_id_marker = S("");
 		if (common.p) {
-			vec_push(c->arena, out->common_prefixes.v, out->common_prefixes.n, ccap) = (struct s3_common_prefix){ shown(c, common, url) };
+			vec_push(c->arena, out->common_prefixes.v, out->common_prefixes.n,
+				 ccap) = (struct s3_common_prefix){ shown(c, common, url) };
 			r = cursor_behind(u, common, true);
 			if (r < 0)
 				return r;
@@ -457,10 +473,14 @@ static int uploads_run(struct call *c, struct cursor *u, const struct s3_list_mu
 			return r;
 		out->next_upload_id_marker = x.id;
 		vec_push(c->arena, out->uploads.v, out->uploads.n, cap) = (struct s3_multipart_upload){
-			.upload_id = x.id, .key = shown(c, u->key, url), .initiated = x.initiated,
+			.upload_id = x.id,
+			.key = shown(c, u->key, url),
+			.initiated = x.initiated,
 			.storage_class = x.object && x.object->storage_class.p ? x.object->storage_class : S("STANDARD"),
-			.owner = x.object ? s3_owner(c->arena, x.object->owner) : NULL, .initiator = arena_new(c->arena, struct s3_initiator),
-			.checksum_algorithm = x.sum_alg, .checksum_type = x.sum_type,
+			.owner = x.object ? s3_owner(c->arena, x.object->owner) : NULL,
+			.initiator = arena_new(c->arena, struct s3_initiator),
+			.checksum_algorithm = x.sum_alg,
+			.checksum_type = x.sum_type,
 		};
 		*out->uploads.v[out->uploads.n - 1].initiator = (struct s3_initiator){ x.initiator, x.initiator_name };
 		cursor_take(u);

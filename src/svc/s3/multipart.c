@@ -32,8 +32,9 @@ int s3_upload_load(struct call *c, const struct s3_rec_bucket *b, struct str key
 	if (r != -ENOENT)
 		return r;
 	call_extra(c, "UploadId", id);
-	return call_fail(c, &s3_err_no_such_upload,
-			 "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.");
+	return call_fail(
+		c, &s3_err_no_such_upload,
+		"The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.");
 }
 
 int s3_part_number_check(struct call *c, int64_t number)
@@ -87,14 +88,16 @@ static int checksum_kind(struct call *c, const struct s3_create_multipart_upload
 	bool full = str_is(in->checksum_type, "FULL_OBJECT");
 
 	if (kind == -ENOTSUP)
-		return call_fail(c, &s3_err_not_implemented, "The checksum algorithm is not implemented by this cloud; CRC32, CRC32C, CRC64NVME, SHA1 and SHA256 are.");
+		return call_fail(c, &s3_err_not_implemented,
+				 "The checksum algorithm is not implemented by this cloud; CRC32, CRC32C, CRC64NVME, SHA1 and SHA256 are.");
 	if (kind < 0 && in->checksum_type.p)
-		return call_fail(c, &s3_err_invalid_request, "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.");
+		return call_fail(c, &s3_err_invalid_request,
+				 "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.");
 	if (kind < 0)
 		return 0;
 	if ((full && kind >= S3_SUM_SHA1) || (in->checksum_type.p && !full && kind == S3_SUM_CRC64NVME))
-		return call_fail(c, &s3_err_invalid_request, "The %.*s checksum type cannot be used with the %s checksum algorithm.", STR(in->checksum_type),
-				 str_lower(c->arena, str_c(s3_sum_names[kind])).p);
+		return call_fail(c, &s3_err_invalid_request, "The %.*s checksum type cannot be used with the %s checksum algorithm.",
+				 STR(in->checksum_type), str_lower(c->arena, str_c(s3_sum_names[kind])).p);
 	u->sum_alg = str_c(s3_sum_names[kind]);
 	u->sum_type = full || kind == S3_SUM_CRC64NVME ? S("FULL_OBJECT") : S("COMPOSITE");
 	return 0;
@@ -102,12 +105,18 @@ static int checksum_kind(struct call *c, const struct s3_create_multipart_upload
 
 S3_HANDLER(create_multipart_upload, output)
 {
-	struct s3_acl_request acl = { in->acl, in->grant_full_control, in->grant_read, in->grant_read_acp, STR_NONE, in->grant_write_acp, NULL, false };
-	struct s3_sse_request sse = { in->server_side_encryption, in->ssekms_key_id, in->ssekms_encryption_context, in->sse_customer_algorithm,
-				      in->sse_customer_key, in->bucket_key_enabled };
-	struct s3_rec_object o = { .content_type = in->content_type, .content_encoding = in->content_encoding, .content_disposition = in->content_disposition,
-				   .content_language = in->content_language, .cache_control = in->cache_control, .expires = in->expires,
-				   .redirect = in->website_redirect_location, .meta = in->metadata };
+	struct s3_acl_request acl = { in->acl,  in->grant_full_control, in->grant_read, in->grant_read_acp,
+				      STR_NONE, in->grant_write_acp,    NULL,           false };
+	struct s3_sse_request sse = { in->server_side_encryption, in->ssekms_key_id,    in->ssekms_encryption_context,
+				      in->sse_customer_algorithm, in->sse_customer_key, in->bucket_key_enabled };
+	struct s3_rec_object o = { .content_type = in->content_type,
+				   .content_encoding = in->content_encoding,
+				   .content_disposition = in->content_disposition,
+				   .content_language = in->content_language,
+				   .cache_control = in->cache_control,
+				   .expires = in->expires,
+				   .redirect = in->website_redirect_location,
+				   .meta = in->metadata };
 	struct s3_rec_upload u = { .key = in->key, .initiated = OPT_TIME(c->now_ms), .object = &o };
 	struct s3_rec_bucket *b;
 	struct keybuf k;
@@ -116,7 +125,8 @@ S3_HANDLER(create_multipart_upload, output)
 
 	if (r == 0)
 		r = s3_key_check(c, in->key);
-	if (r == 0 && (in->object_lock_mode.p || in->object_lock_retain_until_date.has || in->object_lock_legal_hold_status.p || in->object_lock_event_hold.p))
+	if (r == 0 && (in->object_lock_mode.p || in->object_lock_retain_until_date.has || in->object_lock_legal_hold_status.p ||
+		       in->object_lock_event_hold.p))
 		r = call_fail(c, &s3_err_invalid_request, "Bucket is missing Object Lock Configuration");
 	if (r == 0)
 		r = s3_metadata_check(c, &in->metadata);
@@ -216,7 +226,9 @@ S3_HANDLER(list_parts, output)
 		r = record_decode(&s3_records, S3_REC_PART, c->arena, v, &p);
 		if (r < 0)
 			break;
-		x = (struct s3_part){ .part_number = p.number, .last_modified = p.modified, .e_tag = s3_etag(c->arena, p.etag), .size = p.size };
+		x = (struct s3_part){
+			.part_number = p.number, .last_modified = p.modified, .e_tag = s3_etag(c->arena, p.etag), .size = p.size
+		};
 		if (u.sum_alg.p && p.sum.p)
 			*S3_SUM_GET(&x, s3_sum_kind(p.sum_alg)) = p.sum;
 		vec_push(c->arena, out->parts.v, out->parts.n, cap) = x;
@@ -249,7 +261,9 @@ struct total { /* what is known of the object when all parts were seen */
 
 static int add_sum(struct arena *a, struct total *t, const struct s3_rec_part *p)
 {
-	static const uint64_t polys[] = { [S3_SUM_CRC32] = 0xedb88320u, [S3_SUM_CRC32C] = 0x82f63b78u, [S3_SUM_CRC64NVME] = 0x9a6c9329ac4bc9b5u };
+	static const uint64_t polys[] = {
+		[S3_SUM_CRC32] = 0xedb88320u, [S3_SUM_CRC32C] = 0x82f63b78u, [S3_SUM_CRC64NVME] = 0x9a6c9329ac4bc9b5u
+	};
 	struct str text = t->kind == S3_SUM_CRC64NVME ? p->crc64 : p->sum, raw;
 	uint64_t v = 0;
 
@@ -284,7 +298,8 @@ static int invalid_part(struct call *c, const struct s3_completed_part *x, struc
 	call_extra(c, "PartNumber", str_printf(c->arena, "%lld", (long long)x->part_number.v));
 	call_extra(c, "ETag", x->e_tag.p ? x->e_tag : S(""));
 	return call_fail(c, &s3_err_invalid_part,
-			 "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.");
+			 "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified "
+			 "entity tag may not match the part's entity tag.");
 }
 
 static int take_part(struct call *c, const struct s3_rec_upload *u, const struct s3_completed_part_list *l, size_t i, struct total *t)
@@ -295,7 +310,8 @@ static int take_part(struct call *c, const struct s3_rec_upload *u, const struct
 	int r;
 
 	if (!x->part_number.has || !x->e_tag.p)
-		return call_fail(c, &s3_err_malformed_xml, "The XML you provided was not well-formed or did not validate against our published schema");
+		return call_fail(c, &s3_err_malformed_xml,
+				 "The XML you provided was not well-formed or did not validate against our published schema");
 	r = x->part_number.v < 1 ? -ENOENT : part_get(c->txn, c->arena, u->id, x->part_number.v, &p);
 	if (r == -ENOENT || (r == 0 && !s3_etag_matches(x->e_tag, p.etag)))
 		return invalid_part(c, x, u->id);
@@ -336,7 +352,8 @@ static void end_sum(struct call *c, struct total *t)
 	t->sum = base64_encode(c->arena, str_of((char *)d, n));
 }
 
-static int read_parts(struct call *c, const struct s3_complete_multipart_upload_request *in, const struct s3_rec_upload *u, struct total *t, struct str *ret_etag)
+static int read_parts(struct call *c, const struct s3_complete_multipart_upload_request *in, const struct s3_rec_upload *u, struct total *t,
+		      struct str *ret_etag)
 {
 	static const enum hash_kind kinds[] = { HASH_CRC32, HASH_CRC32C, HASH_CRC64NVME, HASH_SHA1, HASH_SHA256 };
 	const struct s3_completed_part_list *l = &in->multipart_upload->parts;
@@ -346,7 +363,8 @@ static int read_parts(struct call *c, const struct s3_complete_multipart_upload_
 	for (size_t i = 1; i < l->n; i++)
 		if (l->v[i].part_number.v <= l->v[i - 1].part_number.v) {
 			call_extra(c, "UploadId", u->id);
-			return call_fail(c, &s3_err_invalid_part_order, "The list of parts was not in ascending order. Parts must be ordered by part number.");
+			return call_fail(c, &s3_err_invalid_part_order,
+					 "The list of parts was not in ascending order. Parts must be ordered by part number.");
 		}
 	t->kind = u->sum_alg.p ? s3_sum_kind(u->sum_alg) : S3_SUM_CRC64NVME;
 	t->composite = str_is(u->sum_type, "COMPOSITE");
@@ -364,18 +382,23 @@ static int read_parts(struct call *c, const struct s3_complete_multipart_upload_
 	return r;
 }
 
-static int check_whole(struct call *c, const struct s3_complete_multipart_upload_request *in, const struct s3_rec_upload *u, const struct total *t)
+static int check_whole(struct call *c, const struct s3_complete_multipart_upload_request *in, const struct s3_rec_upload *u,
+		       const struct total *t)
 {
 	struct str want = *S3_SUM_GET(in, t->kind);
 
 	if (in->mpu_object_size.has && (uint64_t)in->mpu_object_size.v != t->size)
-		return call_fail(c, &s3_err_invalid_request, "The provided 'x-amz-mp-object-size' header value %lld does not match what was computed: %llu",
+		return call_fail(c, &s3_err_invalid_request,
+				 "The provided 'x-amz-mp-object-size' header value %lld does not match what was computed: %llu",
 				 (long long)in->mpu_object_size.v, (unsigned long long)t->size);
 	if (in->checksum_type.p && !str_eq(in->checksum_type, u->sum_type.p ? u->sum_type : S("FULL_OBJECT")))
-		return call_fail(c, &s3_err_invalid_request, "The upload was created using the %.*s checksum mode. The complete request must use the same checksum mode.",
-				 STR(u->sum_type.p ? u->sum_type : S("FULL_OBJECT")));
+		return call_fail(
+			c, &s3_err_invalid_request,
+			"The upload was created using the %.*s checksum mode. The complete request must use the same checksum mode.",
+			STR(u->sum_type.p ? u->sum_type : S("FULL_OBJECT")));
 	if (want.p && t->sum.p && !str_eq(want, t->sum))
-		return call_fail(c, &s3_err_bad_digest, "The %s you specified did not match the calculated checksum.", s3_sum_names[t->kind]);
+		return call_fail(c, &s3_err_bad_digest, "The %s you specified did not match the calculated checksum.",
+				 s3_sum_names[t->kind]);
 	return 0;
 }
 
@@ -422,9 +445,11 @@ S3_HANDLER(complete_multipart_upload, output)
 	if (r == 0)
 		r = s3_upload_load(c, b, in->key, in->upload_id, &u);
 	if (r == 0 && in->sse_customer_algorithm.p)
-		r = call_fail(c, &s3_err_not_implemented, "Server-side encryption with keys that the customer provides (SSE-C) is not implemented by this cloud.");
+		r = call_fail(c, &s3_err_not_implemented,
+			      "Server-side encryption with keys that the customer provides (SSE-C) is not implemented by this cloud.");
 	if (r == 0 && (!in->multipart_upload || !in->multipart_upload->parts.n))
-		r = call_fail(c, &s3_err_malformed_xml, "The XML you provided was not well-formed or did not validate against our published schema");
+		r = call_fail(c, &s3_err_malformed_xml,
+			      "The XML you provided was not well-formed or did not validate against our published schema");
 	if (r == 0)
 		r = s3_write_conditions(c, b, in->key, in->if_match, in->if_none_match);
 	if (r == 0)
@@ -453,7 +478,8 @@ S3_HANDLER(complete_multipart_upload, output)
 	if (r < 0)
 		return r;
 	s3_change_on_commit(c, &ch);
-	out->location = str_printf(c->arena, "https://%.*s.s3.%.*s.amazonaws.com/%.*s", STR(b->name), STR(call_region(c)), STR(uri_encode(c->arena, in->key, false)));
+	out->location = str_printf(c->arena, "https://%.*s.s3.%.*s.amazonaws.com/%.*s", STR(b->name), STR(call_region(c)),
+				   STR(uri_encode(c->arena, in->key, false)));
 	out->bucket = in->bucket;
 	out->key = in->key;
 	out->e_tag = s3_etag(c->arena, o.etag);

@@ -25,7 +25,8 @@ int s3_key_check(struct call *c, struct str key)
 
 int s3_storage_class(struct call *c, struct str in, struct str *ret)
 {
-	static const char *const known[] = { "STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER", "DEEP_ARCHIVE", "GLACIER_IR" };
+	static const char *const known[] = { "STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING",
+					     "GLACIER",  "DEEP_ARCHIVE",       "GLACIER_IR" };
 
 	*ret = STR_NONE;
 	if (!in.p || str_is(in, "STANDARD"))
@@ -102,7 +103,9 @@ int s3_tags_parse(struct call *c, struct str header, struct s3_rec_tag_list *ret
 			continue;
 		(void)str_cut(one, '=', &k, &v);
 		if (uri_decode(c->arena, k, true, &t.key) < 0 || (v.p && uri_decode(c->arena, v, true, &t.value) < 0))
-			return call_fail(c, &s3_err_invalid_argument, "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.");
+			return call_fail(c, &s3_err_invalid_argument,
+					 "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters "
+					 "without tag name duplicates.");
 		vec_push(c->arena, ret->v, ret->n, cap) = t;
 	}
 	if (ret->n > S3_OBJECT_TAGS_MAX)
@@ -133,7 +136,9 @@ static int want_sums(struct call *c, const struct sums *q, struct s3_sink *s)
 
 	for (size_t i = 0; i < ELEMENTS(q->other); i++)
 		if (q->other[i].p)
-			return call_fail(c, &s3_err_not_implemented, "The checksum algorithm is not implemented by this cloud; CRC32, CRC32C, CRC64NVME, SHA1 and SHA256 are.");
+			return call_fail(
+				c, &s3_err_not_implemented,
+				"The checksum algorithm is not implemented by this cloud; CRC32, CRC32C, CRC64NVME, SHA1 and SHA256 are.");
 	if (str_starts(trailer, S("x-amz-checksum-"))) {
 		kind = s3_sum_kind(str_skip(trailer, 15));
 		s->trailer = true;
@@ -141,14 +146,17 @@ static int want_sums(struct call *c, const struct sums *q, struct s3_sink *s)
 		kind = s3_sum_kind(q->algorithm);
 	}
 	if (kind == -ENOTSUP)
-		return call_fail(c, &s3_err_not_implemented, "The checksum algorithm is not implemented by this cloud; CRC32, CRC32C, CRC64NVME, SHA1 and SHA256 are.");
+		return call_fail(c, &s3_err_not_implemented,
+				 "The checksum algorithm is not implemented by this cloud; CRC32, CRC32C, CRC64NVME, SHA1 and SHA256 are.");
 	for (int i = 0; i < S3_SUMS; i++) {
 		if (!q->values[i]->p)
 			continue;
 		if (s->want_sum[0] || (s->trailer && kind != i))
-			return call_fail(c, &s3_err_invalid_request, "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
+			return call_fail(c, &s3_err_invalid_request,
+					 "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
 		if (q->values[i]->n >= sizeof s->want_sum || base64_decode(c->arena, *q->values[i], &md5) < 0)
-			return call_fail(c, &s3_err_invalid_request, "Value for x-amz-checksum-%s header is invalid.", str_lower(c->arena, str_c(s3_sum_names[i])).p);
+			return call_fail(c, &s3_err_invalid_request, "Value for x-amz-checksum-%s header is invalid.",
+					 str_lower(c->arena, str_c(s3_sum_names[i])).p);
 		memcpy(s->want_sum, q->values[i]->p, q->values[i]->n);
 		kind = i;
 	}
@@ -186,8 +194,10 @@ static int check_length(struct call *c, struct opt_int content_length)
 
 #define SUMS_OF(in)                                                                                                                        \
 	{                                                                                                                                  \
-		{ &(in)->checksum_crc32, &(in)->checksum_crc32_c, &(in)->checksum_crc64_nvme, &(in)->checksum_sha1, &(in)->checksum_sha256 },\
-			{ (in)->checksum_sha512, (in)->checksum_md5, (in)->checksum_xxhash64, (in)->checksum_xxhash3, (in)->checksum_xxhash128 },\
+		{ &(in)->checksum_crc32, &(in)->checksum_crc32_c, &(in)->checksum_crc64_nvme, &(in)->checksum_sha1,                        \
+		  &(in)->checksum_sha256 },                                                                                                \
+			{ (in)->checksum_sha512, (in)->checksum_md5, (in)->checksum_xxhash64, (in)->checksum_xxhash3,                      \
+			  (in)->checksum_xxhash128 },                                                                                      \
 			(in)->checksum_algorithm, (in)->content_md5                                                                        \
 	}
 
@@ -283,7 +293,8 @@ static int incoming(struct call *c, struct body *src, const struct sums *q, stru
 		return r;
 	}
 	if (decoded.p && (str_to_i64(decoded, &n) < 0 || (uint64_t)n != (*ret)->total))
-		return call_fail(c, &s3_err_incomplete_body, "You did not provide the number of bytes specified by the Content-Length HTTP header");
+		return call_fail(c, &s3_err_incomplete_body,
+				 "You did not provide the number of bytes specified by the Content-Length HTTP header");
 	return 0;
 }
 
@@ -330,18 +341,21 @@ static struct str without_chunked(struct arena *a, struct str encoding)
 
 static int refuse_unbuilt(struct call *c, const struct s3_put_object_request *in)
 {
-	if (in->object_lock_mode.p || in->object_lock_retain_until_date.has || in->object_lock_legal_hold_status.p || in->object_lock_event_hold.p)
+	if (in->object_lock_mode.p || in->object_lock_retain_until_date.has || in->object_lock_legal_hold_status.p ||
+	    in->object_lock_event_hold.p)
 		return call_fail(c, &s3_err_invalid_request, "Bucket is missing Object Lock Configuration");
 	if (in->write_offset_bytes.has)
 		return call_fail(c, &s3_err_not_implemented, "Appending to objects is not implemented by this cloud.");
 	return 0;
 }
 
-static int put_record(struct call *c, const struct s3_put_object_request *in, struct s3_rec_bucket *b, struct s3_sink *s, struct s3_rec_object *o)
+static int put_record(struct call *c, const struct s3_put_object_request *in, struct s3_rec_bucket *b, struct s3_sink *s,
+		      struct s3_rec_object *o)
 {
-	struct s3_acl_request acl = { in->acl, in->grant_full_control, in->grant_read, in->grant_read_acp, STR_NONE, in->grant_write_acp, NULL, false };
-	struct s3_sse_request sse = { in->server_side_encryption, in->ssekms_key_id, in->ssekms_encryption_context, in->sse_customer_algorithm,
-				      in->sse_customer_key, in->bucket_key_enabled };
+	struct s3_acl_request acl = { in->acl,  in->grant_full_control, in->grant_read, in->grant_read_acp,
+				      STR_NONE, in->grant_write_acp,    NULL,           false };
+	struct s3_sse_request sse = { in->server_side_encryption, in->ssekms_key_id,    in->ssekms_encryption_context,
+				      in->sse_customer_algorithm, in->sse_customer_key, in->bucket_key_enabled };
 	struct s3_change ch = s3_change_of(c);
 	uint8_t kek[32];
 	int r = s3_storage_class(c, in->storage_class, &o->storage_class);
@@ -388,7 +402,8 @@ S3_HANDLER(upload_part, output)
 		return r;
 	kind = s->kind < 0 ? S3_SUM_CRC64NVME : s->kind;
 	if (u.sum_alg.p && !str_is(u.sum_alg, s3_sum_names[kind]))
-		return call_fail(c, &s3_err_invalid_request, "Checksum Type mismatch occurred, expected checksum Type: %.*s, actual checksum Type: %s",
+		return call_fail(c, &s3_err_invalid_request,
+				 "Checksum Type mismatch occurred, expected checksum Type: %.*s, actual checksum Type: %s",
 				 STR(str_lower(c->arena, u.sum_alg)), str_lower(c->arena, str_c(s3_sum_names[kind])).p);
 	r = s3_seal_open(c, u.object, kek);
 	if (r < 0)
@@ -419,9 +434,15 @@ S3_HANDLER(upload_part, output)
 
 S3_HANDLER(put_object, output)
 {
-	struct s3_rec_object o = { .size = OPT_INT(0), .modified = OPT_TIME(c->now_ms / 1000 * 1000), .content_type = in->content_type,
-				   .content_disposition = in->content_disposition, .content_language = in->content_language, .cache_control = in->cache_control,
-				   .expires = in->expires, .redirect = in->website_redirect_location, .meta = in->metadata };
+	struct s3_rec_object o = { .size = OPT_INT(0),
+				   .modified = OPT_TIME(c->now_ms / 1000 * 1000),
+				   .content_type = in->content_type,
+				   .content_disposition = in->content_disposition,
+				   .content_language = in->content_language,
+				   .cache_control = in->cache_control,
+				   .expires = in->expires,
+				   .redirect = in->website_redirect_location,
+				   .meta = in->metadata };
 	const struct sums q = SUMS_OF(in);
 	struct s3_rec_bucket *b;
 	struct s3_sink *s;
@@ -495,13 +516,15 @@ static int read_conditions(struct call *c, const struct s3_rec_object *o, const 
 {
 	const char *failed = NULL;
 
-	if (q->if_match.p ? !s3_etag_matches(q->if_match, o->etag) : q->if_unmodified_since.has && o->modified.ms > q->if_unmodified_since.ms)
+	if (q->if_match.p ? !s3_etag_matches(q->if_match, o->etag)
+			  : q->if_unmodified_since.has && o->modified.ms > q->if_unmodified_since.ms)
 		failed = q->if_match.p ? "If-Match" : "If-Unmodified-Since";
 	if (failed) {
 		call_extra(c, "Condition", str_c(failed));
 		return call_fail(c, &s3_err_precondition_failed, "At least one of the pre-conditions you specified did not hold");
 	}
-	if (q->if_none_match.p ? s3_etag_matches(q->if_none_match, o->etag) : q->if_modified_since.has && o->modified.ms <= q->if_modified_since.ms) {
+	if (q->if_none_match.p ? s3_etag_matches(q->if_none_match, o->etag)
+			       : q->if_modified_since.has && o->modified.ms <= q->if_modified_since.ms) {
 		tell_unchanged(c, o);
 		return call_fail(c, &s3_err_not_modified, "Not Modified");
 	}
@@ -583,12 +606,13 @@ static int plan(struct call *c, const struct s3_rec_object *o, const struct read
 		(out)->content_range = p.content_range;                                                                                    \
 		(out)->version_id = b->versioning.p ? o.version : STR_NONE;                                                                \
 		(out)->cache_control = (in)->response_cache_control.p ? (in)->response_cache_control : o.cache_control;                    \
-		(out)->content_disposition = (in)->response_content_disposition.p ? (in)->response_content_disposition : o.content_disposition; \
+		(out)->content_disposition = (in)->response_content_disposition.p ? (in)->response_content_disposition                     \
+										  : o.content_disposition;                                 \
 		(out)->content_encoding = (in)->response_content_encoding.p ? (in)->response_content_encoding : o.content_encoding;        \
 		(out)->content_language = (in)->response_content_language.p ? (in)->response_content_language : o.content_language;        \
-		(out)->content_type = (in)->response_content_type.p ? (in)->response_content_type :                                        \
-				      o.content_type.p		    ? o.content_type :                                                     \
-								      S("binary/octet-stream");                                            \
+		(out)->content_type = (in)->response_content_type.p ? (in)->response_content_type                                          \
+				      : o.content_type.p            ? o.content_type                                                       \
+								    : S("binary/octet-stream");                                                       \
 		(out)->expires = (in)->response_expires.has ? time_http(c->arena, (in)->response_expires.ms) : o.expires;                  \
 		(out)->website_redirect_location = o.redirect;                                                                             \
 		(out)->server_side_encryption = o.sse;                                                                                     \
@@ -610,7 +634,8 @@ static int plan(struct call *c, const struct s3_rec_object *o, const struct read
 static int overrides_signed(struct call *c, bool overrides)
 {
 	if (overrides && c->who->p.type == PRINCIPAL_ANONYMOUS)
-		return call_fail(c, &s3_err_invalid_request, "Request specific response headers cannot be used for anonymous GET requests.");
+		return call_fail(c, &s3_err_invalid_request,
+				 "Request specific response headers cannot be used for anonymous GET requests.");
 	return 0;
 }
 
@@ -621,7 +646,8 @@ static int overrides_signed(struct call *c, bool overrides)
 static int no_customer_key(struct call *c, struct str algorithm)
 {
 	if (algorithm.p)
-		return call_fail(c, &s3_err_not_implemented, "Server-side encryption with keys that the customer provides (SSE-C) is not implemented by this cloud.");
+		return call_fail(c, &s3_err_not_implemented,
+				 "Server-side encryption with keys that the customer provides (SSE-C) is not implemented by this cloud.");
 	return 0;
 }
 
@@ -689,9 +715,11 @@ S3_HANDLER(head_object, output)
 	return 0;
 }
 
-static int attribute_parts(struct call *c, const struct s3_get_object_attributes_request *in, const struct s3_rec_object *o, struct s3_get_object_attributes_parts *ret)
+static int attribute_parts(struct call *c, const struct s3_get_object_attributes_request *in, const struct s3_rec_object *o,
+			   struct s3_get_object_attributes_parts *ret)
 {
-	int64_t max = in->max_parts.has ? in->max_parts.v : 1000, number = 0, after = in->part_number_marker.has ? in->part_number_marker.v : 0;
+	int64_t max = in->max_parts.has ? in->max_parts.v : 1000, number = 0,
+		after = in->part_number_marker.has ? in->part_number_marker.v : 0;
 	struct store_range range = { 0 };
 	struct keybuf prefix;
 	struct str k, v;
@@ -741,7 +769,8 @@ S3_HANDLER(get_object_attributes, output)
 		r = no_customer_key(c, in->sse_customer_algorithm);
 	if (r == 0)
 		r = s3_find_object(c, b, in->key, in->version_id, &o);
-	if (r == 0 && o.data_key.p && (str_list_has(&in->object_attributes, S("Checksum")) || str_list_has(&in->object_attributes, S("ObjectParts")))) {
+	if (r == 0 && o.data_key.p &&
+	    (str_list_has(&in->object_attributes, S("Checksum")) || str_list_has(&in->object_attributes, S("ObjectParts")))) {
 		r = s3_seal_open(c, &o, kek); /* checksums are under the key, as with HeadObject */
 		mem_wipe(kek, sizeof kek);
 	}

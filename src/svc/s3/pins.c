@@ -36,7 +36,7 @@ void s3_pin(const struct s3_piece *pieces, size_t n)
 
 		if (!*p) {
 			*p = xzalloc(sizeof **p);
-			memcpy((*p)->file, pieces[i].file, sizeof (*p)->file);
+			memcpy((*p)->file, pieces[i].file, sizeof(*p)->file);
 		}
 		(*p)->readers++;
 	}

@@ -142,7 +142,8 @@ S3_HANDLER(put_bucket_policy, response)
 		return call_fail(c, &s3_err_malformed_policy, "Invalid principal in policy");
 	if (policy_is_public(p) && b->block_public_policy.v)
 		return call_fail(c, &s3_err_access_denied,
-				 "User: %.*s is not authorized to perform: s3:PutBucketPolicy on resource: \"%.*s\" because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.",
+				 "User: %.*s is not authorized to perform: s3:PutBucketPolicy on resource: \"%.*s\" because public "
+				 "policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.",
 				 STR(c->who->p.arn), STR(s3_bucket_arn(c, b->name)));
 	b->policy = in->policy;
 	b->principals = w.found;

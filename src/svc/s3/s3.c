@@ -85,11 +85,19 @@ static const char *acl_permission(const char *action, bool object)
 		const char *action, *permission;
 		bool object;
 	} t[] = {
-		{ "s3:ListBucket", "READ", false }, { "s3:ListBucketVersions", "READ", false }, { "s3:ListBucketMultipartUploads", "READ", false },
-		{ "s3:PutObject", "WRITE", false }, { "s3:GetBucketAcl", "READ_ACP", false }, { "s3:PutBucketAcl", "WRITE_ACP", false },
+		{ "s3:ListBucket", "READ", false },
+		{ "s3:ListBucketVersions", "READ", false },
+		{ "s3:ListBucketMultipartUploads", "READ", false },
+		{ "s3:PutObject", "WRITE", false },
+		{ "s3:GetBucketAcl", "READ_ACP", false },
+		{ "s3:PutBucketAcl", "WRITE_ACP", false },
 		{ "s3:DeleteObject", "WRITE", false },
-		{ "s3:GetObject", "READ", true }, { "s3:GetObjectVersion", "READ", true }, { "s3:GetObjectAcl", "READ_ACP", true },
-		{ "s3:GetObjectVersionAcl", "READ_ACP", true }, { "s3:PutObjectAcl", "WRITE_ACP", true }, { "s3:PutObjectVersionAcl", "WRITE_ACP", true },
+		{ "s3:GetObject", "READ", true },
+		{ "s3:GetObjectVersion", "READ", true },
+		{ "s3:GetObjectAcl", "READ_ACP", true },
+		{ "s3:GetObjectVersionAcl", "READ_ACP", true },
+		{ "s3:PutObjectAcl", "WRITE_ACP", true },
+		{ "s3:PutObjectVersionAcl", "WRITE_ACP", true },
 	};
 
 	for (size_t i = 0; i < ELEMENTS(t); i++)
@@ -108,7 +116,10 @@ static struct str version_of(struct call *c, const char *action)
 	switch (op_of(c)) {
 	case S3_OP_COPY_OBJECT:
 	case S3_OP_UPLOAD_PART_COPY:
-		return strstr(action, "GetObject") && s3_copy_source_parse(c->arena, input_of(c, "CopySource"), &bucket, &key, &version) == 0 ? version : STR_NONE;
+		return strstr(action, "GetObject") &&
+				       s3_copy_source_parse(c->arena, input_of(c, "CopySource"), &bucket, &key, &version) == 0
+			       ? version
+			       : STR_NONE;
 	case S3_OP_GET_OBJECT:
 		return ((const struct s3_get_object_request *)c->in)->version_id;
 	case S3_OP_HEAD_OBJECT:
@@ -135,8 +146,8 @@ static int look_at(struct call *c, const struct s3_rec_bucket *b, struct str key
 {
 	if (key.n > S3_KEY_BYTES_MAX)
 		return -ENOENT;
-	return version.p ? (s3_version_valid(version) ? s3_object_version(c->txn, c->arena, b, key, version, o) : -ENOENT) :
-			   s3_object_latest(c->txn, c->arena, b, key, o);
+	return version.p ? (s3_version_valid(version) ? s3_object_version(c->txn, c->arena, b, key, version, o) : -ENOENT)
+			 : s3_object_latest(c->txn, c->arena, b, key, o);
 }
 
 static bool granted(struct call *c, const char *action, const struct s3_rec_bucket *b, struct str key)
@@ -146,21 +157,23 @@ static bool granted(struct call *c, const char *action, const struct s3_rec_buck
 
 	if (by_bucket && b->acl.n && s3_acl_grants(c, b, b->account, &b->acl, by_bucket))
 		return true;
-	return key.p && by_object && !str_is(b->ownership, "BucketOwnerEnforced") && look_at(c, b, key, version_of(c, action), &o) == 0 && o.acl.n &&
-	       s3_acl_grants(c, b, o.owner, &o.acl, by_object);
+	return key.p && by_object && !str_is(b->ownership, "BucketOwnerEnforced") && look_at(c, b, key, version_of(c, action), &o) == 0 &&
+	       o.acl.n && s3_acl_grants(c, b, o.owner, &o.acl, by_object);
 }
 
 /* With RestrictPublicBuckets a public policy grants nothing to anybody outside the bucket's account but AWS services. */
 static bool policy_counts(const struct call *c, const struct s3_rec_bucket *b)
 {
-	return !b->restrict_public_buckets.v || !b->policy_public.v || c->who->p.type == PRINCIPAL_SERVICE || str_eq(c->who->p.account, b->account);
+	return !b->restrict_public_buckets.v || !b->policy_public.v || c->who->p.type == PRINCIPAL_SERVICE ||
+	       str_eq(c->who->p.account, b->account);
 }
 
 /* The root user of a bucket's account can always look after its policy, whatever that says. Source: DeleteBucketPolicy. */
 static bool is_caretaker(const struct call *c, const struct s3_rec_bucket *b, const char *action)
 {
 	return c->who->p.type == PRINCIPAL_ROOT && str_eq(c->who->p.account, b->account) &&
-	       (strcmp(action, "s3:DeleteBucketPolicy") == 0 || strcmp(action, "s3:PutBucketPolicy") == 0 || strcmp(action, "s3:GetBucketPolicy") == 0);
+	       (strcmp(action, "s3:DeleteBucketPolicy") == 0 || strcmp(action, "s3:PutBucketPolicy") == 0 ||
+		strcmp(action, "s3:GetBucketPolicy") == 0);
 }
 
 static int s3_resource(struct call *c, const char *action, struct str kind, struct str id, struct authz_resource *ret)
@@ -234,8 +247,8 @@ static struct str input_of(struct call *c, const char *member)
 
 static bool tells_existing_tags(const char *action)
 {
-	return strstr(action, "GetObject") || strstr(action, "ObjectTagging") || strstr(action, "ObjectVersionTagging") || strstr(action, "ObjectAcl") ||
-	       strstr(action, "ObjectVersionAcl");
+	return strstr(action, "GetObject") || strstr(action, "ObjectTagging") || strstr(action, "ObjectVersionTagging") ||
+	       strstr(action, "ObjectAcl") || strstr(action, "ObjectVersionAcl");
 }
 
 static void existing_tags(struct call *c, const char *action, struct key_set *k)
@@ -299,7 +312,8 @@ static int s3_conditions(struct call *c, const char *action, struct key_set *k)
 	if (!f->invoked_by.p && f->auth_type.p) {
 		key_add(c, k, S("s3:authType"), f->auth_type);
 		key_add(c, k, S("s3:signatureversion"), f->signature_version);
-		key_add(c, k, S("s3:signatureAge"), str_printf(c->arena, "%lld", (long long)(f->signature_age_ms < 0 ? 0 : f->signature_age_ms)));
+		key_add(c, k, S("s3:signatureAge"),
+			str_printf(c->arena, "%lld", (long long)(f->signature_age_ms < 0 ? 0 : f->signature_age_ms)));
 		key_add(c, k, S("s3:x-amz-content-sha256"), f->content_sha256);
 	}
 	if (f->secure_transport)

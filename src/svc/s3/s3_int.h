@@ -57,14 +57,17 @@ struct s3_change s3_change_of(struct call *c);
 void s3_change_on_commit(struct call *c, const struct s3_change *ch); /* once, when all is done */
 void s3_change_unlink(struct region *r, const struct s3_change *ch);
 
-int s3_object_current(struct store_txn *t, struct arena *a, const struct s3_rec_bucket *b, struct str key, struct s3_rec_object *ret); /* -ENOENT */
-int s3_object_latest(struct store_txn *t, struct arena *a, const struct s3_rec_bucket *b, struct str key, struct s3_rec_object *ret); /* markers too */
-int s3_object_version(struct store_txn *t, struct arena *a, const struct s3_rec_bucket *b, struct str key, struct str version, struct s3_rec_object *ret);
+int s3_object_current(struct store_txn *t, struct arena *a, const struct s3_rec_bucket *b, struct str key,
+		      struct s3_rec_object *ret); /* -ENOENT */
+int s3_object_latest(struct store_txn *t, struct arena *a, const struct s3_rec_bucket *b, struct str key,
+		     struct s3_rec_object *ret); /* markers too */
+int s3_object_version(struct store_txn *t, struct arena *a, const struct s3_rec_bucket *b, struct str key, struct str version,
+		      struct s3_rec_object *ret);
 /* s3_object_insert makes o (an object or a delete marker) the latest version; sets its version and seq. What the bucket's
  * versioning state does not keep is removed. */
 int s3_object_insert(struct s3_change *ch, const struct s3_rec_bucket *b, struct str key, struct s3_rec_object *o);
 int s3_object_remove(struct s3_change *ch, const struct s3_rec_bucket *b, struct str key, const struct s3_rec_object *o); /* for good */
-int s3_object_update(struct store_txn *t, const struct s3_rec_bucket *b, struct str key, const struct s3_rec_object *o); /* same version */
+int s3_object_update(struct store_txn *t, const struct s3_rec_bucket *b, struct str key, const struct s3_rec_object *o);  /* same version */
 bool s3_version_valid(struct str version);
 void s3_obj_prefix(struct keybuf *k, const struct s3_rec_bucket *b); /* of s3.obj, s3.ver, s3.upload */
 void s3_ver_prefix(struct keybuf *k, const struct s3_rec_bucket *b);
@@ -73,7 +76,7 @@ int s3_file_ref(struct store_txn *t, struct str file);
 int s3_file_unref(struct s3_change *ch, struct str file);
 void s3_part_prefix(struct keybuf *k, struct str upload);
 void s3_part_key(struct keybuf *k, struct str upload, int64_t number);
-int s3_parts_drop(struct s3_change *ch, struct str upload); /* all parts with their files */
+int s3_parts_drop(struct s3_change *ch, struct str upload);   /* all parts with their files */
 struct str s3_time_id(struct arena *a, int64_t ms, size_t n); /* random, sorts by time */
 
 /* s3_find_object loads the version that a read asks for and refuses as S3 does when there is none: NoSuchKey or AccessDenied,
@@ -98,15 +101,15 @@ struct s3_sink { /* a body that is coming in */
 	size_t fill;
 	uint64_t frame, total, total_max;
 	struct hash *md5, *sum, *crc64;
-	int kind; /* enum s3_sum of sum, or -1: only CRC64NVME, which S3 computes where the client sends none */
-	bool trailer; /* the checksum comes behind the body */
-	bool finished; /* the file has its name */
-	bool kept; /* a commit refers to the file */
+	int kind;                        /* enum s3_sum of sum, or -1: only CRC64NVME, which S3 computes where the client sends none */
+	bool trailer;                    /* the checksum comes behind the body */
+	bool finished;                   /* the file has its name */
+	bool kept;                       /* a commit refers to the file */
 	char want_sum[64], want_md5[32]; /* base64 as the client said; empty: nothing */
 	/* results of end: */
 	char file[40], sum_text[64], crc64_text[16];
 	uint8_t md5_bytes[32]; /* 16 of them */
-	const char *bad; /* what did not match: "CRC32", "Content-MD5"; the handler refuses */
+	const char *bad;       /* what did not match: "CRC32", "Content-MD5"; the handler refuses */
 };
 struct s3_sink *s3_sink_new(struct region *r, uint64_t total_max);
 int s3_sink_begin(struct s3_sink *s);
@@ -135,14 +138,16 @@ struct s3_sse_request {
 	struct str sse, kms_key, context, customer_algorithm, customer_key;
 	struct opt_bool bucket_key;
 };
-int s3_seal_new(struct call *c, const struct s3_rec_bucket *b, struct str key, const struct s3_sse_request *q, struct s3_rec_object *o, uint8_t kek[32]);
+int s3_seal_new(struct call *c, const struct s3_rec_bucket *b, struct str key, const struct s3_sse_request *q, struct s3_rec_object *o,
+		uint8_t kek[32]);
 int s3_seal_open(struct call *c, const struct s3_rec_object *o, uint8_t kek[32]);
 struct str s3_key_wrap(struct arena *a, const uint8_t kek[32], struct str file, const uint8_t file_key[32]);
 int s3_key_unwrap(const uint8_t kek[32], struct str file, struct str wrapped, uint8_t file_key[32]); /* -EBADMSG */
 /* s3_object_slices lists the files (or parts of them) that make an object's body; s3_slices_cut makes pieces of those that hold
  * bytes from..to (malloc'd; -EBADMSG when a key does not open). */
 int s3_object_slices(struct store_txn *t, struct arena *a, const struct s3_rec_object *o, struct s3_rec_part_list *ret);
-int s3_slices_cut(const uint8_t kek[32], const struct s3_rec_part_list *l, uint64_t from, uint64_t to, struct s3_piece **ret, size_t *ret_n);
+int s3_slices_cut(const uint8_t kek[32], const struct s3_rec_part_list *l, uint64_t from, uint64_t to, struct s3_piece **ret,
+		  size_t *ret_n);
 /* s3_object_pieces lists what to read for plaintext bytes from..to of an object; malloc'd, keys in it. */
 int s3_object_pieces(struct call *c, const struct s3_rec_object *o, uint64_t from, uint64_t to, struct s3_piece **ret, size_t *ret_n);
 void s3_pieces_free(struct s3_piece *p, size_t n);
@@ -160,7 +165,8 @@ struct str s3_etag(struct arena *a, struct str etag); /* quoted */
 
 /* --- multipart.c --- */
 int s3_upload_read(struct call *c, const struct s3_rec_bucket *b, struct str key, struct str id, struct s3_rec_upload *ret); /* -ENOENT */
-int s3_upload_load(struct call *c, const struct s3_rec_bucket *b, struct str key, struct str id, struct s3_rec_upload *ret); /* refuses NoSuchUpload */
+int s3_upload_load(struct call *c, const struct s3_rec_bucket *b, struct str key, struct str id,
+		   struct s3_rec_upload *ret);                                         /* refuses NoSuchUpload */
 int s3_part_put(struct s3_change *ch, struct str upload, const struct s3_rec_part *p); /* replaces; its files are referred to */
 int s3_part_number_check(struct call *c, int64_t number);
 
@@ -176,8 +182,10 @@ struct s3_acl_request {
 	bool bucket;
 };
 /* s3_acl_make turns what a request says into grants, refused where ACLs are off or blocked. No grants: private. */
-int s3_acl_make(struct call *c, const struct s3_rec_bucket *b, struct str owner, const struct s3_acl_request *q, struct s3_rec_grant_list *ret);
-bool s3_acl_grants(struct call *c, const struct s3_rec_bucket *b, struct str owner, const struct s3_rec_grant_list *acl, const char *permission);
+int s3_acl_make(struct call *c, const struct s3_rec_bucket *b, struct str owner, const struct s3_acl_request *q,
+		struct s3_rec_grant_list *ret);
+bool s3_acl_grants(struct call *c, const struct s3_rec_bucket *b, struct str owner, const struct s3_rec_grant_list *acl,
+		   const char *permission);
 bool s3_acl_public(const struct s3_rec_grant_list *acl);
 struct str s3_canonical(struct arena *a, struct str account);
 struct s3_owner *s3_owner(struct arena *a, struct str account);
@@ -191,8 +199,11 @@ struct str s3_expiration(struct call *c, const struct s3_rec_bucket *b, struct s
 void s3_cors_headers(struct call *c, const struct s3_rec_bucket *b);
 
 #define S3_SUM_GET(x, kind)                                                                                                                \
-	((kind) == S3_SUM_CRC32 ? &(x)->checksum_crc32 : (kind) == S3_SUM_CRC32C ? &(x)->checksum_crc32_c :                                \
-	 (kind) == S3_SUM_CRC64NVME ? &(x)->checksum_crc64_nvme : (kind) == S3_SUM_SHA1 ? &(x)->checksum_sha1 : &(x)->checksum_sha256)
+	((kind) == S3_SUM_CRC32       ? &(x)->checksum_crc32                                                                               \
+	 : (kind) == S3_SUM_CRC32C    ? &(x)->checksum_crc32_c                                                                             \
+	 : (kind) == S3_SUM_CRC64NVME ? &(x)->checksum_crc64_nvme                                                                          \
+	 : (kind) == S3_SUM_SHA1      ? &(x)->checksum_sha1                                                                                \
+				      : &(x)->checksum_sha256)
 
 #define S3_HANDLER(op, kind) int s3_##op(struct call *c, const struct s3_##op##_request *in, struct s3_##op##_##kind *out)
 S3_HANDLER(abort_multipart_upload, output);
@@ -220,7 +231,8 @@ S3_HANDLER(get_bucket_encryption, output);
 S3_HANDLER(get_bucket_lifecycle_configuration, output);
 S3_HANDLER(get_bucket_location, output);
 S3_HANDLER(get_bucket_logging, output);
-int s3_get_bucket_notification_configuration(struct call *c, const struct s3_get_bucket_notification_configuration_request *in, struct s3_notification_configuration *out);
+int s3_get_bucket_notification_configuration(struct call *c, const struct s3_get_bucket_notification_configuration_request *in,
+					     struct s3_notification_configuration *out);
 S3_HANDLER(get_bucket_ownership_controls, output);
 S3_HANDLER(get_bucket_policy, output);
 S3_HANDLER(get_bucket_policy_status, output);

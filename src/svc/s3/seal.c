@@ -32,9 +32,12 @@ static int kms_refused(struct call *c, const struct call_error *e, int r)
 		const char *code;
 		const struct desc_error *err;
 	} t[] = {
-		{ "DisabledException", &s3_err_kms_disabled_exception },	 { "NotFoundException", &s3_err_kms_not_found_exception },
-		{ "KMSInvalidStateException", &s3_err_kms_kms_invalid_state_exception }, { "InvalidArnException", &s3_err_kms_not_found_exception },
-		{ "InvalidKeyUsageException", &s3_err_kms_invalid_key_usage_exception }, { "AccessDeniedException", &s3_err_access_denied },
+		{ "DisabledException", &s3_err_kms_disabled_exception },
+		{ "NotFoundException", &s3_err_kms_not_found_exception },
+		{ "KMSInvalidStateException", &s3_err_kms_kms_invalid_state_exception },
+		{ "InvalidArnException", &s3_err_kms_not_found_exception },
+		{ "InvalidKeyUsageException", &s3_err_kms_invalid_key_usage_exception },
+		{ "AccessDeniedException", &s3_err_access_denied },
 	};
 
 	for (size_t i = 0; e->err && i < ELEMENTS(t); i++)
@@ -50,13 +53,19 @@ static int context_of(struct call *c, struct str header, struct str arn, struct 
 	struct str text;
 	size_t n = 0;
 
-	if (header.p && (base64_decode(c->arena, header, &text) < 0 || json_parse(c->arena, text, &j, NULL) < 0 || !json_is(j, JSON_OBJECT)))
-		return call_fail(c, &s3_err_invalid_argument, "The header 'x-amz-server-side-encryption-context' shall be Base64-encoded UTF-8 string holding JSON which represents a string-string map");
+	if (header.p &&
+	    (base64_decode(c->arena, header, &text) < 0 || json_parse(c->arena, text, &j, NULL) < 0 || !json_is(j, JSON_OBJECT)))
+		return call_fail(c, &s3_err_invalid_argument,
+				 "The header 'x-amz-server-side-encryption-context' shall be Base64-encoded UTF-8 string holding JSON "
+				 "which represents a string-string map");
 	v = arena_array(c->arena, struct str_pair, (j ? j->n : 0) + 1);
 	for (size_t i = 0; j && i < j->n; i++) {
 		if (!json_is(&j->members[i].value, JSON_STRING) || str_eq_ci(j->members[i].key, S("aws:s3:arn")))
-			return call_fail(c, &s3_err_invalid_argument, "The header 'x-amz-server-side-encryption-context' shall be Base64-encoded UTF-8 string holding JSON which represents a string-string map");
-		v[n++] = (struct str_pair){ json_str(&(struct json){ .type = JSON_STRING, .s = j->members[i].key }), json_str(&j->members[i].value) };
+			return call_fail(c, &s3_err_invalid_argument,
+					 "The header 'x-amz-server-side-encryption-context' shall be Base64-encoded UTF-8 string holding "
+					 "JSON which represents a string-string map");
+		v[n++] = (struct str_pair){ json_str(&(struct json){ .type = JSON_STRING, .s = j->members[i].key }),
+					    json_str(&j->members[i].value) };
 	}
 	v[n++] = (struct str_pair){ S("aws:s3:arn"), arn };
 	*ret = (struct str_map){ v, n };
@@ -81,16 +90,20 @@ static int data_key(struct call *c, struct s3_rec_object *o, uint8_t kek[32])
 	return 0;
 }
 
-int s3_seal_new(struct call *c, const struct s3_rec_bucket *b, struct str key, const struct s3_sse_request *q, struct s3_rec_object *o, uint8_t kek[32])
+int s3_seal_new(struct call *c, const struct s3_rec_bucket *b, struct str key, const struct s3_sse_request *q, struct s3_rec_object *o,
+		uint8_t kek[32])
 {
 	struct str sse = q->sse, kms_key = q->kms_key, arn;
 	bool bucket_key = q->bucket_key.v;
 	int r;
 
 	if (q->customer_algorithm.p || q->customer_key.p)
-		return call_fail(c, &s3_err_not_implemented, "Server-side encryption with keys that the customer provides (SSE-C) is not implemented by this cloud.");
+		return call_fail(c, &s3_err_not_implemented,
+				 "Server-side encryption with keys that the customer provides (SSE-C) is not implemented by this cloud.");
 	if (kms_key.p && !str_is(sse, "aws:kms"))
-		return call_fail(c, &s3_err_invalid_argument, "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms");
+		return call_fail(
+			c, &s3_err_invalid_argument,
+			"Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms");
 	if (sse.p && !str_is(sse, "AES256") && !str_is(sse, "aws:kms"))
 		return call_fail(c, &s3_err_not_implemented, "The server-side encryption %.*s is not implemented by this cloud.", STR(sse));
 	if (!sse.p) {
@@ -131,7 +144,8 @@ int s3_seal_open(struct call *c, const struct s3_rec_object *o, uint8_t kek[32])
 		return 0;
 	}
 	if (c->who->p.type == PRINCIPAL_ANONYMOUS)
-		return call_fail(c, &s3_err_invalid_argument, "Requests specifying Server Side Encryption with AWS KMS managed keys require AWS Signature Version 4.");
+		return call_fail(c, &s3_err_invalid_argument,
+				 "Requests specifying Server Side Encryption with AWS KMS managed keys require AWS Signature Version 4.");
 	r = call_invoke(c, &kms_model, "Decrypt", &in, &out, "s3.amazonaws.com", &e);
 	if (r < 0)
 		return kms_refused(c, &e, r);

@@ -26,8 +26,9 @@ bool s3_name_valid(struct str name)
 	text[name.n] = 0;
 	if (inet_pton(AF_INET, text, &a) == 1)
 		return false;
-	return !str_starts(name, S("xn--")) && !str_starts(name, S("sthree-")) && !str_starts(name, S("amzn-s3-demo-")) && !str_ends(name, S("-s3alias")) &&
-	       !str_ends(name, S("--ol-s3")) && !str_ends(name, S(".mrap")) && !str_ends(name, S("--x-s3")) && !str_ends(name, S("--table-s3"));
+	return !str_starts(name, S("xn--")) && !str_starts(name, S("sthree-")) && !str_starts(name, S("amzn-s3-demo-")) &&
+	       !str_ends(name, S("-s3alias")) && !str_ends(name, S("--ol-s3")) && !str_ends(name, S(".mrap")) &&
+	       !str_ends(name, S("--x-s3")) && !str_ends(name, S("--table-s3"));
 }
 
 /* An If-Match style list: "*", or entity tags with or without quotes. */

@@ -45,7 +45,8 @@ static int create(struct cfn_resource *r)
 	int e;
 
 	if (str_is(json_get_str(r->props, "Type"), "SecureString"))
-		return cfn_fail(r, "Resource handler returned message: \"Model validation failed (#/Type: #: SecureString is not a supported parameter type in a template)\"");
+		return cfn_fail(r, "Resource handler returned message: \"Model validation failed (#/Type: #: SecureString is not a "
+				   "supported parameter type in a template)\"");
 	if (!name.p)
 		name = str_printf(r->arena, "CFN-%.*s", STR(cfn_name(r, 200, false)));
 	e = cfn_note_physical(r, name);
@@ -100,7 +101,7 @@ static int update(struct cfn_resource *r)
 	return e;
 }
 
-static int delete(struct cfn_resource *r)
+static int delete (struct cfn_resource *r)
 {
 	struct json *p = json_new(r->arena, JSON_OBJECT);
 	struct str code = STR_NONE;
@@ -112,13 +113,20 @@ static int delete(struct cfn_resource *r)
 }
 
 static const struct cfn_property properties[] = {
-	{ "AllowedPattern", CFN_UPDATE, false }, { "DataType", CFN_UPDATE, false }, { "Description", CFN_UPDATE, false }, { "Name", CFN_REPLACE, false },
-	{ "Policies", CFN_UPDATE, false }, { "Tags", CFN_UPDATE, false }, { "Tier", CFN_UPDATE, false }, { "Type", CFN_UPDATE, true },
-	{ "Value", CFN_UPDATE, true }, { NULL, 0, false },
+	{ "AllowedPattern", CFN_UPDATE, false }, { "DataType", CFN_UPDATE, false },
+	{ "Description", CFN_UPDATE, false },    { "Name", CFN_REPLACE, false },
+	{ "Policies", CFN_UPDATE, false },       { "Tags", CFN_UPDATE, false },
+	{ "Tier", CFN_UPDATE, false },           { "Type", CFN_UPDATE, true },
+	{ "Value", CFN_UPDATE, true },           { NULL, 0, false },
 };
 static const char *const names[] = { "Type", "Value", NULL };
 static const struct cfn_type parameter_type = {
-	.name = "AWS::SSM::Parameter", .properties = properties, .attributes = names, .name_property = "Name",
-	.create = create, .update = update, .delete = delete,
+	.name = "AWS::SSM::Parameter",
+	.properties = properties,
+	.attributes = names,
+	.name_property = "Name",
+	.create = create,
+	.update = update,
+	.delete = delete,
 };
 const struct cfn_type *const ssm_cfn[] = { &parameter_type, NULL };

@@ -90,7 +90,8 @@ SSM_HANDLER(label_parameter_version)
 	if (r == 0)
 		r = ssm_load_version(c, ref.name, in->parameter_version.has ? in->parameter_version.v : latest.version.v, &p);
 	if (r == -ENOENT)
-		return call_fail(c, &ssm_err_parameter_version_not_found, "Systems Manager could not find version %lld of %.*s. Verify the version and try again.",
+		return call_fail(c, &ssm_err_parameter_version_not_found,
+				 "Systems Manager could not find version %lld of %.*s. Verify the version and try again.",
 				 (long long)in->parameter_version.v, STR(ref.name));
 	if (r < 0)
 		return r;
@@ -115,7 +116,8 @@ SSM_HANDLER(label_parameter_version)
 			return r;
 	}
 	if (p.labels.n > SSM_LABELS_MAX)
-		return call_fail(c, &ssm_err_parameter_version_label_limit_exceeded, "A parameter version can have maximum %d labels.", SSM_LABELS_MAX);
+		return call_fail(c, &ssm_err_parameter_version_label_limit_exceeded, "A parameter version can have maximum %d labels.",
+				 SSM_LABELS_MAX);
 	return put_version(c, &p);
 }
 

@@ -29,7 +29,11 @@ static bool one_value(struct str key, struct str option, struct str v, const str
 		if (!have.p)
 			return false;
 	} else
-		have = str_is(key, "Name") ? p->name : str_is(key, "Type") ? p->type : str_is(key, "KeyId") ? p->key_id : str_is(key, "Tier") ? p->tier : p->data_type;
+		have = str_is(key, "Name")    ? p->name
+		       : str_is(key, "Type")  ? p->type
+		       : str_is(key, "KeyId") ? p->key_id
+		       : str_is(key, "Tier")  ? p->tier
+					      : p->data_type;
 	if (str_is(key, "Name") && (!v.n || v.p[0] != '/') && have.n && have.p[0] == '/')
 		have = str_skip(have, 1);
 	if (str_is(option, "BeginsWith"))
@@ -62,10 +66,13 @@ static int check_filters(struct call *c, const struct ssm_parameter_string_filte
 		for (size_t j = 0; j < ELEMENTS(options); j++)
 			option |= str_is(l->v[i].option, options[j]);
 		if (!key)
-			return call_fail(c, &ssm_err_invalid_filter_key, "The following filter key is not valid: %.*s. Valid filter keys include: [Path, Name, Type, KeyId, Tier, DataType].",
+			return call_fail(c, &ssm_err_invalid_filter_key,
+					 "The following filter key is not valid: %.*s. Valid filter keys include: [Path, Name, Type, "
+					 "KeyId, Tier, DataType].",
 					 STR(l->v[i].key));
 		if (!option)
-			return call_fail(c, &ssm_err_invalid_filter_option, "The following filter option is not valid: %.*s. Valid options include: [BeginsWith, Equals].",
+			return call_fail(c, &ssm_err_invalid_filter_option,
+					 "The following filter option is not valid: %.*s. Valid options include: [BeginsWith, Equals].",
 					 STR(l->v[i].option));
 	}
 	return 0;
@@ -74,7 +81,7 @@ static int check_filters(struct call *c, const struct ssm_parameter_string_filte
 struct page {
 	struct call *c;
 	struct str prefix; /* of names */
-	struct str path; /* one level below this only; absent: all */
+	struct str path;   /* one level below this only; absent: all */
 	struct str token;
 	size_t max;
 	const struct ssm_parameter_string_filter_list *filters;
@@ -164,14 +171,18 @@ static int read_page(struct page *g)
 
 SSM_HANDLER(get_parameters_by_path)
 {
-	struct page g = { .c = c, .max = in->max_results.has ? (size_t)in->max_results.v : 10, .token = in->next_token, .filters = &in->parameter_filters };
+	struct page g = { .c = c,
+			  .max = in->max_results.has ? (size_t)in->max_results.v : 10,
+			  .token = in->next_token,
+			  .filters = &in->parameter_filters };
 	int r = check_filters(c, &in->parameter_filters);
 
 	if (r < 0)
 		return r;
 	if (in->path.p[0] != '/')
 		return call_fail(c, &aws_err_validation_exception,
-				 "The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward slash \"/\".");
+				 "The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward "
+				 "slash \"/\".");
 	g.prefix = str_ends(in->path, S("/")) ? in->path : str_printf(c->arena, "%.*s/", STR(in->path));
 	if (!in->recursive.v)
 		g.path = g.prefix;
@@ -199,10 +210,14 @@ SSM_HANDLER(get_parameters_by_path)
 /* The older form of filters means the same with fewer words. */
 static struct ssm_parameter_string_filter_list all_filters(struct call *c, const struct ssm_describe_parameters_request *in)
 {
-	struct ssm_parameter_string_filter_list l = { arena_array(c->arena, struct ssm_parameter_string_filter, in->filters.n + in->parameter_filters.n + 1), 0 };
+	struct ssm_parameter_string_filter_list l = {
+		arena_array(c->arena, struct ssm_parameter_string_filter, in->filters.n + in->parameter_filters.n + 1), 0
+	};
 
 	for (size_t i = 0; i < in->filters.n; i++)
-		l.v[l.n++] = (struct ssm_parameter_string_filter){ in->filters.v[i].key, str_is(in->filters.v[i].key, "Name") ? S("BeginsWith") : S("Equals"), in->filters.v[i].values };
+		l.v[l.n++] = (struct ssm_parameter_string_filter){ in->filters.v[i].key,
+								   str_is(in->filters.v[i].key, "Name") ? S("BeginsWith") : S("Equals"),
+								   in->filters.v[i].values };
 	for (size_t i = 0; i < in->parameter_filters.n; i++)
 		l.v[l.n++] = in->parameter_filters.v[i];
 	return l;
@@ -211,7 +226,11 @@ static struct ssm_parameter_string_filter_list all_filters(struct call *c, const
 SSM_HANDLER(describe_parameters)
 {
 	struct ssm_parameter_string_filter_list filters = all_filters(c, in);
-	struct page g = { .c = c, .prefix = S(""), .max = in->max_results.has ? (size_t)in->max_results.v : 50, .token = in->next_token, .filters = &filters };
+	struct page g = { .c = c,
+			  .prefix = S(""),
+			  .max = in->max_results.has ? (size_t)in->max_results.v : 50,
+			  .token = in->next_token,
+			  .filters = &filters };
 	int r = check_filters(c, &in->parameter_filters);
 
 	if (r < 0)
@@ -227,9 +246,17 @@ SSM_HANDLER(describe_parameters)
 		struct ssm_parameter_metadata *m = &out->parameters.v[out->parameters.n++];
 		const struct ssm_rec_parameter *p = &g.v[i];
 
-		*m = (struct ssm_parameter_metadata){ .name = p->name, .arn = ssm_arn(c, p->name), .type = p->type, .key_id = p->key_id, .last_modified_date = p->modified,
-						      .last_modified_user = p->modified_by, .description = p->description, .allowed_pattern = p->allowed_pattern,
-						      .version = p->version, .tier = p->tier, .data_type = p->data_type };
+		*m = (struct ssm_parameter_metadata){ .name = p->name,
+						      .arn = ssm_arn(c, p->name),
+						      .type = p->type,
+						      .key_id = p->key_id,
+						      .last_modified_date = p->modified,
+						      .last_modified_user = p->modified_by,
+						      .description = p->description,
+						      .allowed_pattern = p->allowed_pattern,
+						      .version = p->version,
+						      .tier = p->tier,
+						      .data_type = p->data_type };
 		m->policies.v = arena_alloc(c->arena, 1);
 	}
 	return 0;

@@ -35,8 +35,8 @@ int ssm_ref_parse(struct call *c, struct str s, struct ssm_ref *ret)
 
 	*ret = (struct ssm_ref){ 0 };
 	if (str_starts(s, S("arn:"))) {
-		if (arn_parse(s, &arn) < 0 || !str_starts(arn.resource, S("parameter/")) || !str_is(arn.service, "ssm") || !str_eq(arn.account, c->account) ||
-		    !str_eq(arn.region, call_region(c)))
+		if (arn_parse(s, &arn) < 0 || !str_starts(arn.resource, S("parameter/")) || !str_is(arn.service, "ssm") ||
+		    !str_eq(arn.account, c->account) || !str_eq(arn.region, call_region(c)))
 			return -EINVAL;
 		name = str_skip(arn.resource, 9);
 		if (str_find_char(str_skip(name, 1), '/') < 0)
@@ -86,14 +86,18 @@ static struct str_map context(struct call *c, struct str name)
 static int kms_refused(struct call *c, int r, const struct call_error *err)
 {
 	if (r == -EACCES && err->err)
-		return call_fail(c, str_is(str_c(err->err->code), "AccessDeniedException") ? &aws_err_access_denied_exception : &ssm_err_invalid_key_id, "%.*s",
-				 STR(err->message));
+		return call_fail(c,
+				 str_is(str_c(err->err->code), "AccessDeniedException") ? &aws_err_access_denied_exception
+											: &ssm_err_invalid_key_id,
+				 "%.*s", STR(err->message));
 	return r;
 }
 
 static int seal(struct call *c, const struct ssm_put_parameter_request *in, struct str name, struct ssm_rec_parameter *p)
 {
-	struct kms_encrypt_request req = { .key_id = in->key_id.p ? in->key_id : S("alias/aws/ssm"), .plaintext = in->value, .encryption_context = context(c, name) };
+	struct kms_encrypt_request req = { .key_id = in->key_id.p ? in->key_id : S("alias/aws/ssm"),
+					   .plaintext = in->value,
+					   .encryption_context = context(c, name) };
 	struct kms_encrypt_response res = { 0 };
 	struct call_error err = { 0 };
 	int r = call_invoke(c, &kms_model, "Encrypt", &req, &res, "ssm.amazonaws.com", &err);
@@ -144,7 +148,8 @@ static int check_name(struct call *c, struct str name)
 		levels += name.p[i] == '/';
 	if (name.n == 0 || !name_chars(name) || str_ends(name, S("/")) || str_find(name, S("//")) >= 0)
 		return call_fail(c, &aws_err_validation_exception,
-				 "Parameter name: can't be prefixed with \"ssm\" (case-insensitive). If formed as a path, it can consist of sub-paths divided by slash symbol; each "
+				 "Parameter name: can't be prefixed with \"ssm\" (case-insensitive). If formed as a path, it can consist "
+				 "of sub-paths divided by slash symbol; each "
 				 "sub-path can be formed as a mix of letters, numbers and the following 3 symbols .-_");
 	if (levels && name.p[0] != '/')
 		return call_fail(c, &aws_err_validation_exception, "Parameter name must be a fully qualified name.");
@@ -153,7 +158,9 @@ static int check_name(struct call *c, struct str name)
 		return call_fail(c, &aws_err_access_denied_exception, "No access to reserved parameter name: %.*s.", STR(name));
 	if (levels > SSM_LEVELS_MAX)
 		return call_fail(c, &ssm_err_hierarchy_level_limit_exceeded,
-				 "The hierarchy can have a maximum of %d levels. For more information, see About requirements and constraints for parameter names.", SSM_LEVELS_MAX);
+				 "The hierarchy can have a maximum of %d levels. For more information, see About requirements and "
+				 "constraints for parameter names.",
+				 SSM_LEVELS_MAX);
 	return 0;
 }
 
@@ -175,7 +182,8 @@ static int check_pattern(struct call *c, struct str pattern, struct str value)
 	pcre2_match_data_free(m);
 	pcre2_code_free(re);
 	if (r < 0)
-		return call_fail(c, &ssm_err_parameter_pattern_mismatch, "Parameter value, cannot be validated against allowedPattern: %.*s", STR(pattern));
+		return call_fail(c, &ssm_err_parameter_pattern_mismatch,
+				 "Parameter value, cannot be validated against allowedPattern: %.*s", STR(pattern));
 	return 0;
 }
 
@@ -201,38 +209,51 @@ static int add_tags(struct call *c, struct str_map *m, const struct ssm_tag_list
 			return call_fail(c, &aws_err_validation_exception, "Tag keys starting with 'aws:' are reserved for system use");
 		for (size_t j = 0; j < i; j++) /* conditions on aws:RequestTag see one value a key */
 			if (str_eq(tags->v[i].key, tags->v[j].key))
-				return call_fail(c, &aws_err_validation_exception, "Duplicate tag keys found. Please note that Tag keys are case insensitive.");
+				return call_fail(c, &aws_err_validation_exception,
+						 "Duplicate tag keys found. Please note that Tag keys are case insensitive.");
 		set_tag(c, m, tags->v[i].key, tags->v[i].value);
 	}
 	return m->n > 50 ? call_fail(c, &ssm_err_too_many_tags_error, "The number of tags exceeds the limit of 50.") : 0;
 }
 
-static int check_put(struct call *c, const struct ssm_put_parameter_request *in, const struct ssm_rec_parameter *old, bool exists, struct str name)
+static int check_put(struct call *c, const struct ssm_put_parameter_request *in, const struct ssm_rec_parameter *old, bool exists,
+		     struct str name)
 {
-	bool advanced = str_is(in->tier, "Advanced") || (exists && str_is(old->tier, "Advanced")) || (str_is(in->tier, "Intelligent-Tiering") && in->value.n > SSM_STANDARD_BYTES_MAX);
+	bool advanced = str_is(in->tier, "Advanced") || (exists && str_is(old->tier, "Advanced")) ||
+			(str_is(in->tier, "Intelligent-Tiering") && in->value.n > SSM_STANDARD_BYTES_MAX);
 	size_t max = advanced ? SSM_ADVANCED_BYTES_MAX : SSM_STANDARD_BYTES_MAX;
 
 	if (exists && !in->overwrite.v)
-		return call_fail(c, &ssm_err_parameter_already_exists, "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.");
+		return call_fail(c, &ssm_err_parameter_already_exists,
+				 "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.");
 	if (!exists && !in->type.p)
 		return call_fail(c, &aws_err_validation_exception, "A parameter type is required when you create a parameter.");
 	if (exists && in->type.p && !str_eq(in->type, old->type))
-		return call_fail(c, &ssm_err_hierarchy_type_mismatch, "Parameter Store does not support changing a parameter type in a hierarchy. The parameter %.*s is of type %.*s.",
-				 STR(name), STR(old->type));
+		return call_fail(
+			c, &ssm_err_hierarchy_type_mismatch,
+			"Parameter Store does not support changing a parameter type in a hierarchy. The parameter %.*s is of type %.*s.",
+			STR(name), STR(old->type));
 	if (exists && in->tags.n)
 		return call_fail(c, &aws_err_validation_exception,
-				 "Invalid request: tags and overwrite can't be used together. To create a parameter with tags, please remove overwrite flag. To update tags for an existing parameter, please use AddTagsToResource or RemoveTagsFromResource.");
+				 "Invalid request: tags and overwrite can't be used together. To create a parameter with tags, please "
+				 "remove overwrite flag. To update tags for an existing parameter, please use AddTagsToResource or "
+				 "RemoveTagsFromResource.");
 	if (exists && str_is(old->tier, "Advanced") && str_is(in->tier, "Standard"))
-		return call_fail(c, &aws_err_validation_exception, "This parameter uses the advanced-parameter tier. You can't downgrade a parameter from the advanced-parameter tier to the standard-parameter tier.");
+		return call_fail(c, &aws_err_validation_exception,
+				 "This parameter uses the advanced-parameter tier. You can't downgrade a parameter from the "
+				 "advanced-parameter tier to the standard-parameter tier.");
 	if (in->value.n == 0)
 		return call_fail(c, &aws_err_validation_exception, "Parameter value, cannot be empty.");
 	if (in->value.n > max)
-		return call_fail(c, &aws_err_validation_exception, "%s tier parameters support a maximum parameter value of %zu characters.%s", advanced ? "Advanced" : "Standard", max,
-				 advanced ? "" : " To create a larger parameter value, upgrade the parameter to use the advanced-parameter tier.");
+		return call_fail(
+			c, &aws_err_validation_exception, "%s tier parameters support a maximum parameter value of %zu characters.%s",
+			advanced ? "Advanced" : "Standard", max,
+			advanced ? "" : " To create a larger parameter value, upgrade the parameter to use the advanced-parameter tier.");
 	if (in->policies.p && !str_is(in->policies, "[]"))
 		return call_fail(c, &ssm_err_unsupported_operation, "Parameter policies are not implemented by this cloud.");
 	if (in->data_type.p && !str_is(in->data_type, "text"))
-		return call_fail(c, &aws_err_validation_exception, "The data type %.*s is not implemented by this cloud.", STR(in->data_type));
+		return call_fail(c, &aws_err_validation_exception, "The data type %.*s is not implemented by this cloud.",
+				 STR(in->data_type));
 	if (in->key_id.p && !str_is(in->type.p ? in->type : old->type, "SecureString"))
 		return call_fail(c, &aws_err_validation_exception, "KeyId is only supported for the SecureString parameter type.");
 	return 0;
@@ -249,8 +270,10 @@ static int drop_oldest(struct call *c, struct str name, int64_t version)
 		return 0;
 	if (r == 0 && p.labels.n)
 		return call_fail(c, &ssm_err_parameter_max_version_limit_exceeded,
-				 "You attempted to create a new version of %.*s by calling the PutParameter API with the overwrite flag. Version %lld, the oldest version, can't be "
-				 "deleted because it has a label associated with it. Move the label to another version of the parameter, and try again.",
+				 "You attempted to create a new version of %.*s by calling the PutParameter API with the overwrite flag. "
+				 "Version %lld, the oldest version, can't be "
+				 "deleted because it has a label associated with it. Move the label to another version of the parameter, "
+				 "and try again.",
 				 STR(name), (long long)version);
 	ssm_history_key(&k, c->account, name, version);
 	return r < 0 ? r : store_del(c->txn, key_view(&k));
@@ -293,7 +316,9 @@ SSM_HANDLER(put_parameter)
 	if (in->allowed_pattern.p)
 		p.allowed_pattern = in->allowed_pattern;
 	if (in->tier.p || !p.tier.p)
-		p.tier = str_is(in->tier, "Advanced") || (str_is(in->tier, "Intelligent-Tiering") && in->value.n > SSM_STANDARD_BYTES_MAX) ? S("Advanced") : S("Standard");
+		p.tier = str_is(in->tier, "Advanced") || (str_is(in->tier, "Intelligent-Tiering") && in->value.n > SSM_STANDARD_BYTES_MAX)
+				 ? S("Advanced")
+				 : S("Standard");
 	if (p.allowed_pattern.n) {
 		r = check_pattern(c, p.allowed_pattern, in->value);
 		if (r < 0)
@@ -352,7 +377,8 @@ SSM_HANDLER(get_parameter)
 	r = ssm_load_ref(c, &ref, &p);
 	if (r == -ENOENT) {
 		if (ref.selector.p && ssm_load(c, ref.name, &p) == 0)
-			return call_fail(c, &ssm_err_parameter_version_not_found, "Systems Manager could not find version %.*s of %.*s. Verify the version and try again.",
+			return call_fail(c, &ssm_err_parameter_version_not_found,
+					 "Systems Manager could not find version %.*s of %.*s. Verify the version and try again.",
 					 STR(str_skip(ref.selector, 1)), STR(ref.name));
 		return not_found(c);
 	}
@@ -494,7 +520,8 @@ static int tagged(struct call *c, struct str type, struct str id, struct ssm_rec
 	if (!str_is(type, "Parameter"))
 		return call_fail(c, &ssm_err_invalid_resource_type, "Resources of type %.*s are not implemented by this cloud.", STR(type));
 	if (ssm_ref_parse(c, id, &ref) < 0 || ssm_load(c, ref.name, p) < 0)
-		return call_fail(c, &ssm_err_invalid_resource_id, "The resource ID is not valid. Verify that you entered the correct ID and try again.");
+		return call_fail(c, &ssm_err_invalid_resource_id,
+				 "The resource ID is not valid. Verify that you entered the correct ID and try again.");
 	return 0;
 }
 

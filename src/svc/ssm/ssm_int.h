@@ -10,19 +10,19 @@
 #define SSM_STANDARD_BYTES_MAX 4096
 #define SSM_ADVANCED_BYTES_MAX 8192
 #define SSM_LEVELS_MAX 15
-#define SSM_LABELS_MAX 10 /* of one version */
+#define SSM_LABELS_MAX 10    /* of one version */
 #define SSM_SCANNED_MAX 5000 /* parameters one call looks at before it hands back a token */
 
 /* A name as clients give it: "name", "/path/name", an ARN, each with an optional ":version". */
 struct ssm_ref {
-	struct str name; /* as stored: without ARN and selector */
+	struct str name;     /* as stored: without ARN and selector */
 	struct str selector; /* ":3", absent */
-	int64_t version; /* 0: the latest */
-	struct str label; /* absent */
+	int64_t version;     /* 0: the latest */
+	struct str label;    /* absent */
 };
 int ssm_ref_parse(struct call *c, struct str s, struct ssm_ref *ret); /* -EINVAL */
 struct str ssm_arn(struct call *c, struct str name);
-int ssm_load(struct call *c, struct str name, struct ssm_rec_parameter *ret); /* -ENOENT */
+int ssm_load(struct call *c, struct str name, struct ssm_rec_parameter *ret);                          /* -ENOENT */
 int ssm_load_version(struct call *c, struct str name, int64_t version, struct ssm_rec_parameter *ret); /* -ENOENT */
 int ssm_load_ref(struct call *c, const struct ssm_ref *ref, struct ssm_rec_parameter *ret); /* by name, version or label; -ENOENT */
 void ssm_key(struct keybuf *k, struct str account, struct str name);

@@ -40,7 +40,8 @@ static int check_duration(struct call *c, const struct sts_assume_role_request *
 		return call_fail(c, &sts_err_validation_error,
 				 "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.");
 	if (*ret > role->max_session_s.v)
-		return call_fail(c, &sts_err_validation_error, "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
+		return call_fail(c, &sts_err_validation_error,
+				 "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
 	return 0;
 }
 
@@ -53,7 +54,8 @@ static int add_policies(struct call *c, const struct sts_assume_role_request *in
 	if (in->policy.p) {
 		if (in->policy.n > STS_POLICY_CHARS_MAX)
 			return call_fail(c, &sts_err_validation_error,
-					 "1 validation error detected: Value at 'policy' failed to satisfy constraint: Member must have length less than or "
+					 "1 validation error detected: Value at 'policy' failed to satisfy constraint: Member must have "
+					 "length less than or "
 					 "equal to %d",
 					 STS_POLICY_CHARS_MAX);
 		if (policy_parse(c->arena, in->policy, POLICY_IDENTITY, &p, &fault) < 0)
@@ -64,7 +66,8 @@ static int add_policies(struct call *c, const struct sts_assume_role_request *in
 	}
 	if (in->policy_arns.n > STS_POLICY_ARNS_MAX)
 		return call_fail(c, &sts_err_validation_error,
-				 "1 validation error detected: Value at 'policyArns' failed to satisfy constraint: Member must have length less than or "
+				 "1 validation error detected: Value at 'policyArns' failed to satisfy constraint: Member must have length "
+				 "less than or "
 				 "equal to %d",
 				 STS_POLICY_ARNS_MAX);
 	s->policy_arns.v = arena_array(c->arena, struct str, in->policy_arns.n + 1);
@@ -101,13 +104,18 @@ static int add_tags(struct call *c, const struct sts_assume_role_request *in, st
 		const struct sts_tag *t = &in->tags.v[i];
 
 		if (t->key.n >= 4 && str_eq_ci(str_of(t->key.p, 4), S("aws:")))
-			return call_fail(c, &sts_err_validation_error, "System tags cannot be added/updated/removed: aws: prefixed tag key names are not allowed for external use.");
+			return call_fail(c, &sts_err_validation_error,
+					 "System tags cannot be added/updated/removed: aws: prefixed tag key names are not allowed for "
+					 "external use.");
 		for (size_t k = 0; k < i; k++) {
 			if (str_eq_ci(in->tags.v[k].key, t->key))
-				return call_fail(c, &sts_err_invalid_parameter_value, "Duplicate tag keys found. Please note that Tag keys are case insensitive.");
+				return call_fail(c, &sts_err_invalid_parameter_value,
+						 "Duplicate tag keys found. Please note that Tag keys are case insensitive.");
 		}
 		if (has_key(&w->transitive_tags, t->key))
-			return call_fail(c, &sts_err_invalid_parameter_value, "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session.");
+			return call_fail(c, &sts_err_invalid_parameter_value,
+					 "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag "
+					 "key from the calling session.");
 		vec_push(c->arena, s->tags.v, s->tags.n, cap) = (struct str_pair){ t->key, t->value };
 		*bytes += t->key.n + t->value.n;
 	}
@@ -117,7 +125,8 @@ static int add_tags(struct call *c, const struct sts_assume_role_request *in, st
 		for (size_t k = 0; k < in->tags.n; k++)
 			sent = sent || str_eq_ci(in->tags.v[k].key, in->transitive_tag_keys.v[i]);
 		if (!sent)
-			return call_fail(c, &sts_err_invalid_parameter_value, "The specified transitive tag key must be included in the requested tags.");
+			return call_fail(c, &sts_err_invalid_parameter_value,
+					 "The specified transitive tag key must be included in the requested tags.");
 		vec_push(c->arena, s->transitive.v, s->transitive.n, tcap) = in->transitive_tag_keys.v[i];
 	}
 	for (size_t i = 0; i < w->transitive_tags.n; i++) {
@@ -152,8 +161,8 @@ static int inherit(struct call *c, const struct sts_assume_role_request *in, str
 	return in->source_identity.p ? 0 : call_authorize(c, "sts:SetSourceIdentity", resource, NULL, 0);
 }
 
-static int fill_session(struct call *c, const struct sts_assume_role_request *in, const struct iam_rec_entity *role, struct iam_rec_session *s,
-			struct sts_assume_role_response *out)
+static int fill_session(struct call *c, const struct sts_assume_role_request *in, const struct iam_rec_entity *role,
+			struct iam_rec_session *s, struct sts_assume_role_response *out)
 {
 	struct arn arn;
 	size_t bytes = 0;
@@ -208,8 +217,8 @@ int sts_assume_role(struct call *c, const struct sts_assume_role_request *in, st
 	out->source_identity = s.source_identity;
 	out->assumed_role_user = arena_new(c->arena, struct sts_assumed_role_user);
 	out->assumed_role_user->assumed_role_id = str_printf(c->arena, "%.*s:%.*s", STR(role.id), STR(in->role_session_name));
-	out->assumed_role_user->arn = str_printf(c->arena, "arn:%.*s:sts::%.*s:assumed-role/%.*s/%.*s", STR(s.partition), STR(s.account), STR(role.name),
-						 STR(in->role_session_name));
+	out->assumed_role_user->arn = str_printf(c->arena, "arn:%.*s:sts::%.*s:assumed-role/%.*s/%.*s", STR(s.partition), STR(s.account),
+						 STR(role.name), STR(in->role_session_name));
 	return 0;
 }
 

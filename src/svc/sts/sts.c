@@ -7,7 +7,8 @@
 #include "svc/services.h"
 #include <errno.h>
 
-static int get_caller_identity(struct call *c, const struct sts_get_caller_identity_request *in, struct sts_get_caller_identity_response *out)
+static int get_caller_identity(struct call *c, const struct sts_get_caller_identity_request *in,
+			       struct sts_get_caller_identity_response *out)
 {
 	const struct principal *w = c->who;
 
@@ -19,7 +20,8 @@ static int get_caller_identity(struct call *c, const struct sts_get_caller_ident
 	return 0;
 }
 
-static int get_access_key_info(struct call *c, const struct sts_get_access_key_info_request *in, struct sts_get_access_key_info_response *out)
+static int get_access_key_info(struct call *c, const struct sts_get_access_key_info_request *in,
+			       struct sts_get_access_key_info_response *out)
 {
 	if (str_eq(in->access_key_id, c->who->key_id)) {
 		out->account = c->who->p.account;
@@ -39,8 +41,8 @@ const struct sts_ops sts_ops = {
 
 static int refuse_assume(struct call *c, struct str role_arn)
 {
-	return call_fail(c, &sts_err_access_denied, "User: %.*s is not authorized to perform: sts:AssumeRole on resource: %.*s", STR(c->who->p.arn),
-			 STR(role_arn));
+	return call_fail(c, &sts_err_access_denied, "User: %.*s is not authorized to perform: sts:AssumeRole on resource: %.*s",
+			 STR(c->who->p.arn), STR(role_arn));
 }
 
 /* A role that does not exist is refused like one that does not trust the caller: nobody learns which. */

@@ -89,9 +89,10 @@ static void test_issue_and_verify(void **state)
 static void test_bad_input(void **state)
 {
 	static const char *const good[] = { "a", NULL };
-	static const char *const bad[][2] = { { NULL },	      { "" },	    { "a b" },	  { "a..b" }, { ".a" },
-					      { "a." },	      { "*" },	    { "*." },	  { "a.*.b" }, { "a\nb" },
-					      { "a,DNS:b" },  { "256.0.0.1/8" }, { "a/b" }, { "\xc3\xa4" } };
+	static const char *const bad[][2] = {
+		{ NULL }, { "" },      { "a b" },  { "a..b" },    { ".a" },          { "a." },  { "*" },
+		{ "*." }, { "a.*.b" }, { "a\nb" }, { "a,DNS:b" }, { "256.0.0.1/8" }, { "a/b" }, { "\xc3\xa4" }
+	};
 	char *ca, *ca_key, *other, *other_key, *leaf, *key;
 
 	assert_int_equal(ca_make(&ca, &ca_key), 0);

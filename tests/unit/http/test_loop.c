@@ -48,7 +48,9 @@ static struct http_server *start(void)
 /* park sends a request and returns the socket when the handler has it. */
 static int park(struct http_server *s)
 {
-	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons((uint16_t)http_port(s)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+				  .sin_port = htons((uint16_t)http_port(s)),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	static const char text[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -225,7 +227,7 @@ static void test_bad_options(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_timers),	       cmocka_unit_test(test_posts),
+		cmocka_unit_test(test_timers),          cmocka_unit_test(test_posts),
 		cmocka_unit_test(test_reply_from_here), cmocka_unit_test(test_reply_after_the_client_left_and_the_server_stopped),
 		cmocka_unit_test(test_bad_options),
 	};

@@ -64,7 +64,8 @@ static void test_name_bytes(void **state)
 
 static void test_split(void **state)
 {
-	static const char text[] = "\r\nPUT http://h:1/a/b%20?c=d?e HTTP/1.1\r\nhost: h:1\r\nContent-Length: 00017\r\nConnection: a , CLOSE\r\n\r\nrest";
+	static const char text[] =
+		"\r\nPUT http://h:1/a/b%20?c=d?e HTTP/1.1\r\nhost: h:1\r\nContent-Length: 00017\r\nConnection: a , CLOSE\r\n\r\nrest";
 	struct http_request r;
 	struct parse_info info;
 
@@ -161,9 +162,12 @@ static void test_chunks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_value_bytes),	     cmocka_unit_test(test_name_bytes),
-		cmocka_unit_test(test_split),		     cmocka_unit_test(test_query_absent_or_empty),
-		cmocka_unit_test(test_limits_are_exact),     cmocka_unit_test(test_scan_goes_on_where_it_was),
+		cmocka_unit_test(test_value_bytes),
+		cmocka_unit_test(test_name_bytes),
+		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_query_absent_or_empty),
+		cmocka_unit_test(test_limits_are_exact),
+		cmocka_unit_test(test_scan_goes_on_where_it_was),
 		cmocka_unit_test(test_chunks),
 	};
 	int r = cmocka_run_group_tests(tests, NULL, NULL);

@@ -143,7 +143,7 @@ static void test_not_principal(void **state)
 {
 #define SPARE(list)                                                                                                                        \
 	"'identity':[" FULL "],'resource_policy':" DOC("{'Effect':'Deny','NotPrincipal':{'AWS':[" list "]},'Action':'s3:*','Resource':'*'" \
-												       "}")
+						       "}")
 #define R "'arn:aws:iam::111111111111:root'"
 	expect_allow(LAYER_IDENTITY, USER "," GET "," SPARE("'arn:aws:iam::111111111111:user/Bob'," R));
 	expect_explicit(LAYER_RESOURCE, USER "," GET "," SPARE("'arn:aws:iam::111111111111:user/Bob'"));

@@ -95,7 +95,8 @@ static void test_life(void **state)
 
 static void test_hostile_names(void **state)
 {
-	static const struct str bad[] = { { "", 0 }, { "..", 2 }, { "../x", 4 }, { "a/b", 3 }, { "a\0b", 3 }, { ".", 1 }, { "x.y", 3 }, { NULL, 0 } };
+	static const struct str bad[] = { { "", 0 },     { "..", 2 }, { "../x", 4 }, { "a/b", 3 },
+					  { "a\0b", 3 }, { ".", 1 },  { "x.y", 3 },  { NULL, 0 } };
 	struct files *f = *state;
 	char path[300], longest[FILE_ID_BYTES_MAX + 1];
 	struct stat st;

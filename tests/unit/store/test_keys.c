@@ -4,8 +4,9 @@
 
 static void test_order(void **state)
 {
-	static const struct str parts[] = { { "", 0 }, { "\0", 1 }, { "\0\0", 2 }, { "\0\1", 2 }, { "\0a", 2 }, { "\1", 1 }, { "\1\0", 2 },
-		{ "\1\1", 2 }, { "\2", 1 }, { "a", 1 }, { "a\0", 2 }, { "a\0b", 3 }, { "a\1", 2 }, { "a\2", 2 }, { "ab", 2 }, { "b", 1 }, { "\xff", 1 } };
+	static const struct str parts[] = { { "", 0 },     { "\0", 1 },   { "\0\0", 2 }, { "\0\1", 2 }, { "\0a", 2 }, { "\1", 1 },
+					    { "\1\0", 2 }, { "\1\1", 2 }, { "\2", 1 },   { "a", 1 },    { "a\0", 2 }, { "a\0b", 3 },
+					    { "a\1", 2 },  { "a\2", 2 },  { "ab", 2 },   { "b", 1 },    { "\xff", 1 } };
 	struct keybuf x, y;
 
 	for (size_t i = 0; i < ELEMENTS(parts); i++)
@@ -17,7 +18,8 @@ static void test_order(void **state)
 			key_begin(&y, S("000000000001"), "t");
 			key_str(&y, parts[j]);
 			key_raw(&y, i > j ? S("\xff\xff") : S(""));
-			assert_int_equal((str_cmp(key_view(&x), key_view(&y)) > 0) - (str_cmp(key_view(&x), key_view(&y)) < 0), (i > j) - (i < j));
+			assert_int_equal((str_cmp(key_view(&x), key_view(&y)) > 0) - (str_cmp(key_view(&x), key_view(&y)) < 0),
+					 (i > j) - (i < j));
 		}
 }
 
@@ -106,7 +108,7 @@ static void test_overflow(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order),	cmocka_unit_test(test_numbers),	 cmocka_unit_test(test_apart),
+		cmocka_unit_test(test_order),   cmocka_unit_test(test_numbers),  cmocka_unit_test(test_apart),
 		cmocka_unit_test(test_tenants), cmocka_unit_test(test_overflow),
 	};
 

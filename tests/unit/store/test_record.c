@@ -154,20 +154,34 @@ static void test_bytes_are_stable(void **state)
 
 static void test_damage(void **state)
 {
-	static const struct { const char *p; size_t n; } bad[] = {
+	static const struct {
+		const char *p;
+		size_t n;
+	} bad[] = {
 #define BAD(s) { s, sizeof(s) - 1 }
-		BAD(""), BAD("\0"), BAD("\2"), BAD("\xff"), /* format */
-		BAD("\1\1"), BAD("\1\1\5ab"), BAD("\1\x80"), /* cut */
-		BAD("\1\0\0"), BAD("\1\x80\x80\x80\x80\x01\0"), /* field number 0, and too large */
-		BAD("\1\1\xff\xff\xff\xff\xff\xff\xff\xff\xff\1"), /* a length of 2^64 - 1 */
+		BAD(""),
+		BAD("\0"),
+		BAD("\2"),
+		BAD("\xff"), /* format */
+		BAD("\1\1"),
+		BAD("\1\1\5ab"),
+		BAD("\1\x80"), /* cut */
+		BAD("\1\0\0"),
+		BAD("\1\x80\x80\x80\x80\x01\0"),                       /* field number 0, and too large */
+		BAD("\1\1\xff\xff\xff\xff\xff\xff\xff\xff\xff\1"),     /* a length of 2^64 - 1 */
 		BAD("\1\1\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\1"), /* and one longer than any number */
-		BAD("\1\3\1\2"), BAD("\1\3\2\1\1"), /* bool */
-		BAD("\1\4\2\2\2"), BAD("\1\4\1\x80"), /* int */
+		BAD("\1\3\1\2"),
+		BAD("\1\3\2\1\1"), /* bool */
+		BAD("\1\4\2\2\2"),
+		BAD("\1\4\1\x80"),    /* int */
 		BAD("\1\7\7abcdefg"), /* double */
-		BAD("\1\x0a\1\5"), BAD("\1\x0a\x05\xff\xff\xff\xff\x7f"), BAD("\1\x0a\2\0x"), BAD("\1\x0a\3\1\5x"), /* list */
+		BAD("\1\x0a\1\5"),
+		BAD("\1\x0a\x05\xff\xff\xff\xff\x7f"),
+		BAD("\1\x0a\2\0x"),
+		BAD("\1\x0a\3\1\5x"), /* list */
 		BAD("\1\x0f\3\1\1k"), /* map without its value */
-		BAD("\1\xac\2\1{"), /* document */
-		BAD("\1\x09\2\1\5"), /* inside a struct */
+		BAD("\1\xac\2\1{"),   /* document */
+		BAD("\1\x09\2\1\5"),  /* inside a struct */
 #undef BAD
 	};
 	struct arena a = { 0 };
@@ -219,7 +233,7 @@ static void test_depth(void **state)
 	for (int i = 0; i < 200; i++) { /* from inside out */
 		buf_init(&deep, 1 << 20);
 		buf_c(&deep, i == 199 ? 9 : 3);
-		for (size_t n = b.n; ; n >>= 7) {
+		for (size_t n = b.n;; n >>= 7) {
 			buf_c(&deep, (char)(n >= 0x80 ? (n & 0x7f) | 0x80 : n));
 			if (n < 0x80)
 				break;
@@ -280,7 +294,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_versions), cmocka_unit_test(test_bytes_are_stable),
-		cmocka_unit_test(test_damage),	   cmocka_unit_test(test_depth),    cmocka_unit_test(test_in_store),
+		cmocka_unit_test(test_damage),     cmocka_unit_test(test_depth),    cmocka_unit_test(test_in_store),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -177,7 +177,9 @@ static void test_batch(void **state)
 	gatekeeper = (struct job){ .job = { gated_run, job_done }, .gate = &gate, .n_done = &n_done, .id = -1, .order = order };
 	store_submit(s, &gatekeeper.job);
 	for (int i = 0; i < N; i++) {
-		jobs[i] = (struct job){ .job = { counting_run, job_done }, .id = i, .fail = i % 7 == 3 ? -EPERM : 0, .n_done = &n_done, .order = order };
+		jobs[i] = (struct job){
+			.job = { counting_run, job_done }, .id = i, .fail = i % 7 == 3 ? -EPERM : 0, .n_done = &n_done, .order = order
+		};
 		store_submit(s, &jobs[i].job);
 	}
 	atomic_store(&gate, true);

@@ -44,10 +44,31 @@ static void reads_v4(void **state)
 
 static void refuses_v4(void **state)
 {
-	static const char *const bad[] = { "",		    "/",	   "10.0.0.0",	   "10.0.0/8",	    "10.0.0.0.0/8", "10.0.0.0/33",   "10.0.0.0/-1",
-					   "10.0.0.0/",	    "256.0.0.0/8", "10.0.0.0/8 ",  " 10.0.0.0/8",   "010.0.0.0/8",  "10.0.0.0/08",   "10.0.0.0/8/8",
-					   "0x0a.0.0.0/8",  "1e1.0.0.0/8", "10..0.0/8",	   "10.0.0.0./8",   ".10.0.0.0/8",  "10.0.0.+0/8",   "::/0",
-					   "1000.0.0.0/8",  "10.0.0.0/128", "10.0.0.0/\n8", "4294967296/8" };
+	static const char *const bad[] = { "",
+					   "/",
+					   "10.0.0.0",
+					   "10.0.0/8",
+					   "10.0.0.0.0/8",
+					   "10.0.0.0/33",
+					   "10.0.0.0/-1",
+					   "10.0.0.0/",
+					   "256.0.0.0/8",
+					   "10.0.0.0/8 ",
+					   " 10.0.0.0/8",
+					   "010.0.0.0/8",
+					   "10.0.0.0/08",
+					   "10.0.0.0/8/8",
+					   "0x0a.0.0.0/8",
+					   "1e1.0.0.0/8",
+					   "10..0.0/8",
+					   "10.0.0.0./8",
+					   ".10.0.0.0/8",
+					   "10.0.0.+0/8",
+					   "::/0",
+					   "1000.0.0.0/8",
+					   "10.0.0.0/128",
+					   "10.0.0.0/\n8",
+					   "4294967296/8" };
 
 	for (size_t i = 0; i < ELEMENTS(bad); i++)
 		if (four(bad[i]).p)
@@ -88,8 +109,10 @@ static void contains(void **state)
 static void overlaps_as_counted(void **state)
 {
 	for (unsigned i = 0; i < 16 * 5 * 16 * 5; i++) {
-		unsigned a_bits = 28 + i % 5, b_bits = 28 + i / 5 % 5, a0 = i / 25 % 16, b0 = i / 400 % 16, common = 0, b_n = 1u << (32 - b_bits);
-		struct cidr4 a = block(str_printf(&arena, "10.0.0.%u/%u", a0, a_bits).p), b = block(str_printf(&arena, "10.0.0.%u/%u", b0, b_bits).p);
+		unsigned a_bits = 28 + i % 5, b_bits = 28 + i / 5 % 5, a0 = i / 25 % 16, b0 = i / 400 % 16, common = 0,
+			 b_n = 1u << (32 - b_bits);
+		struct cidr4 a = block(str_printf(&arena, "10.0.0.%u/%u", a0, a_bits).p),
+			     b = block(str_printf(&arena, "10.0.0.%u/%u", b0, b_bits).p);
 
 		for (uint64_t x = 0; x < cidr4_size(a); x++)
 			for (uint64_t y = 0; y < cidr4_size(b); y++)
@@ -142,8 +165,13 @@ static void wildcards_are_quick(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_v4),	       cmocka_unit_test(refuses_v4), cmocka_unit_test(reads_v6),	    cmocka_unit_test(contains),
-		cmocka_unit_test(overlaps_as_counted), cmocka_unit_test(wildcards),  cmocka_unit_test(wildcards_are_quick),
+		cmocka_unit_test(reads_v4),
+		cmocka_unit_test(refuses_v4),
+		cmocka_unit_test(reads_v6),
+		cmocka_unit_test(contains),
+		cmocka_unit_test(overlaps_as_counted),
+		cmocka_unit_test(wildcards),
+		cmocka_unit_test(wildcards_are_quick),
 	};
 	int r = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -82,9 +82,12 @@ static const char *quote(struct arena *a, struct str s)
 
 static void make_role(struct arena *a, const struct principal *w, const char *name, const char *principal)
 {
-	struct str doc = str_printf(a, "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":%s,\"Action\":\"sts:AssumeRole\"}]}", principal);
+	struct str doc = str_printf(
+		a, "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":%s,\"Action\":\"sts:AssumeRole\"}]}",
+		principal);
 
-	(void)call(a, w, "iam", "CreateRole", str_printf(a, "{\"RoleName\":\"%s\",\"AssumeRolePolicyDocument\":%s}", name, quote(a, doc)).p, true);
+	(void)call(a, w, "iam", "CreateRole", str_printf(a, "{\"RoleName\":\"%s\",\"AssumeRolePolicyDocument\":%s}", name, quote(a, doc)).p,
+		   true);
 }
 
 static void test_long_term_keys(void **state)
@@ -105,7 +108,9 @@ static void test_long_term_keys(void **state)
 	assert_int_equal(find(&a, S("AKIANOTHERE000000000"), STR_NONE, 0, &k), -ENOENT);
 	assert_int_equal(find(&a, json_get_str(key, "AccessKeyId"), S("AAAA"), 0, &k), -EBADMSG);
 	call(&a, &w, "iam", "UpdateAccessKey",
-	     str_printf(&a, "{\"UserName\":\"u\",\"Status\":\"Inactive\",\"AccessKeyId\":\"%.*s\"}", STR(json_get_str(key, "AccessKeyId"))).p, true);
+	     str_printf(&a, "{\"UserName\":\"u\",\"Status\":\"Inactive\",\"AccessKeyId\":\"%.*s\"}", STR(json_get_str(key, "AccessKeyId")))
+		     .p,
+	     true);
 	assert_int_equal(find(&a, json_get_str(key, "AccessKeyId"), STR_NONE, 0, &k), -EACCES);
 	arena_done(&a);
 }
@@ -119,7 +124,9 @@ static struct json *session(struct arena *a, const char *role)
 	struct json *out;
 
 	assert_int_equal(find(a, id, STR_NONE, 0, &k), 0);
-	out = call(a, &k.who, "sts", "AssumeRole", str_printf(a, "{\"RoleArn\":\"arn:aws:iam::%.*s:role/%s\",\"RoleSessionName\":\"s1\"}", STR(cloud_account(cl)), role).p, true);
+	out = call(a, &k.who, "sts", "AssumeRole",
+		   str_printf(a, "{\"RoleArn\":\"arn:aws:iam::%.*s:role/%s\",\"RoleSessionName\":\"s1\"}", STR(cloud_account(cl)), role).p,
+		   true);
 	call(a, &w, "iam", "DeleteAccessKey", str_printf(a, "{\"UserName\":\"caller\",\"AccessKeyId\":\"%.*s\"}", STR(id)).p, true);
 	return json_getz(out, "Credentials");
 }

@@ -44,7 +44,8 @@ static void test_unique_ids(void **state)
 static void test_tags(void **state)
 {
 	struct arena a = { 0 };
-	struct str_pair first[] = { { S("Team"), S("red") }, { S("Cost"), S("1") } }, second[] = { { S("team"), S("blue") }, { S("x"), S("") } };
+	struct str_pair first[] = { { S("Team"), S("red") }, { S("Cost"), S("1") } },
+			second[] = { { S("team"), S("blue") }, { S("x"), S("") } };
 	struct str_map tags = { 0 }, one = { first, 2 }, two = { second, 2 };
 	struct str gone[] = { S("COST"), S("absent") };
 	struct str_pair many[IAM_TAGS_MAX];
@@ -95,12 +96,16 @@ static void test_versions(void **state)
 
 static void test_passwords(void **state)
 {
-	struct iam_rec_passwords p = { .min_length = OPT_INT(10), .upper = OPT_BOOL(true), .lower = OPT_BOOL(true), .numbers = OPT_BOOL(true), .symbols = OPT_BOOL(true) };
+	struct iam_rec_passwords p = { .min_length = OPT_INT(10),
+				       .upper = OPT_BOOL(true),
+				       .lower = OPT_BOOL(true),
+				       .numbers = OPT_BOOL(true),
+				       .symbols = OPT_BOOL(true) };
 	struct arena a = { 0 };
 
 	assert_str(iam_password_fault(&a, NULL, S("Abcdefg1")), NULL);
 	assert_true(iam_password_fault(&a, NULL, S("abcdefgh1")).p != NULL); /* two kinds only */
-	assert_true(iam_password_fault(&a, NULL, S("Abcde1!")).p != NULL); /* too short */
+	assert_true(iam_password_fault(&a, NULL, S("Abcde1!")).p != NULL);   /* too short */
 	assert_str(iam_password_fault(&a, &p, S("Abcdefgh1!")), NULL);
 	assert_str(iam_password_fault(&a, &p, S("Abcdefg1!")), "Password should have a minimum length of 10");
 	assert_true(iam_password_fault(&a, &p, S("abcdefgh1!")).p != NULL);
@@ -113,8 +118,12 @@ static void test_passwords(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_key_ids_carry_the_account), cmocka_unit_test(test_unique_ids), cmocka_unit_test(test_tags),
-		cmocka_unit_test(test_documents), cmocka_unit_test(test_versions), cmocka_unit_test(test_passwords),
+		cmocka_unit_test(test_key_ids_carry_the_account),
+		cmocka_unit_test(test_unique_ids),
+		cmocka_unit_test(test_tags),
+		cmocka_unit_test(test_documents),
+		cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_passwords),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,9 +7,14 @@
 
 static void names(void **state)
 {
-	static const char *const good[] = { "abc", "a-b.c", "1bucket", "a.b", "123456789012345678901234567890123456789012345678901234567890123" };
-	static const char *const bad[] = { "", "ab", "Abc", "a_b", "-ab", "ab-", ".ab", "ab.", "a..b", "10.0.0.1", "xn--abc", "sthree-x", "abc-s3alias", "abc--ol-s3",
-					   "1234567890123456789012345678901234567890123456789012345678901234", "a b", "a/b" };
+	static const char *const good[] = { "abc", "a-b.c", "1bucket", "a.b",
+					    "123456789012345678901234567890123456789012345678901234567890123" };
+	static const char *const bad[] = {
+		"",        "ab",       "Abc",         "a_b",        "-ab",
+		"ab-",     ".ab",      "ab.",         "a..b",       "10.0.0.1",
+		"xn--abc", "sthree-x", "abc-s3alias", "abc--ol-s3", "1234567890123456789012345678901234567890123456789012345678901234",
+		"a b",     "a/b"
+	};
 
 	for (size_t i = 0; i < ELEMENTS(good); i++)
 		assert_true(s3_name_valid(str_c(good[i])));
@@ -26,11 +31,24 @@ static void ranges(void **state)
 		int result;
 		uint64_t from, to;
 	} t[] = {
-		{ "bytes=0-0", 10, 0, 0, 1 }, { "bytes=2-4", 10, 0, 2, 5 }, { "bytes=7-", 10, 0, 7, 10 }, { "bytes=7-100", 10, 0, 7, 10 },
-		{ "bytes=-3", 10, 0, 7, 10 }, { "bytes=-30", 10, 0, 0, 10 }, { "bytes=-0", 10, -ERANGE, 0, 0 }, { "bytes=10-", 10, -ERANGE, 0, 0 },
-		{ "bytes=0-", 0, -ERANGE, 0, 0 }, { "bytes=4-2", 10, 1, 0, 10 }, { "bytes=0-1,3-4", 10, 1, 0, 10 }, { "bytes=a-b", 10, 1, 0, 10 },
-		{ "bytes=-", 10, 1, 0, 10 }, { "chars=0-1", 10, 1, 0, 10 }, { "bytes=0-18446744073709551615", 10, 0, 0, 10 },
-		{ "bytes=0-18446744073709551616", 10, 1, 0, 10 }, { "bytes=18446744073709551615-", 10, -ERANGE, 0, 0 }, { "", 10, 1, 0, 10 },
+		{ "bytes=0-0", 10, 0, 0, 1 },
+		{ "bytes=2-4", 10, 0, 2, 5 },
+		{ "bytes=7-", 10, 0, 7, 10 },
+		{ "bytes=7-100", 10, 0, 7, 10 },
+		{ "bytes=-3", 10, 0, 7, 10 },
+		{ "bytes=-30", 10, 0, 0, 10 },
+		{ "bytes=-0", 10, -ERANGE, 0, 0 },
+		{ "bytes=10-", 10, -ERANGE, 0, 0 },
+		{ "bytes=0-", 0, -ERANGE, 0, 0 },
+		{ "bytes=4-2", 10, 1, 0, 10 },
+		{ "bytes=0-1,3-4", 10, 1, 0, 10 },
+		{ "bytes=a-b", 10, 1, 0, 10 },
+		{ "bytes=-", 10, 1, 0, 10 },
+		{ "chars=0-1", 10, 1, 0, 10 },
+		{ "bytes=0-18446744073709551615", 10, 0, 0, 10 },
+		{ "bytes=0-18446744073709551616", 10, 1, 0, 10 },
+		{ "bytes=18446744073709551615-", 10, -ERANGE, 0, 0 },
+		{ "", 10, 1, 0, 10 },
 	};
 
 	for (size_t i = 0; i < ELEMENTS(t); i++) {
@@ -57,7 +75,15 @@ static void entity_tags(void **state)
 
 static void copy_sources(void **state)
 {
-	static const char *const bad[] = { "", "/", "bucket", "bucket/", "/bucket/", "//key", "bucket/%zz", "b/k?versionId=%", "arn:aws:s3:us-east-1:123456789012:accesspoint/a/object/k" };
+	static const char *const bad[] = { "",
+					   "/",
+					   "bucket",
+					   "bucket/",
+					   "/bucket/",
+					   "//key",
+					   "bucket/%zz",
+					   "b/k?versionId=%",
+					   "arn:aws:s3:us-east-1:123456789012:accesspoint/a/object/k" };
 	struct arena a = { 0 };
 	struct str bucket, key, version;
 
@@ -82,13 +108,17 @@ static void joined_crcs(void **state)
 	for (size_t i = 0; i < ELEMENTS(cuts); i++) {
 		size_t n = cuts[i], rest = sizeof text - n;
 
-		assert_true(s3_crc_join(32, 0xedb88320u, crc32_ieee(0, text, n), crc32_ieee(0, text + n, rest), rest) == crc32_ieee(0, text, sizeof text));
-		assert_true(s3_crc_join(32, 0x82f63b78u, crc32c(0, text, n), crc32c(0, text + n, rest), rest) == crc32c(0, text, sizeof text));
-		assert_true(s3_crc_join(64, 0x9a6c9329ac4bc9b5u, crc64_nvme(0, text, n), crc64_nvme(0, text + n, rest), rest) == crc64_nvme(0, text, sizeof text));
+		assert_true(s3_crc_join(32, 0xedb88320u, crc32_ieee(0, text, n), crc32_ieee(0, text + n, rest), rest) ==
+			    crc32_ieee(0, text, sizeof text));
+		assert_true(s3_crc_join(32, 0x82f63b78u, crc32c(0, text, n), crc32c(0, text + n, rest), rest) ==
+			    crc32c(0, text, sizeof text));
+		assert_true(s3_crc_join(64, 0x9a6c9329ac4bc9b5u, crc64_nvme(0, text, n), crc64_nvme(0, text + n, rest), rest) ==
+			    crc64_nvme(0, text, sizeof text));
 	}
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(names), cmocka_unit_test(ranges), cmocka_unit_test(entity_tags), cmocka_unit_test(copy_sources), cmocka_unit_test(joined_crcs),
+	cmocka_unit_test(names),        cmocka_unit_test(ranges),      cmocka_unit_test(entity_tags),
+	cmocka_unit_test(copy_sources), cmocka_unit_test(joined_crcs),
 };
 TEST_MAIN(tests)
