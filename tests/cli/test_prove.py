@@ -553,7 +553,8 @@ def test_interrupted_it_leaves_nothing(base, after, how):
     time.sleep(after)
     p.send_signal(how)
     out, err = p.communicate(timeout=60)
-    assert p.returncode in (2, -how) and (p.returncode == 2 or after < 0.1), out + err  # before it began, it just ends
+    finished = p.returncode == 0 and "Everything made for the proof was removed" in out  # a quick machine is done by then
+    assert finished or p.returncode == 2 or (p.returncode == -how and not out), out + err  # before it began, it just ends
     assert left_behind(base) == []
 
 
