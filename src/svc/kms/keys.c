@@ -139,8 +139,7 @@ int kms_key_usable(struct call *c, const struct kms_rec_key *k)
 	return 0;
 }
 
-/* What is changed by hand must be the customer's own. */
-static int customer_key(struct call *c, struct str id, struct kms_rec_key *ret)
+int kms_customer_key(struct call *c, struct str id, struct kms_rec_key *ret)
 {
 	int r = kms_key_load(c, id, false, ret);
 
@@ -398,7 +397,7 @@ KMS_HANDLER(get_key_policy)
 KMS_HANDLER(put_key_policy)
 {
 	struct kms_rec_key k;
-	int r = customer_key(c, in->key_id, &k);
+	int r = kms_customer_key(c, in->key_id, &k);
 
 	if (r == 0 && in->policy_name.p && !str_is(in->policy_name, "default"))
 		return call_fail(c, &aws_err_validation_exception, "Policy name must be default");
@@ -428,7 +427,7 @@ KMS_HANDLER(list_key_policies)
 KMS_HANDLER(tag_resource)
 {
 	struct kms_rec_key k;
-	int r = customer_key(c, in->key_id, &k);
+	int r = kms_customer_key(c, in->key_id, &k);
 
 	if (r == 0)
 		r = kms_key_not_pending(c, &k);
@@ -441,7 +440,7 @@ KMS_HANDLER(untag_resource)
 {
 	struct kms_rec_key k;
 	struct str_map left = { 0 };
-	int r = customer_key(c, in->key_id, &k);
+	int r = kms_customer_key(c, in->key_id, &k);
 
 	if (r == 0)
 		r = kms_key_not_pending(c, &k);
@@ -482,7 +481,7 @@ KMS_HANDLER(list_resource_tags)
 static int set_state(struct call *c, struct str id, const char *state)
 {
 	struct kms_rec_key k;
-	int r = customer_key(c, id, &k);
+	int r = kms_customer_key(c, id, &k);
 
 	if (r == 0)
 		r = kms_key_not_pending(c, &k);
@@ -505,7 +504,7 @@ KMS_HANDLER(disable_key)
 KMS_HANDLER(update_key_description)
 {
 	struct kms_rec_key k;
-	int r = customer_key(c, in->key_id, &k);
+	int r = kms_customer_key(c, in->key_id, &k);
 
 	if (r == 0)
 		r = kms_key_not_pending(c, &k);

@@ -22,6 +22,8 @@ int kms_key_put(struct store_txn *t, const struct kms_rec_key *k);
 bool kms_key_authorized(const struct call *c, struct str id, struct kms_rec_key *ret);
 /* kms_foreign refuses what is another account's, whether it exists or not, in the same words. */
 int kms_foreign(struct call *c, const char *action, struct str arn);
+/* kms_customer_key loads a key that is to be changed by hand: refuses one that AWS manages. No aliases. */
+int kms_customer_key(struct call *c, struct str id, struct kms_rec_key *ret);
 /* kms_key_usable refuses a disabled key or one that waits for deletion. */
 int kms_key_usable(struct call *c, const struct kms_rec_key *k);
 int kms_key_not_pending(struct call *c, const struct kms_rec_key *k);

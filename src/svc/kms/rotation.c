@@ -33,20 +33,10 @@ static void wake(struct cloud *cl, struct region *r, void *arg)
 	cloud_jobs_wake(cl);
 }
 
-static int own_key(struct call *c, struct str id, struct kms_rec_key *k)
-{
-	int r = kms_key_load(c, id, false, k);
-
-	if (r == 0 && k->aws_managed.v)
-		return call_fail(c, &aws_err_access_denied_exception, "The request is rejected because the key %.*s is managed by AWS.",
-				 STR(k->arn));
-	return r;
-}
-
 KMS_HANDLER(enable_key_rotation)
 {
 	struct kms_rec_key k;
-	int r = own_key(c, in->key_id, &k);
+	int r = kms_customer_key(c, in->key_id, &k);
 
 	if (r == 0)
 		r = kms_key_usable(c, &k);
@@ -66,7 +56,7 @@ KMS_HANDLER(enable_key_rotation)
 KMS_HANDLER(disable_key_rotation)
 {
 	struct kms_rec_key k;
-	int r = own_key(c, in->key_id, &k);
+	int r = kms_customer_key(c, in->key_id, &k);
 
 	if (r == 0)
 		r = kms_key_usable(c, &k);
@@ -100,7 +90,7 @@ KMS_HANDLER(get_key_rotation_status)
 KMS_HANDLER(rotate_key_on_demand)
 {
 	struct kms_rec_key k;
-	int r = own_key(c, in->key_id, &k);
+	int r = kms_customer_key(c, in->key_id, &k);
 
 	if (r == 0)
 		r = kms_key_usable(c, &k);
@@ -162,7 +152,7 @@ KMS_HANDLER(schedule_key_deletion)
 {
 	int64_t days = in->pending_window_in_days.has ? in->pending_window_in_days.v : 30;
 	struct kms_rec_key k;
-	int r = own_key(c, in->key_id, &k);
+	int r = kms_customer_key(c, in->key_id, &k);
 
 	if (r == 0)
 		r = kms_key_not_pending(c, &k);
@@ -187,7 +177,7 @@ KMS_HANDLER(schedule_key_deletion)
 KMS_HANDLER(cancel_key_deletion)
 {
 	struct kms_rec_key k;
-	int r = own_key(c, in->key_id, &k);
+	int r = kms_customer_key(c, in->key_id, &k);
 
 	if (r < 0)
 		return r;
