@@ -46,6 +46,8 @@ struct call_facts {
 	struct str auth_type;         /* "REST-HEADER", "REST-QUERY-STRING" (s3:authType) */
 	int64_t signature_age_ms;
 	struct str content_sha256;
+	struct str source_arn, source_account; /* of the resource on whose behalf a service calls: aws:SourceArn, aws:SourceAccount */
+	struct str source_vpce, source_vpc;    /* the VPC endpoint that the request came through: aws:SourceVpce, aws:SourceVpc */
 };
 
 #define CALL_EXTRA_MAX 8
@@ -80,6 +82,8 @@ struct call {
 	struct call_hook *hooks;
 	int (*also)(struct call *c, void *also_arg); /* see cloud_invoke_json_also */
 	void *also_arg;
+	struct call_park *park; /* set by call_park */
+	bool may_park;          /* set by whoever can wait */
 	void *memo; /* the service's: what its resource hook has loaded, for the handler; reset before each run */
 };
 
@@ -90,6 +94,15 @@ void call_header(struct call *c, const char *name, struct str value); /* a heade
 /* call_also: handlers that open their write transactions themselves ("txn": "none") call it in the one that makes the call's
  * effect, t; the dispatcher does it for all others. Its failure must undo the transaction. */
 int call_also(struct call *c, struct store_txn *t);
+/* call_park puts off the answer of a call that waits (an invocation, a long poll). The handler keeps the handle, returns
+ * CALL_PARKED, and somebody calls call_unpark exactly once, from any thread, also before the handler has returned. finish then
+ * runs once, without a transaction (c->txn is NULL), to fill c->out or to refuse, and returns as a handler does; c, its arena and
+ * its input live until then. Only for operations that don't write ("txn" read or none), and not for calls nested in a
+ * transaction (-EDEADLK is the handler's to return then: call_park gave NULL). A client that goes away changes nothing. */
+#define CALL_PARKED (-EINPROGRESS)
+struct call_park;
+struct call_park *call_park(struct call *c);
+void call_unpark(struct call_park *p, int (*finish)(struct call *c, void *arg), void *arg);
 /* call_on_commit runs fn(cloud, region, arg) after the transaction is durable (or after a read call). arg is in the arena
  * and lives while fn runs. Never on failure. */
 void call_on_commit(struct call *c, void (*fn)(struct cloud *cloud, struct region *r, void *arg), void *arg);
@@ -172,6 +185,7 @@ struct service {
 	/* The region that holds what an unsigned request is about (S3: its bucket); absent when not known. May be NULL. */
 	struct str (*home)(struct cloud *cloud, const struct wire_route *route, struct arena *a);
 	const struct cfn_type *const *cfn; /* NULL-terminated, or NULL */
+	const struct front *front;         /* its data plane on the cloud's port (cloud/front.h), or NULL */
 	/* Timed jobs put with job_put(): kind as written there. Runs on the job thread. */
 	int (*job)(struct cloud *cloud, struct region *r, struct str kind, struct str id, struct str payload);
 };

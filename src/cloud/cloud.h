@@ -56,6 +56,12 @@ int cloud_invoke(struct cloud *cl, struct region *r, const struct principal *who
 /* cloud_invoke_json: the same with parameters by the model's member names (see wire_from_json). *ret_out may be NULL. */
 int cloud_invoke_json(struct cloud *cl, struct region *r, const struct principal *who, const struct call_facts *facts, const char *service,
 		      const char *op, const struct json *params, struct arena *a, struct json **ret_out, struct call_error *ret_err);
+/* cloud_invoke_start: as cloud_invoke, but never blocks: done(arg, result, error) is called once when the call is over, on any
+ * thread, perhaps before cloud_invoke_start returns. in, out, who, facts and a must live until then. May be used on an
+ * event loop, by fronts. error is only set when result is negative. */
+void cloud_invoke_start(struct cloud *cl, struct region *r, const struct principal *who, const struct call_facts *facts,
+			const struct service_model *m, const struct op *op, const void *in, void *out, struct arena *a,
+			void (*done)(void *arg, int result, const struct call_error *error), void *arg);
 /* cloud_invoke_json_also: the same; when the operation writes, also runs in its transaction after the handler's success, so
  * that what it stores is there exactly when the call's effect is. Its failure undoes the call. May run again. */
 int cloud_invoke_json_also(struct cloud *cl, struct region *r, const struct principal *who, const struct call_facts *facts,

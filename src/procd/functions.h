@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* functions.h - execution environments of functions: isolated processes that take invocations through the Lambda Runtime API.
+ *
+ * An environment is one process tree in a sandbox of its own (os/sandbox.h), started for one function version ("spec") and
+ * kept warm between invocations, one at a time. This module starts, reuses, freezes, ends and watches environments; it knows
+ * nothing of AWS accounts, policies or concurrency limits: the Lambda service decides whether an invocation may run at all.
+ * Sources: "Using the Lambda runtime API for custom runtimes", "Understanding the Lambda execution environment lifecycle"
+ * (AWS Lambda Developer Guide). */
+#pragma once
+#include "base/arena.h"
+#include "base/str.h"
+#include "base/util.h"
+
+struct functions; /* all environments of one cloud */
+struct http_server;
+
+struct fn_spec { /* one function version as it is configured; copied by functions_invoke when it starts an environment */
+	struct str key;     /* same key: same code and configuration. A new revision has a new key */
+	struct str runtime; /* "nodejs24.x", "python3.12" */
+	struct str handler, code_dir;
+	struct str layer_dirs[5]; /* read-only folders, lowest first; seen together as /opt */
+	size_t n_layers;
+	struct str region, arn; /* the function's, for messages and the sandbox's name */
+	uint32_t memory_mb, ephemeral_mb, timeout_ms, init_timeout_ms;
+	/* Gives what a new environment's process sees: its variables (credentials of the execution role, AWS_LAMBDA_..., the
+	 * function's own), into the arena, and until when its credentials are good (wall clock ms). Negative: it cannot start. */
+	int (*variables)(void *arg, struct arena *a, struct str_pair **ret, size_t *ret_n, int64_t *ret_expires_ms);
+	/* Text that a process wrote (complete lines, or the rest at its end), for the log; on a thread of this module. */
+	void (*log)(void *arg, struct str environment, struct str request_id, struct str lines, int64_t at_ms);
+	void (*release)(void *arg); /* the spec's copy is gone: no further call with arg */
+	void *arg;
+};
+struct fn_event { /* copied */
+	struct str request_id, payload;
+	struct str trace, client_context, cognito_identity; /* absent: no such header */
+	struct str function_arn;                            /* as invoked: with version or alias */
+	uint32_t timeout_ms;
+};
+enum fn_outcome {
+	FN_DONE,      /* payload is the handler's answer */
+	FN_FAILED,    /* the handler or its start reported an error: payload is its JSON, error_type its type */
+	FN_TIMED_OUT, /* ended by us */
+	FN_EXITED,    /* the process ended before it answered: exit_text ("exit status 1", "signal: killed") */
+	FN_NO_MEMORY, /* ended by the kernel, over its memory limit */
+	FN_REFUSED,   /* no environment could be made here: exit_text says why */
+};
+struct fn_result { /* lives during the callback */
+	enum fn_outcome outcome;
+	struct str payload, error_type, exit_text;
+	struct str environment; /* its id; the log stream's name ends with it */
+	bool cold;
+	int64_t init_us, duration_us; /* init_us: of a cold start, else 0 */
+	uint32_t memory_used_mb;
+	struct str log_tail; /* last 4 KB that this invocation wrote */
+};
+struct functions_opts {
+	const char *dir;          /* for sockets, scratch and the bootstraps; 0700 */
+	const char *runtimes_dir; /* where set-up has put runtimes and SDKs; NULL: look beside the program */
+	const char *ca_pem;       /* file that functions trust */
+	int endpoint_port;        /* the cloud's port; inside a sandbox 127.0.0.1 answers on it and on 443 */
+	struct http_server *http; /* takes the connections that sandboxes make to those */
+	int idle_ms;              /* an environment that has waited this long ends; 0: 10 minutes */
+	size_t environments_max;  /* 0: a default by memory */
+};
+int functions_open(const struct functions_opts *o, struct functions **ret);
+/* functions_close ends every environment; callbacks of invocations under way are called with FN_EXITED before it returns. */
+void functions_close(struct functions *f);
+/* functions_invoke never blocks. done is called exactly once, on a thread of this module; it must not block. */
+void functions_invoke(struct functions *f, const struct fn_spec *s, const struct fn_event *e, void (*done)(void *arg, const struct fn_result *r),
+		      void *arg);
+/* functions_forget ends warm environments whose key begins so (the function was changed or deleted); busy ones end after
+ * their invocation. */
+void functions_forget(struct functions *f, struct str key_prefix);
+/* functions_isolation tells in words what isolates functions here ("own user, namespaces, cgroup limits, seccomp"), and what does
+ * not for want of rights; functions_runtime which program a runtime name means here, absent when it is not there. */
+const char *functions_isolation(const struct functions *f);
+struct str functions_runtime(const struct functions *f, struct str runtime, struct arena *a);
