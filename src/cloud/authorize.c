@@ -101,6 +101,10 @@ static void request_keys(struct call *c, struct key_set *k)
 		key_z(c, k, "aws:ViaAWSService", S("false"));
 		key_z(c, k, "aws:SourceIp", f->source_ip);
 	}
+	key_z(c, k, "aws:SourceArn", f->source_arn);
+	key_z(c, k, "aws:SourceAccount", f->source_account);
+	key_z(c, k, "aws:SourceVpce", f->source_vpce);
+	key_z(c, k, "aws:SourceVpc", f->source_vpc);
 	if (c->http)
 		key_z(c, k, "aws:Referer", http_header(c->http, "referer"));
 }

@@ -60,6 +60,58 @@ void call_run_hooks(struct call *c)
 		h->fn(c->cloud, c->region, h->arg);
 }
 
+/* --- calls that wait --- */
+/* Two come to a parked call, in any order: the dispatcher, when the handler has returned, and whoever brings the answer. The
+ * second one finishes it. */
+#define PARK_WAITING 1
+#define PARK_ANSWERED 2
+struct call_park {
+	struct call *call;
+	atomic_int state;
+	int (*finish)(struct call *c, void *arg);
+	void *arg;
+	void (*over)(void *arg, int r);
+	void *over_arg;
+};
+
+struct call_park *call_park(struct call *c)
+{
+	if (!c->may_park || c->parent)
+		return NULL;
+	assert(!c->park);
+	c->park = arena_new(c->arena, struct call_park);
+	c->park->call = c;
+	return c->park;
+}
+
+static void park_over(struct call_park *p)
+{
+	int r = p->finish(p->call, p->arg);
+
+	assert(!(r >= 0 && p->call->err));
+	p->over(p->over_arg, r > 0 ? 0 : r);
+}
+
+void call_unpark(struct call_park *p, int (*finish)(struct call *c, void *arg), void *arg)
+{
+	p->finish = finish;
+	p->arg = arg;
+	if (atomic_fetch_or(&p->state, PARK_ANSWERED) & PARK_WAITING)
+		park_over(p);
+}
+
+void park_wait(struct call *c, void (*over)(void *arg, int r), void *arg)
+{
+	struct call_park *p = c->park;
+
+	assert(p);
+	c->decision.sid = STR_NONE; /* of a parsed policy that need not outlive the wait */
+	p->over = over;
+	p->over_arg = arg;
+	if (atomic_fetch_or(&p->state, PARK_WAITING) & PARK_ANSWERED)
+		park_over(p);
+}
+
 /* --- ARNs --- */
 int arn_parse(struct str s, struct arn *ret)
 {
@@ -158,6 +210,7 @@ struct policy_cache {
 	size_t n;
 };
 static __thread struct policy_cache *cache;
+static __thread int cache_holds;
 static pthread_key_t cache_key; /* frees a thread's cache when the thread ends */
 static pthread_once_t cache_once = PTHREAD_ONCE_INIT;
 
@@ -200,9 +253,15 @@ static uint64_t text_hash(struct str s)
 	return h ^ h >> 29;
 }
 
+void policy_cache_hold(int n)
+{
+	cache_holds += n;
+	assert(cache_holds >= 0);
+}
+
 void policy_cache_trim(void)
 {
-	if (!cache || cache->n <= POLICY_ENTRIES_MAX)
+	if (!cache || cache->n <= POLICY_ENTRIES_MAX || cache_holds > 0)
 		return;
 	arena_reset(&cache->arena);
 	memset(cache->slots, 0, sizeof cache->slots);

@@ -84,7 +84,7 @@ struct call {
 	void *also_arg;
 	struct call_park *park; /* set by call_park */
 	bool may_park;          /* set by whoever can wait */
-	void *memo; /* the service's: what its resource hook has loaded, for the handler; reset before each run */
+	void *memo;             /* the service's: what its resource hook has loaded, for the handler; reset before each run */
 };
 
 /* call_fail refuses: always returns -ECANCELED. Called at most once in a call. */

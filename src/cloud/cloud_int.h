@@ -3,6 +3,7 @@
 #pragma once
 #include "auth/sigv4.h"
 #include "cloud/cloud.h"
+#include "cloud/front.h"
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -67,6 +68,10 @@ void call_settle(struct call *c, int r);
 void call_run_hooks(struct call *c);
 const struct service *service_of(const struct cloud *cl, const struct service_model *m);
 
+/* park_wait: the handler said CALL_PARKED; over(arg, result) runs once when the call has its answer, perhaps at once, on the
+ * thread that brings it. */
+void park_wait(struct call *c, void (*over)(void *arg, int r), void *arg);
+
 /* --- authorize.c --- */
 int authorize_call(struct call *c); /* the overlay's checks; 0, or -ECANCELED with the refusal set */
 int authorize_ask(struct call *c, const char *action, struct str resource, const struct policy_key *extra, size_t n, bool service_keys,
@@ -74,7 +79,8 @@ int authorize_ask(struct call *c, const char *action, struct str resource, const
 int authorize_denied(struct call *c, const char *action, struct str resource, struct str sentence);
 
 /* --- call.c --- */
-void policy_cache_trim(void); /* between calls of this thread */
+void policy_cache_trim(void);  /* between calls of this thread */
+void policy_cache_hold(int n); /* +1: a call context stays open on this thread, nothing is trimmed until -1 */
 
 /* --- trail.c --- */
 int trail_open(const char *dir, struct trail **ret);

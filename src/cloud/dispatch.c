@@ -34,6 +34,7 @@ int call_execute(struct call *c)
 	c->hooks = NULL;
 	c->trail_resources = NULL;
 	c->memo = NULL;
+	c->park = NULL;
 	c->account = c->who->p.account.p ? c->who->p.account : c->cloud->account;
 	c->decision = (struct policy_result){ .statement = -1 };
 	memset(c->out, 0, c->svc->model->shapes[c->op->out].size);
@@ -126,10 +127,11 @@ int call_also(struct call *c, struct store_txn *t)
 }
 
 struct inner {
-	struct store_job job;
+	struct store_job job; /* first: the writer thread hands it back */
 	struct call call;
-	sem_t done;
-	int result;
+	struct call_error error;
+	void (*done)(void *arg, int result, const struct call_error *error);
+	void *done_arg;
 };
 
 static int inner_run(struct store_job *j, struct store_txn *t)
@@ -153,12 +155,25 @@ static int inner_run(struct store_job *j, struct store_txn *t)
 	return r;
 }
 
+/* The call is over: record, hooks, and who waits for it. x is gone after this. */
+static void inner_over(void *arg, int e)
+{
+	struct inner *x = arg;
+	struct call *c = &x->call;
+
+	call_settle(c, e);
+	trail_call(c, e);
+	if (e == 0)
+		call_run_hooks(c);
+	region_unuse(c->region);
+	if (e < 0)
+		x->error = (struct call_error){ c->err, c->message };
+	x->done(x->done_arg, e == -ECANCELED ? -EACCES : e, &x->error);
+}
+
 static void inner_done(struct store_job *j, int result)
 {
-	struct inner *x = (struct inner *)j;
-
-	x->result = result;
-	(void)sem_post(&x->done);
+	inner_over(j, result);
 }
 
 static int run_read(struct call *c)
@@ -179,51 +194,90 @@ static int run_read(struct call *c)
 	return r;
 }
 
+static void refused(struct inner *x, struct str why)
+{
+	x->error = (struct call_error){ &aws_err_service_unavailable, why };
+	x->done(x->done_arg, -EACCES, &x->error);
+}
+
+/* Starts a call; x and all it points to live until its done was called. */
+static void inner_start(struct inner *x)
+{
+	struct call *c = &x->call;
+	int r;
+
+	policy_cache_trim();
+	x->job.run = inner_run;
+	x->job.done = inner_done;
+	if (!region_use(c->region)) {
+		refused(x, S("The region is stopped."));
+		return;
+	}
+	if (trail_full(c->region->trail)) {
+		region_unuse(c->region);
+		refused(x, S("There is no space left on the device that holds this region's trail."));
+		return;
+	}
+	if (c->op->txn == OP_WRITE) {
+		store_submit(c->region->store, &x->job);
+		return;
+	}
+	c->may_park = true;
+	r = run_read(c);
+	if (r == CALL_PARKED)
+		park_wait(c, inner_over, x);
+	else
+		inner_over(x, r);
+}
+
+void cloud_invoke_start(struct cloud *cl, struct region *r, const struct principal *who, const struct call_facts *facts,
+			const struct service_model *m, const struct op *op, const void *in, void *out, struct arena *a,
+			void (*done)(void *arg, int result, const struct call_error *error), void *arg)
+{
+	struct inner *x = arena_new(a, struct inner);
+
+	call_prepare(&x->call, cl, r, service_of(cl, m), op, a, who, facts);
+	x->call.in = in;
+	x->call.out = out;
+	x->done = done;
+	x->done_arg = arg;
+	inner_start(x);
+}
+
+struct waiter {
+	sem_t sem;
+	int result;
+	struct call_error *error; /* where to put it, or NULL */
+};
+
+static void waiter_done(void *arg, int result, const struct call_error *error)
+{
+	struct waiter *w = arg;
+
+	w->result = result;
+	if (result < 0 && w->error)
+		*w->error = *error;
+	(void)sem_post(&w->sem);
+}
+
 static int invoke(struct cloud *cl, struct region *r, const struct principal *who, const struct call_facts *facts,
 		  const struct service_model *m, const struct op *op, const void *in, void *out, struct arena *a,
 		  struct call_error *ret_err, int (*also)(struct call *c, void *arg), void *arg)
 {
-	struct inner x = { .job = { .run = inner_run, .done = inner_done } };
-	int e;
+	struct waiter w = { .error = ret_err };
+	struct inner x = { .done = waiter_done, .done_arg = &w };
 
-	policy_cache_trim();
+	(void)sem_init(&w.sem, 0, 0);
 	call_prepare(&x.call, cl, r, service_of(cl, m), op, a, who, facts);
 	x.call.in = in;
 	x.call.out = out;
 	x.call.also = also;
 	x.call.also_arg = arg;
-	if (!region_use(x.call.region)) {
-		if (ret_err)
-			*ret_err = (struct call_error){ &aws_err_service_unavailable, S("The region is stopped.") };
-		return -EACCES;
-	}
-	if (trail_full(x.call.region->trail)) {
-		region_unuse(x.call.region);
-		if (ret_err)
-			*ret_err = (struct call_error){ &aws_err_service_unavailable,
-							S("There is no space left on the device that holds this region's trail.") };
-		return -EACCES;
-	}
-	if (op->txn == OP_WRITE) {
-		(void)sem_init(&x.done, 0, 0);
-		store_submit(x.call.region->store, &x.job);
-		while (sem_wait(&x.done) < 0 && errno == EINTR)
-			continue;
-		(void)sem_destroy(&x.done);
-		e = x.result;
-	} else
-		e = run_read(&x.call);
-	call_settle(&x.call, e);
-	trail_call(&x.call, e);
-	if (e == 0)
-		call_run_hooks(&x.call);
-	region_unuse(x.call.region);
-	if (e < 0) {
-		if (ret_err)
-			*ret_err = (struct call_error){ x.call.err, x.call.message };
-		return e == -ECANCELED ? -EACCES : e;
-	}
-	return 0;
+	inner_start(&x);
+	while (sem_wait(&w.sem) < 0 && errno == EINTR)
+		continue;
+	(void)sem_destroy(&w.sem);
+	return w.result;
 }
 
 int cloud_invoke(struct cloud *cl, struct region *r, const struct principal *who, const struct call_facts *facts,

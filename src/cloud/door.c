@@ -26,9 +26,10 @@ struct exchange {
 	bool found; /* the route is known from the head alone */
 	bool begun; /* the request is complete: a call is under way */
 	atomic_bool replied;
-	struct body *sink;       /* the service's */
-	struct chunked *chunked; /* between the connection and the sink */
-	struct hash *hash;       /* of a streamed plain body */
+	struct body *sink;          /* the service's */
+	struct chunked *chunked;    /* between the connection and the sink */
+	struct hash *hash;          /* of a streamed plain body */
+	struct front_request visit; /* of a service's front: its own, and nothing but sig, who and facts above is used */
 };
 
 /* --- answers --- */
@@ -419,6 +420,11 @@ static int run_now(struct call *c)
 	return r;
 }
 
+static void parked_over(void *arg, int r)
+{
+	finish(arg, r);
+}
+
 static void prepare(struct exchange *x)
 {
 	struct http_request *r = x->http;
@@ -435,6 +441,7 @@ static void run(struct exchange *x)
 	const struct op *op = x->route.op;
 	struct wire_fault fault = { 0 };
 	void *in = arena_zalloc(&r->arena, m->shapes[op->in].size);
+	int result;
 
 	x->call.in = in;
 	x->call.out = arena_zalloc(&r->arena, m->shapes[op->out].size);
@@ -456,7 +463,12 @@ static void run(struct exchange *x)
 		return;
 	}
 	policy_cache_trim();
-	finish(x, run_now(&x->call));
+	x->call.may_park = true;
+	result = run_now(&x->call);
+	if (result == CALL_PARKED)
+		park_wait(&x->call, parked_over, x);
+	else
+		finish(x, result);
 }
 
 /* An operation that the model knows and we did not build, or that nobody knows. Never a quiet success. */
@@ -557,6 +569,8 @@ static int door_body(void *arg, struct http_request *r, struct str piece)
 	struct exchange *x = r->user;
 	int e;
 
+	if (x->visit.front)
+		return x->visit.front->body(&x->visit, piece);
 	if (x->failed)
 		return -ECANCELED;
 	if (!region_up(x->region)) { /* a slow upload must not keep the region from stopping */
@@ -661,6 +675,75 @@ static void limit_body(struct exchange *x)
 		refuse_signature(x, x->sig_read);
 }
 
+/* --- fronts --- */
+static bool visit_begin(struct exchange *x)
+{
+	struct cloud *cl = x->cloud;
+	struct front_request *f = &x->visit;
+	struct str host = STR_NONE;
+
+	for (size_t i = 0; i < cl->n_services; i++) {
+		const struct front *front = cl->services[i]->front;
+
+		if (!front)
+			continue;
+		if (!host.p)
+			host = front_host(cl, x->http->host, &x->http->arena);
+		if (!front->claims(cl, x->http, host))
+			continue;
+		*f = (struct front_request){ .front = front, .cloud = cl, .http = x->http, .host = host, .facts = x->facts };
+		front->headers(f);
+		return true;
+	}
+	return false;
+}
+
+static struct exchange *exchange_of(struct front_request *f)
+{
+	return (struct exchange *)((char *)f - offsetof(struct exchange, visit));
+}
+
+int front_authenticate(struct front_request *f, const char *signing, struct str region, struct str body, struct principal *ret_who,
+		       struct str *ret_reason)
+{
+	struct exchange *x = exchange_of(f);
+	const char *const services[] = { signing, NULL };
+	struct key_info key = { 0 };
+	enum sigv4_fault fault = sigv4_read(f->http, false, &x->sig);
+	int64_t signed_by = clock_now_ms() - clock_offset_ms(); /* as in authenticate */
+	int e;
+
+	*ret_reason = x->sig.fault_detail;
+	if (fault == SIGV4_MISSING)
+		return -ENODATA;
+	if (fault != SIGV4_OK)
+		return -EACCES;
+	e = find_key(x, &key);
+	if (e < 0) {
+		*ret_reason = e == -ESTALE ? S("The security token included in the request is expired")
+					   : S("The security token included in the request is invalid.");
+		return -EACCES;
+	}
+	fault = sigv4_check(f->http, &x->sig, false, key.secret, region, services, body, signed_by);
+	wipe_key(x, &key);
+	sigv4_wipe(&x->sig);
+	*ret_reason = x->sig.fault_detail.p ? x->sig.fault_detail
+					    : S("The request signature we calculated does not match the signature you provided.");
+	if (fault != SIGV4_OK)
+		return -EACCES;
+	if (x->sig.path_normalized) {
+		*ret_reason = S("The path of the request is not in normal form.");
+		return -EACCES;
+	}
+	x->who.key_id = x->sig.key_id;
+	*ret_who = x->who;
+	f->facts.signature_version = S("AWS4-HMAC-SHA256");
+	f->facts.auth_type = x->sig.presigned ? S("REST-QUERY-STRING") : S("REST-HEADER");
+	f->facts.signature_age_ms = signed_by - x->sig.signed_ms;
+	f->facts.content_sha256 = x->sig.payload_hash;
+	return 0;
+}
+
 static void door_headers(void *arg, struct http_request *r)
 {
 	struct cloud *cl = arg;
@@ -675,6 +758,8 @@ static void door_headers(void *arg, struct http_request *r)
 	x->facts.user_agent = http_header(r, "user-agent");
 	x->facts.host = r->host;
 	x->facts.secure_transport = r->tls;
+	if (visit_begin(x))
+		return;
 	x->sig_read = sigv4_read(r, false, &x->sig);
 	if (str_is(x->sig.service, "s3") || (x->sig_read == SIGV4_MALFORMED && !x->sig.service.p))
 		x->sig_read = sigv4_read(r, true, &x->sig); /* S3's rules, also for what names no service: S3 is the last resort */
@@ -699,6 +784,10 @@ static void door_done(void *arg, struct http_request *r)
 	struct exchange *x = r->user;
 	int e;
 
+	if (x->visit.front) {
+		x->visit.front->done(&x->visit);
+		return;
+	}
 	x->begun = true;
 	if (x->streaming) {
 		if (x->failed || end_stream(x) < 0)
@@ -728,6 +817,10 @@ static void door_gone(void *arg, struct http_request *r)
 {
 	struct exchange *x = r->user;
 
+	if (x->visit.front) {
+		x->visit.front->gone(&x->visit);
+		return;
+	}
 	if (x->replied || x->begun)
 		return;
 	x->failed = true;
