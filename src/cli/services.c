@@ -3,6 +3,7 @@
 #include "svc/services.h"
 
 const struct service *const services[] = {
+	&apigateway_service,
 	&cloudformation_service,
 	&cloudtrail_service,
 	&ec2_service,

@@ -744,7 +744,7 @@ RECORD_TYPES = {"string": "string", "blob": "blob", "bool": "boolean", "int": "l
 
 
 def records(path):
-    """A records file as (prefix, shapes, names). Types: string blob bool int double time map NAME list:TYPE."""
+    """A records file as (prefix, shapes, names). Types: string blob bool int double time map NAME list:TYPE map:TYPE."""
     o, text = load_overlay(path)
     prefix = o["prefix"]
     shapes = {t: {"type": v} for t, v in RECORD_TYPES.items()}
@@ -757,6 +757,10 @@ def records(path):
             e = shape_of(t[5:], rec, field)
             shapes.setdefault("List" + e, {"type": "list", "member": {"shape": e}})
             return "List" + e
+        if t.startswith("map:"):
+            e = shape_of(t[4:], rec, field)
+            shapes.setdefault(e + "Map", {"type": "map", "key": {"shape": "string"}, "value": {"shape": e}})
+            return e + "Map"
         if t in o["records"]:
             return "Rec" + t
         fail(path, text, ("records", rec, field), "%s.%s: unknown type %r" % (rec, field, t))
