@@ -9,6 +9,7 @@ const struct service *const services[] = {
 	&ec2_service,
 	&iam_service,
 	&kms_service,
+	&logs_service,
 	&ssm_service,
 	&sts_service,
 	&s3_service,

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cfn.c - AWS::Logs::LogGroup and AWS::Logs::LogStream. */
+#include "cfn/type.h"
+#include "svc/logs/logs_int.h"
+
+static struct json *named(struct cfn_resource *r, struct str name)
+{
+	struct json *p = json_new(r->arena, JSON_OBJECT);
+
+	json_set_str(r->arena, p, "logGroupName", name);
+	return p;
+}
+
+static struct str group_arn(struct cfn_resource *r, struct str name)
+{
+	return str_printf(r->arena, "arn:%.*s:logs:%.*s:%.*s:log-group:%.*s", STR(r->partition), STR(r->region), STR(r->account),
+			  STR(name));
+}
+
+/* The group's tags as a map; those that CloudFormation itself sets are not for callers of this API. */
+static struct json *tag_map(struct cfn_resource *r, const struct json *list)
+{
+	struct json *out = json_new(r->arena, JSON_OBJECT);
+
+	for (size_t i = 0; json_is(list, JSON_ARRAY) && i < list->n; i++) {
+		struct str key = json_get_str(&list->items[i], "Key");
+
+		if (!str_starts(key, S("aws:")))
+			json_set(r->arena, out, key, json_new_str(r->arena, json_get_str(&list->items[i], "Value")));
+	}
+	return out;
+}
+
+static int set_retention(struct cfn_resource *r, struct str name)
+{
+	const struct json *days = json_getz(r->props, "RetentionInDays");
+	struct json *p = named(r, name);
+
+	if (days)
+		json_set(r->arena, p, S("retentionInDays"), days);
+	if (!days && (!r->old_props || !json_getz(r->old_props, "RetentionInDays")))
+		return 0;
+	return cfn_call(r, "logs", days ? "PutRetentionPolicy" : "DeleteRetentionPolicy", p, NULL, NULL);
+}
+
+static void group_attributes(struct cfn_resource *r, struct str name)
+{
+	r->ret_attrs = json_new(r->arena, JSON_OBJECT);
+	json_set_str(r->arena, r->ret_attrs, "Arn", str_printf(r->arena, "%.*s:*", STR(group_arn(r, name))));
+}
+
+static int group_create(struct cfn_resource *r)
+{
+	struct str name = json_get_str(r->props, "LogGroupName"), code = STR_NONE;
+	struct json *p, *tags = tag_map(r, cfn_tags(r));
+	bool again = r->physical_id.p;
+	int e;
+
+	if (!name.p)
+		name = cfn_name(r, 512, false);
+	p = named(r, name);
+	json_set_str(r->arena, p, "kmsKeyId", json_get_str(r->props, "KmsKeyId"));
+	json_set_str(r->arena, p, "logGroupClass", json_get_str(r->props, "LogGroupClass"));
+	if (json_getz(r->props, "DeletionProtectionEnabled"))
+		json_set_bool(r->arena, p, "deletionProtectionEnabled",
+			      json_to_bool(json_getz(r->props, "DeletionProtectionEnabled"), false));
+	if (tags->n)
+		json_set(r->arena, p, S("tags"), tags);
+	e = cfn_call(r, "logs", "CreateLogGroup", p, NULL, &code);
+	if (e < 0 && !(again && str_is(code, "ResourceAlreadyExistsException")))
+		return e;
+	e = cfn_note_physical(r, name);
+	if (e == 0)
+		e = set_retention(r, name);
+	r->ret_physical_id = name;
+	group_attributes(r, name);
+	return e;
+}
+
+static bool changed(struct cfn_resource *r, const char *name)
+{
+	return !json_equal(json_getz(r->props, name), json_getz(r->old_props, name));
+}
+
+static int retag(struct cfn_resource *r)
+{
+	struct json *old = tag_map(r, json_getz(r->old_props, "Tags")), *now = tag_map(r, cfn_tags(r)),
+		    *gone = json_new(r->arena, JSON_ARRAY), *p = json_new(r->arena, JSON_OBJECT);
+	int e = 0;
+
+	json_set_str(r->arena, p, "resourceArn", group_arn(r, r->physical_id));
+	for (size_t i = 0; i < old->n; i++)
+		if (!json_get(now, old->members[i].key))
+			json_push(r->arena, gone, json_new_str(r->arena, old->members[i].key));
+	if (gone->n) {
+		json_set(r->arena, p, S("tagKeys"), gone);
+		e = cfn_call(r, "logs", "UntagResource", p, NULL, NULL);
+		json_remove(p, S("tagKeys"));
+	}
+	if (e == 0 && now->n) {
+		json_set(r->arena, p, S("tags"), now);
+		e = cfn_call(r, "logs", "TagResource", p, NULL, NULL);
+	}
+	return e;
+}
+
+static int group_update(struct cfn_resource *r)
+{
+	struct str key = json_get_str(r->props, "KmsKeyId");
+	struct json *p = named(r, r->physical_id);
+	int e = 0;
+
+	if (changed(r, "RetentionInDays"))
+		e = set_retention(r, r->physical_id);
+	if (e == 0 && changed(r, "KmsKeyId")) {
+		json_set_str(r->arena, p, "kmsKeyId", key);
+		e = cfn_call(r, "logs", key.p ? "AssociateKmsKey" : "DisassociateKmsKey", p, NULL, NULL);
+	}
+	if (e == 0 && changed(r, "DeletionProtectionEnabled")) {
+		p = json_new(r->arena, JSON_OBJECT);
+		json_set_str(r->arena, p, "logGroupIdentifier", r->physical_id);
+		json_set_bool(r->arena, p, "deletionProtectionEnabled",
+			      json_to_bool(json_getz(r->props, "DeletionProtectionEnabled"), false));
+		e = cfn_call(r, "logs", "PutLogGroupDeletionProtection", p, NULL, NULL);
+	}
+	if (e == 0)
+		e = retag(r);
+	group_attributes(r, r->physical_id);
+	return e;
+}
+
+static int group_delete(struct cfn_resource *r)
+{
+	struct str code = STR_NONE;
+	int e = cfn_call(r, "logs", "DeleteLogGroup", named(r, r->physical_id), NULL, &code);
+
+	return str_is(code, "ResourceNotFoundException") ? 0 : e;
+}
+
+static const struct cfn_property group_properties[] = {
+	{ "DeletionProtectionEnabled", CFN_UPDATE, false },
+	{ "KmsKeyId", CFN_UPDATE, false },
+	{ "LogGroupClass", CFN_REPLACE, false },
+	{ "LogGroupName", CFN_REPLACE, false },
+	{ "RetentionInDays", CFN_UPDATE, false },
+	{ "Tags", CFN_UPDATE, false },
+	{ NULL, 0, false },
+};
+static const char *const group_attrs[] = { "Arn", NULL };
+static const struct cfn_type group_type = {
+	.name = "AWS::Logs::LogGroup",
+	.properties = group_properties,
+	.attributes = group_attrs,
+	.name_property = "LogGroupName",
+	.create = group_create,
+	.update = group_update,
+	.delete = group_delete,
+};
+
+/* --- streams: "GROUP|STREAM" is the type's identifier, the stream's name its reference --- */
+static int stream_create(struct cfn_resource *r)
+{
+	struct str name = json_get_str(r->props, "LogStreamName"), code = STR_NONE;
+	struct json *p = named(r, json_get_str(r->props, "LogGroupName"));
+	bool again = r->physical_id.p;
+	int e;
+
+	if (!name.p)
+		name = cfn_name(r, 512, false);
+	json_set_str(r->arena, p, "logStreamName", name);
+	e = cfn_call(r, "logs", "CreateLogStream", p, NULL, &code);
+	if (e < 0 && !(again && str_is(code, "ResourceAlreadyExistsException")))
+		return e;
+	r->ret_physical_id = name;
+	return cfn_note_physical(r, name);
+}
+
+static int stream_delete(struct cfn_resource *r)
+{
+	struct json *p = named(r, json_get_str(r->old_props, "LogGroupName"));
+	struct str code = STR_NONE;
+	int e;
+
+	json_set_str(r->arena, p, "logStreamName", r->physical_id);
+	e = cfn_call(r, "logs", "DeleteLogStream", p, NULL, &code);
+	return str_is(code, "ResourceNotFoundException") ? 0 : e;
+}
+
+static const struct cfn_property stream_properties[] = {
+	{ "LogGroupName", CFN_REPLACE, true },
+	{ "LogStreamName", CFN_REPLACE, false },
+	{ NULL, 0, false },
+};
+static const struct cfn_type stream_type = {
+	.name = "AWS::Logs::LogStream",
+	.properties = stream_properties,
+	.name_property = "LogStreamName",
+	.create = stream_create,
+	.delete = stream_delete,
+};
+
+const struct cfn_type *const logs_cfn[] = { &group_type, &stream_type, NULL };
