@@ -7,6 +7,7 @@ const struct service *const services[] = {
 	&cloudformation_service,
 	&cloudtrail_service,
 	&ec2_service,
+	&ecr_service,
 	&iam_service,
 	&kms_service,
 	&logs_service,
