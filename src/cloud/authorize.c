@@ -272,7 +272,7 @@ static int caller_policies(struct call *c, struct policy_request *r)
 /* Expands "{A}" of a template; a "{X[]}" makes one resource an element. Appends to out. */
 static int expand(struct call *c, const char *tmpl, struct value_list *out)
 {
-	struct str parts[8], t = str_c(tmpl);
+	struct str parts[16], t = str_c(tmpl);
 	struct value_list multi = { .c = c };
 	int multi_at = -1, n = 0;
 	struct buf b;

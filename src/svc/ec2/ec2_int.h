@@ -5,12 +5,14 @@
  *
  * What is stored, per account: records of each kind by id ("ec2.vpc"...), children by parent ("ec2.of": subnets, tables,
  * groups... of a VPC, rules of a group), counts by parent ("ec2.count"), tags by resource ("ec2.tag"), names of groups
- * ("ec2.name"), associations ("ec2.assoc"), rules by the group they let in ("ec2.peer"), client tokens ("ec2.token"). */
+ * ("ec2.name"), associations ("ec2.assoc"), rules by the group they let in ("ec2.peer"), client tokens ("ec2.token"),
+ * interfaces by group ("ec2.eni"), addresses by subnet ("ec2.ip"), users of prefix lists ("ec2.plref"). */
 #pragma once
 #include "cloud/cloud.h"
 #include "gen_ec2.h"
 #include "gen_ec2_rec.h"
 #include "svc/ec2/cidr.h"
+#include "svc/ec2/ec2.h"
 
 /* Quotas. Source: "Amazon VPC quotas". */
 #define EC2_VPCS_MAX 5
@@ -24,7 +26,20 @@
 #define EC2_TAGS_MAX 50
 #define EC2_RESERVED_ADDRESSES 5 /* of each subnet */
 
-enum ec2_kinds { EC2_VPC, EC2_SUBNET, EC2_GATEWAY, EC2_TABLE, EC2_ACL, EC2_DHCP, EC2_GROUP, EC2_RULE, EC2_KINDS };
+enum ec2_kinds {
+	EC2_VPC,
+	EC2_SUBNET,
+	EC2_GATEWAY,
+	EC2_TABLE,
+	EC2_ACL,
+	EC2_DHCP,
+	EC2_GROUP,
+	EC2_RULE,
+	EC2_ENDPOINT,
+	EC2_INTERFACE,
+	EC2_PREFIX_LIST,
+	EC2_KINDS
+};
 
 /* --- kinds.c: records of every kind --- */
 struct ec2_kind {
@@ -57,6 +72,9 @@ int ec2_map_put(struct call *c, const char *table, struct str a, struct str b, s
 int ec2_map_get(struct call *c, const char *table, struct str a, struct str b, struct str *ret); /* -ENOENT; copied */
 int ec2_map_del(struct call *c, const char *table, struct str a, struct str b);                  /* 0 also when it is not there */
 int ec2_map_list(struct call *c, const char *table, struct str a, struct str_list *ret_b);
+/* Lists of ids, copied: with one more, or without one. */
+struct str_list ec2_ids_with(struct call *c, const struct str_list *l, struct str id);
+struct str_list ec2_ids_without(struct call *c, const struct str_list *l, struct str id);
 /* ec2_end ends a handler: a dry run refuses here, where everything was checked, and what was written is undone. */
 int ec2_end(struct call *c, struct opt_bool dry_run);
 /* ec2_not_built refuses a parameter that this cloud does not act on. */
@@ -135,6 +153,38 @@ int ec2_group_by_name(struct call *c, struct str vpc, struct str name, struct ec
 /* ec2_group_find: by id, or by name in the default VPC; refuses. */
 int ec2_group_find(struct call *c, struct str id, struct str name, struct ec2_rec_group *ret);
 
+/* --- interface.c --- */
+/* ec2_interface_make makes an interface of s with its first address (absent: any free one); type, groups etc. are filled in. */
+int ec2_interface_make(struct call *c, struct ec2_rec_subnet *s, struct str address, struct ec2_rec_interface *i);
+int ec2_interface_drop(struct call *c, const struct ec2_rec_interface *i);
+int ec2_interface_regroup(struct call *c, struct ec2_rec_interface *i, const struct str_list *groups);
+int ec2_address_take(struct call *c, struct ec2_rec_subnet *s, struct str wanted, struct ec2_rec_interface *i); /* stores s, not i */
+int ec2_group_busy(struct call *c, struct str group, bool *ret); /* does an interface have the group */
+/* ec2_groups_check: groups of an interface in this VPC, without doubles; none: the VPC's own. Refuses. */
+int ec2_groups_check(struct call *c, struct str vpc, struct str default_group, const struct str_list *asked, struct str_list *ret);
+
+/* --- endpoint.c --- */
+int ec2_endpoints_forget_table(struct call *c, const struct ec2_rec_route_table *t); /* before the table is removed */
+
+/* --- endpointsvc.c: services that endpoints lead to, and AWS's prefix lists --- */
+struct ec2_endpoint_service {
+	const char *name; /* "execute-api" */
+	bool gateway, interface;
+	bool wildcard; /* its hosts have names below the service's: "*.execute-api..." */
+};
+const struct ec2_endpoint_service *ec2_endpoint_service(struct call *c, struct str name);          /* "com.amazonaws.REGION.NAME"; NULL */
+struct str ec2_endpoint_host(struct call *c, const struct ec2_endpoint_service *s, bool wildcard); /* "s3.us-east-1.amazonaws.com" */
+struct str ec2_endpoint_prefix_list(struct call *c, const struct ec2_endpoint_service *s);         /* id; absent: has none */
+struct ec2_aws_list {
+	struct str id, name, cidr;
+};
+size_t ec2_aws_lists(struct call *c, struct ec2_aws_list ret[8]); /* of the region */
+
+/* --- prefixlist.c --- */
+/* ec2_prefix_list_find: of the customer or of AWS; *ret_max: for how many rules or routes it counts. Refuses. */
+int ec2_prefix_list_find(struct call *c, struct str id, int64_t *ret_max);
+int ec2_prefix_list_use(struct call *c, struct str id, struct str user, bool add); /* user: a group or a route table */
+
 /* --- rules.c: rules of one group --- */
 struct ec2_rule_list {
 	struct ec2_rec_rule *v;
@@ -143,6 +193,8 @@ struct ec2_rule_list {
 int ec2_rules_of(struct call *c, struct str group, struct ec2_rule_list *ret);
 int ec2_rule_add(struct call *c, const struct ec2_rec_group *g, struct ec2_rec_rule *r); /* gives it its id */
 int ec2_rule_drop(struct call *c, const struct ec2_rec_rule *r);
+/* ec2_rule_unlist: a rule is gone or changed; its group no longer uses the rule's prefix list when no other rule does. */
+int ec2_rule_unlist(struct call *c, const struct ec2_rec_rule *r);
 /* ec2_rules_read turns IpPermissions (or the old flat parameters) into rules without ids; refuses what is malformed.
  * authorize: referenced groups must exist. */
 struct ec2_flat {
@@ -162,37 +214,52 @@ void ec2_rule_out(struct call *c, const struct ec2_rec_rule *r, struct ec2_secur
 /* EC2 names its answers "Result", and nothing where there is none to describe. */
 #define EC2_HANDLER(op) int ec2_##op(struct call *c, const struct ec2_##op##_request *in, struct ec2_##op##_result *out)
 #define EC2_ACTION(op) int ec2_##op(struct call *c, const struct ec2_##op##_request *in, struct ec2_##op##_response *out)
+EC2_HANDLER(assign_private_ip_addresses);
 EC2_ACTION(associate_dhcp_options);
 EC2_HANDLER(associate_route_table);
 EC2_HANDLER(associate_vpc_cidr_block);
 EC2_ACTION(attach_internet_gateway);
+EC2_HANDLER(attach_network_interface);
 EC2_HANDLER(authorize_security_group_egress);
 EC2_HANDLER(authorize_security_group_ingress);
 EC2_HANDLER(create_default_subnet);
 EC2_HANDLER(create_default_vpc);
 EC2_HANDLER(create_dhcp_options);
 EC2_HANDLER(create_internet_gateway);
+EC2_HANDLER(create_managed_prefix_list);
+EC2_HANDLER(create_network_acl);
+EC2_ACTION(create_network_acl_entry);
+EC2_HANDLER(create_network_interface);
 EC2_HANDLER(create_route);
 EC2_HANDLER(create_route_table);
 EC2_HANDLER(create_security_group);
 EC2_HANDLER(create_subnet);
 EC2_ACTION(create_tags);
 EC2_HANDLER(create_vpc);
+EC2_HANDLER(create_vpc_endpoint);
 EC2_ACTION(delete_dhcp_options);
 EC2_ACTION(delete_internet_gateway);
+EC2_HANDLER(delete_managed_prefix_list);
+EC2_ACTION(delete_network_acl);
+EC2_ACTION(delete_network_acl_entry);
+EC2_ACTION(delete_network_interface);
 EC2_ACTION(delete_route);
 EC2_ACTION(delete_route_table);
 EC2_HANDLER(delete_security_group);
 EC2_ACTION(delete_subnet);
 EC2_ACTION(delete_tags);
 EC2_ACTION(delete_vpc);
+EC2_HANDLER(delete_vpc_endpoints);
 EC2_HANDLER(describe_account_attributes);
 EC2_HANDLER(describe_addresses);
 EC2_HANDLER(describe_availability_zones);
 EC2_HANDLER(describe_dhcp_options);
 EC2_HANDLER(describe_internet_gateways);
+EC2_HANDLER(describe_managed_prefix_lists);
 EC2_HANDLER(describe_network_acls);
+EC2_HANDLER(describe_network_interface_attribute);
 EC2_HANDLER(describe_network_interfaces);
+EC2_HANDLER(describe_prefix_lists);
 EC2_HANDLER(describe_regions);
 EC2_HANDLER(describe_route_tables);
 EC2_HANDLER(describe_security_group_rules);
@@ -200,18 +267,31 @@ EC2_HANDLER(describe_security_groups);
 EC2_HANDLER(describe_subnets);
 EC2_HANDLER(describe_tags);
 EC2_HANDLER(describe_vpc_attribute);
+EC2_HANDLER(describe_vpc_endpoint_services);
+EC2_HANDLER(describe_vpc_endpoints);
 EC2_HANDLER(describe_vpcs);
 EC2_ACTION(detach_internet_gateway);
+EC2_ACTION(detach_network_interface);
 EC2_ACTION(disassociate_route_table);
 EC2_HANDLER(disassociate_vpc_cidr_block);
+EC2_HANDLER(get_managed_prefix_list_associations);
+EC2_HANDLER(get_managed_prefix_list_entries);
+EC2_HANDLER(modify_managed_prefix_list);
+EC2_ACTION(modify_network_interface_attribute);
 EC2_HANDLER(modify_security_group_rules);
 EC2_ACTION(modify_subnet_attribute);
 EC2_ACTION(modify_vpc_attribute);
+EC2_HANDLER(modify_vpc_endpoint);
 EC2_HANDLER(modify_vpc_tenancy);
+EC2_HANDLER(replace_network_acl_association);
+EC2_ACTION(replace_network_acl_entry);
 EC2_ACTION(replace_route);
 EC2_HANDLER(replace_route_table_association);
+EC2_ACTION(reset_network_interface_attribute);
+EC2_HANDLER(restore_managed_prefix_list_version);
 EC2_HANDLER(revoke_security_group_egress);
 EC2_HANDLER(revoke_security_group_ingress);
+EC2_ACTION(unassign_private_ip_addresses);
 EC2_HANDLER(update_security_group_rule_descriptions_egress);
 EC2_HANDLER(update_security_group_rule_descriptions_ingress);
 

@@ -166,6 +166,8 @@ EC2_HANDLER(delete_security_group)
 				 STR(g.id));
 	if (r == 0)
 		r = referenced(c, g.id, &busy);
+	if (r == 0 && !busy)
+		r = ec2_group_busy(c, g.id, &busy);
 	if (r == 0 && busy)
 		return call_fail(c, &ec2_err_dependency_violation, "resource %.*s has a dependent object", STR(g.id));
 	if (r == 0)
@@ -223,7 +225,7 @@ RULE_VALUES(protocol, r->protocol)
 RULE_VALUES(peer, r->peer)
 RULE_VALUES(name, peer_name(c, r))
 RULE_VALUES(user, r->peer.p ? c->account : STR_NONE)
-RULE_VALUES(prefix_list, STR_NONE)
+RULE_VALUES(prefix_list, r->prefix_list)
 
 #define F(name, m) EC2_FIELD_STR(name, struct ec2_rec_group, m)
 #define BOTH(name, fn) EC2_FIELD_FN("ip-permission." name, fn##_in), EC2_FIELD_FN("egress.ip-permission." name, fn##_out)

@@ -7,7 +7,7 @@
 /* --- authorize --- */
 static struct str rule_text(struct call *c, const struct ec2_rec_rule *r)
 {
-	struct str peer = r->peer.p ? r->peer : r->cidr.p ? r->cidr : r->cidr6;
+	struct str peer = r->peer.p ? r->peer : r->cidr.p ? r->cidr : r->cidr6.p ? r->cidr6 : r->prefix_list;
 	bool icmp = str_starts(r->protocol, S("icmp")), all = str_is(r->protocol, "-1");
 	struct str upper = str_dup(c->arena, r->protocol);
 
@@ -22,18 +22,26 @@ static struct str rule_text(struct call *c, const struct ec2_rec_rule *r)
 			  STR(peer), STR(upper), (long long)r->from.v, (long long)r->to.v);
 }
 
-/* Rules for IPv4 and for IPv6 count apart; one for a group counts for both. */
+/* Rules for IPv4 and for IPv6 count apart; one for a group counts for both, and a prefix list as many times as it may have
+ * entries. */
 static int room(struct call *c, const struct ec2_rule_list *have, const struct ec2_rule_list *more, bool egress)
 {
-	size_t four = 0, six = 0;
+	int64_t four = 0, six = 0, weight;
 
 	for (size_t i = 0; i < have->n + more->n; i++) {
 		const struct ec2_rec_rule *r = i < have->n ? &have->v[i] : &more->v[i - have->n];
 
 		if (r->egress.v != egress)
 			continue;
-		four += !r->cidr6.p;
-		six += !r->cidr.p;
+		weight = 1;
+		if (r->prefix_list.p) {
+			int e = ec2_prefix_list_find(c, r->prefix_list, &weight);
+
+			if (e < 0)
+				return e;
+		}
+		four += r->cidr6.p ? 0 : weight;
+		six += r->cidr.p ? 0 : weight;
 	}
 	if (four > EC2_RULES_PER_GROUP_MAX || six > EC2_RULES_PER_GROUP_MAX)
 		return call_fail(c, &ec2_err_rules_per_security_group_limit_exceeded,
@@ -114,6 +122,7 @@ static int drop(struct call *c, const struct ec2_rec_rule *r, struct revoked *ou
 		.to_port = OPT_INT(r->to.has ? r->to.v : -1),
 		.cidr_ipv4 = r->cidr,
 		.cidr_ipv6 = r->cidr6,
+		.prefix_list_id = r->prefix_list,
 		.referenced_group_id = r->peer,
 		.description = r->description,
 	};
@@ -279,7 +288,11 @@ static int modify(struct call *c, const struct ec2_rec_group *g, const struct ec
 		r = ec2_map_del(c, "ec2.peer", old.peer, old.id);
 	if (r == 0 && now.peer.p)
 		r = ec2_map_put(c, "ec2.peer", now.peer, now.id, g->id);
-	return r < 0 ? r : ec2_store(c, EC2_RULE, &now);
+	if (r == 0)
+		r = ec2_store(c, EC2_RULE, &now);
+	if (r == 0)
+		r = ec2_rule_unlist(c, &old);
+	return r < 0 || !now.prefix_list.p ? r : ec2_prefix_list_use(c, now.prefix_list, g->id, true);
 }
 
 EC2_HANDLER(modify_security_group_rules)

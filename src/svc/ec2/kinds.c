@@ -28,6 +28,14 @@ const struct ec2_kind ec2_kinds[EC2_KINDS] = {
 	[EC2_RULE] = KIND(ec2_rec_rule, EC2_REC_RULE, "sgr", "security-group-rule", "security group rule ID", "ec2.sgr",
 			  offsetof(struct ec2_rec_rule, group), ec2_err_invalid_security_group_rule_id_malformed,
 			  ec2_err_invalid_security_group_rule_id_not_found),
+	[EC2_ENDPOINT] = KIND(ec2_rec_endpoint, EC2_REC_ENDPOINT, "vpce", "vpc-endpoint", "Vpc Endpoint Id", "ec2.vpce",
+			      offsetof(struct ec2_rec_endpoint, vpc), ec2_err_invalid_vpc_endpoint_id_malformed,
+			      ec2_err_invalid_vpc_endpoint_id_not_found),
+	[EC2_INTERFACE] = KIND(ec2_rec_interface, EC2_REC_INTERFACE, "eni", "network-interface", "networkInterface ID", "ec2.interface",
+			       offsetof(struct ec2_rec_interface, subnet), ec2_err_invalid_network_interface_id_malformed,
+			       ec2_err_invalid_network_interface_id_not_found),
+	[EC2_PREFIX_LIST] = KIND(ec2_rec_prefix_list, EC2_REC_PREFIX_LIST, "pl", "prefix-list", "prefix list ID", "ec2.pl", NO_PARENT,
+				 ec2_err_invalid_prefix_list_id_malformed, ec2_err_invalid_prefix_list_id_not_found),
 };
 
 static struct str field(const void *rec, size_t offset)
@@ -259,6 +267,26 @@ int ec2_map_list(struct call *c, const char *table, struct str a, struct str_lis
 
 	map_key(&k, c, table, a, STR_NONE);
 	return last_parts(c, &k, ret);
+}
+
+struct str_list ec2_ids_with(struct call *c, const struct str_list *l, struct str id)
+{
+	struct str_list out = { arena_array(c->arena, struct str, l->n + 1), l->n + 1 };
+
+	for (size_t i = 0; i < l->n; i++)
+		out.v[i] = l->v[i];
+	out.v[l->n] = id;
+	return out;
+}
+
+struct str_list ec2_ids_without(struct call *c, const struct str_list *l, struct str id)
+{
+	struct str_list out = { arena_array(c->arena, struct str, l->n + 1), 0 };
+
+	for (size_t i = 0; i < l->n; i++)
+		if (!str_eq(l->v[i], id))
+			out.v[out.n++] = l->v[i];
+	return out;
 }
 
 /* --- ends --- */

@@ -6,7 +6,7 @@
 
 struct destination {
 	struct str text; /* canonical */
-	bool v6;
+	bool v6, list;   /* list: text is a prefix list's id */
 	struct cidr4 block;
 };
 
@@ -22,9 +22,13 @@ static int read_destination(struct call *c, struct str cidr, struct str cidr6, s
 		return call_fail(c, &ec2_err_invalid_parameter_combination,
 				 "The request must contain exactly one of destinationCidrBlock, destinationIpv6CidrBlock or "
 				 "destinationPrefixListId");
-	if (prefix_list.p)
-		return call_fail(c, &ec2_err_invalid_prefix_list_id_not_found, "The prefix list ID '%.*s' does not exist",
-				 STR(prefix_list));
+	if (prefix_list.p) {
+		int64_t max;
+
+		ret->list = true;
+		ret->text = prefix_list;
+		return ec2_prefix_list_find(c, prefix_list, &max);
+	}
 	if (cidr6.p) {
 		if (cidr6_parse(cidr6, &six) < 0)
 			return call_fail(
@@ -44,7 +48,7 @@ static int read_destination(struct call *c, struct str cidr, struct str cidr6, s
 static ptrdiff_t find(const struct ec2_rec_route_table *t, const struct destination *d)
 {
 	for (size_t i = 0; i < t->routes.n; i++)
-		if (str_eq(d->v6 ? t->routes.v[i].cidr6 : t->routes.v[i].cidr, d->text))
+		if (str_eq(d->list ? t->routes.v[i].prefix_list : d->v6 ? t->routes.v[i].cidr6 : t->routes.v[i].cidr, d->text))
 			return (ptrdiff_t)i;
 	return -1;
 }
@@ -54,9 +58,9 @@ static int local(struct call *c, const struct ec2_rec_route_table *t, const stru
 {
 	struct ec2_rec_vpc v;
 	struct cidr4 have;
-	int r = d->v6 ? 0 : ec2_read(c, EC2_VPC, t->vpc, &v), found = 0;
+	int r = d->v6 || d->list ? 0 : ec2_read(c, EC2_VPC, t->vpc, &v), found = 0;
 
-	if (r < 0 || d->v6)
+	if (r < 0 || d->v6 || d->list)
 		return r;
 	for (size_t i = 0; i < v.blocks.n && found != 1; i++) {
 		if (str_eq(v.blocks.v[i].cidr, d->text))
@@ -131,6 +135,35 @@ static int outside(struct call *c, const struct ec2_rec_route_table *t, const st
 	return r;
 }
 
+/* A prefix list counts as many routes as it may have entries. */
+static int room(struct call *c, const struct ec2_rec_route_table *t, const struct destination *d)
+{
+	int64_t n = 0, weight = 1;
+	int r = 0;
+
+	if (d->list)
+		r = ec2_prefix_list_find(c, d->text, &weight);
+	n += weight;
+	for (size_t i = 0; i < t->routes.n && r == 0; i++) {
+		weight = 1;
+		if (t->routes.v[i].prefix_list.p)
+			r = ec2_prefix_list_find(c, t->routes.v[i].prefix_list, &weight);
+		n += weight;
+	}
+	return r < 0 || n <= EC2_ROUTES_PER_TABLE_MAX
+		       ? r
+		       : call_fail(c, &ec2_err_route_limit_exceeded, "The maximum number of routes has been reached.");
+}
+
+/* Routes of gateway endpoints are their endpoint's to change. */
+static int of_endpoint(struct call *c, const struct ec2_rec_route_table *t, ptrdiff_t at, const char *what)
+{
+	return str_starts(t->routes.v[at].gateway, S("vpce-"))
+		       ? call_fail(c, &aws_err_invalid_parameter_value, "cannot %s VPC endpoint route %.*s in route table %.*s", what,
+				   STR(t->routes.v[at].prefix_list), STR(t->id))
+		       : 0;
+}
+
 EC2_HANDLER(create_route)
 {
 	struct ec2_rec_route_table t;
@@ -152,14 +185,19 @@ EC2_HANDLER(create_route)
 	at = find(&t, &d);
 	if (at >= 0)
 		return call_fail(c, &ec2_err_route_already_exists, "The route identified by %.*s already exists.", STR(d.text));
-	if (t.routes.n >= EC2_ROUTES_PER_TABLE_MAX)
-		return call_fail(c, &ec2_err_route_limit_exceeded, "The maximum number of routes has been reached.");
+	r = room(c, &t, &d);
+	if (r == 0 && d.list)
+		r = ec2_prefix_list_use(c, d.text, t.id, true);
+	if (r < 0)
+		return r;
 	v = arena_array(c->arena, struct ec2_rec_route, t.routes.n + 1);
 	for (size_t i = 0; i < t.routes.n; i++)
 		v[i] = t.routes.v[i];
-	v[t.routes.n] = (struct ec2_rec_route){
-		.cidr = d.v6 ? STR_NONE : d.text, .cidr6 = d.v6 ? d.text : STR_NONE, .gateway = in->gateway_id, .origin = S("CreateRoute")
-	};
+	v[t.routes.n] = (struct ec2_rec_route){ .cidr = d.v6 || d.list ? STR_NONE : d.text,
+						.cidr6 = d.v6 ? d.text : STR_NONE,
+						.prefix_list = d.list ? d.text : STR_NONE,
+						.gateway = in->gateway_id,
+						.origin = S("CreateRoute") };
 	t.routes.v = v;
 	t.routes.n++;
 	r = ec2_store(c, EC2_TABLE, &t);
@@ -200,7 +238,9 @@ EC2_ACTION(replace_route)
 	if (at < 0)
 		return call_fail(c, &aws_err_invalid_parameter_value,
 				 "There is no route defined for '%.*s' in the route table. Use CreateRoute instead.", STR(d.text));
-	r = gateway_check(c, &t, in->gateway_id);
+	r = of_endpoint(c, &t, at, "replace");
+	if (r == 0)
+		r = gateway_check(c, &t, in->gateway_id);
 	if (r < 0)
 		return r;
 	t.routes.v[at].gateway = in->gateway_id;
@@ -226,8 +266,16 @@ EC2_ACTION(delete_route)
 		return r;
 	at = find(&t, &d);
 	if (at < 0)
-		return call_fail(c, &ec2_err_invalid_route_not_found, "no route with destination-%scidr-block %.*s in route table %.*s",
-				 d.v6 ? "ipv6-" : "", STR(d.text), STR(t.id));
+		return call_fail(c, &ec2_err_invalid_route_not_found, "no route with destination-%s %.*s in route table %.*s",
+				 d.list ? "prefix-list-id"
+				 : d.v6 ? "ipv6-cidr-block"
+					: "cidr-block",
+				 STR(d.text), STR(t.id));
+	r = of_endpoint(c, &t, at, "remove");
+	if (r == 0 && d.list)
+		r = ec2_prefix_list_use(c, d.text, t.id, false);
+	if (r < 0)
+		return r;
 	t.routes.v[at] = t.routes.v[--t.routes.n];
 	r = ec2_store(c, EC2_TABLE, &t);
 	return r < 0 ? r : ec2_end(c, in->dry_run);

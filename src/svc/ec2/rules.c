@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rules.c - what a security group's rules say: read from requests, compared, written, kept. No handler here.
  *
- * A rule has one source (or destination): a block, an IPv6 block, or another group of the same VPC. Protocols are kept as
+ * A rule has one source (or destination): a block, an IPv6 block, a prefix list, or another group of the same VPC. Protocols are kept as
  * EC2 shows them: "tcp", "udp", "icmp", "icmpv6", "-1", or a number. Sources: "Security group rules", IpPermission. */
 #include "svc/ec2/ec2_int.h"
 #include <errno.h>
@@ -121,7 +121,7 @@ bool ec2_rule_same(const struct ec2_rec_rule *a, const struct ec2_rec_rule *b)
 {
 	return a->egress.v == b->egress.v && str_eq(a->protocol, b->protocol) && a->from.has == b->from.has && a->to.has == b->to.has &&
 	       (!a->from.has || a->from.v == b->from.v) && (!a->to.has || a->to.v == b->to.v) && str_eq(a->cidr, b->cidr) &&
-	       str_eq(a->cidr6, b->cidr6) && str_eq(a->peer, b->peer);
+	       str_eq(a->cidr6, b->cidr6) && str_eq(a->peer, b->peer) && str_eq(a->prefix_list, b->prefix_list);
 }
 
 static int add(struct reader *x, const struct ec2_rec_rule *rule, struct str description)
@@ -204,6 +204,20 @@ static int add_peer(struct reader *x, const struct ec2_user_id_group_pair *p)
 	return add(x, &r, p->description);
 }
 
+static int add_list(struct reader *x, const struct ec2_prefix_list_id *p)
+{
+	struct ec2_rec_rule r = x->base;
+	int64_t max;
+	int e = 0;
+
+	if (!p->prefix_list_id.p)
+		return call_fail(x->c, &aws_err_missing_parameter, "The request must contain the parameter prefixListId");
+	if (x->authorize)
+		e = ec2_prefix_list_find(x->c, p->prefix_list_id, &max);
+	r.prefix_list = p->prefix_list_id;
+	return e < 0 ? e : add(x, &r, p->description);
+}
+
 static int read_permission(struct reader *x, const struct ec2_ip_permission *p)
 {
 	struct call *c = x->c;
@@ -218,9 +232,8 @@ static int read_permission(struct reader *x, const struct ec2_ip_permission *p)
 		r = add_cidr6(x, p->ipv6_ranges.v[i].cidr_ipv6, p->ipv6_ranges.v[i].description);
 	for (size_t i = 0; i < p->user_id_group_pairs.n && r == 0; i++)
 		r = add_peer(x, &p->user_id_group_pairs.v[i]);
-	if (r == 0 && p->prefix_list_ids.n)
-		return call_fail(c, &ec2_err_invalid_prefix_list_id_not_found, "The prefix list ID '%.*s' does not exist",
-				 STR(p->prefix_list_ids.v[0].prefix_list_id));
+	for (size_t i = 0; i < p->prefix_list_ids.n && r == 0; i++)
+		r = add_list(x, &p->prefix_list_ids.v[i]);
 	return r;
 }
 
@@ -269,13 +282,31 @@ int ec2_rule_add(struct call *c, const struct ec2_rec_group *g, struct ec2_rec_r
 	rule->group = g->id;
 	rule->created = OPT_TIME(c->now_ms);
 	r = ec2_insert(c, EC2_RULE, rule);
+	if (r == 0 && rule->prefix_list.p)
+		r = ec2_prefix_list_use(c, rule->prefix_list, g->id, true);
 	return r < 0 || !rule->peer.p ? r : ec2_map_put(c, "ec2.peer", rule->peer, rule->id, g->id);
+}
+
+int ec2_rule_unlist(struct call *c, const struct ec2_rec_rule *rule)
+{
+	struct ec2_rule_list left;
+	int r;
+
+	if (!rule->prefix_list.p)
+		return 0;
+	r = ec2_rules_of(c, rule->group, &left);
+	for (size_t i = 0; i < left.n && r == 0; i++)
+		if (str_eq(left.v[i].prefix_list, rule->prefix_list))
+			return 0;
+	return r < 0 ? r : ec2_prefix_list_use(c, rule->prefix_list, rule->group, false);
 }
 
 int ec2_rule_drop(struct call *c, const struct ec2_rec_rule *rule)
 {
 	int r = ec2_remove(c, EC2_RULE, rule);
 
+	if (r == 0)
+		r = ec2_rule_unlist(c, rule);
 	return r < 0 || !rule->peer.p ? r : ec2_map_del(c, "ec2.peer", rule->peer, rule->id);
 }
 
@@ -319,6 +350,11 @@ void ec2_permissions_out(struct call *c, const struct ec2_rule_list *rules, bool
 			p->ipv6_ranges.v = arena_grow(c->arena, p->ipv6_ranges.v, p->ipv6_ranges.n * sizeof *p->ipv6_ranges.v,
 						      (p->ipv6_ranges.n + 1) * sizeof *p->ipv6_ranges.v);
 			p->ipv6_ranges.v[p->ipv6_ranges.n++] = (struct ec2_ipv6_range){ r->description, r->cidr6 };
+		} else if (r->prefix_list.p) {
+			p->prefix_list_ids.v = arena_grow(c->arena, p->prefix_list_ids.v,
+							  p->prefix_list_ids.n * sizeof *p->prefix_list_ids.v,
+							  (p->prefix_list_ids.n + 1) * sizeof *p->prefix_list_ids.v);
+			p->prefix_list_ids.v[p->prefix_list_ids.n++] = (struct ec2_prefix_list_id){ r->description, r->prefix_list };
 		} else {
 			struct ec2_user_id_group_pair_list *l = &p->user_id_group_pairs;
 
@@ -343,6 +379,7 @@ void ec2_rule_out(struct call *c, const struct ec2_rec_rule *r, struct ec2_secur
 						 .to_port = OPT_INT(r->to.has ? r->to.v : -1),
 						 .cidr_ipv4 = r->cidr,
 						 .cidr_ipv6 = r->cidr6,
+						 .prefix_list_id = r->prefix_list,
 						 .description = r->description,
 						 .security_group_rule_arn = ec2_arn(c, EC2_RULE, r->id) };
 	if (r->peer.p) {

@@ -17,6 +17,8 @@ static const char *route_state(struct call *c, const struct ec2_rec_route_table 
 {
 	struct ec2_rec_gateway g;
 
+	if (str_starts(r->gateway, S("vpce-")))
+		return "active"; /* it goes with its endpoint */
 	return ec2_read(c, EC2_GATEWAY, r->gateway, &g) == 0 && str_eq(g.vpc, t->vpc) ? "active" : "blackhole";
 }
 
@@ -36,6 +38,7 @@ static int routes_out(struct call *c, const struct ec2_rec_route_table *t, struc
 
 		vec_push(c->arena, ret->v, ret->n, cap) = (struct ec2_route){ .destination_cidr_block = x->cidr,
 									      .destination_ipv6_cidr_block = x->cidr6,
+									      .destination_prefix_list_id = x->prefix_list,
 									      .gateway_id = x->gateway,
 									      .origin = x->origin,
 									      .state = str_c(route_state(c, t, x)) };
@@ -134,6 +137,7 @@ static void route_values(struct ec2_values *v, const void *rec, struct str (*get
 	}
 ROUTE_VALUES(route_cidrs, destination_cidr_block)
 ROUTE_VALUES(route_cidrs6, destination_ipv6_cidr_block)
+ROUTE_VALUES(route_prefix_lists, destination_prefix_list_id)
 ROUTE_VALUES(route_gateways, gateway_id)
 ROUTE_VALUES(route_origins, origin)
 ROUTE_VALUES(route_states, state)
@@ -148,7 +152,7 @@ static const struct ec2_field table_fields[] = {
 	{ "route-table-id", EC2_ID, offsetof(struct ec2_rec_route_table, id) },
 	EC2_FIELD_FN("route.destination-cidr-block", route_cidrs),
 	EC2_FIELD_FN("route.destination-ipv6-cidr-block", route_cidrs6),
-	EC2_FIELD_FN("route.destination-prefix-list-id", nothing),
+	EC2_FIELD_FN("route.destination-prefix-list-id", route_prefix_lists),
 	EC2_FIELD_FN("route.egress-only-internet-gateway-id", nothing),
 	EC2_FIELD_FN("route.gateway-id", route_gateways),
 	EC2_FIELD_FN("route.instance-id", nothing),
@@ -265,6 +269,11 @@ EC2_ACTION(delete_route_table)
 	if (r == 0 && (t.main_association.p || t.associations.n))
 		return call_fail(c, &ec2_err_dependency_violation, "The routeTable '%.*s' has dependencies and cannot be deleted.",
 				 STR(t.id));
+	if (r == 0)
+		r = ec2_endpoints_forget_table(c, &t);
+	for (size_t i = 0; i < t.routes.n && r == 0; i++)
+		if (t.routes.v[i].prefix_list.p)
+			r = ec2_prefix_list_use(c, t.routes.v[i].prefix_list, t.id, false);
 	if (r == 0)
 		r = ec2_remove(c, EC2_TABLE, &t);
 	return r < 0 ? r : ec2_end(c, in->dry_run);

@@ -331,7 +331,7 @@ static int dependencies(struct call *c, const struct ec2_rec_vpc *v)
 	static const struct {
 		enum ec2_kinds k;
 		int own; /* those that go with the VPC */
-	} t[] = { { EC2_SUBNET, 0 }, { EC2_GATEWAY, 0 }, { EC2_TABLE, 1 }, { EC2_GROUP, 1 }, { EC2_ACL, 1 } };
+	} t[] = { { EC2_SUBNET, 0 }, { EC2_GATEWAY, 0 }, { EC2_TABLE, 1 }, { EC2_GROUP, 1 }, { EC2_ACL, 1 }, { EC2_ENDPOINT, 0 } };
 
 	for (size_t i = 0; i < ELEMENTS(t); i++) {
 		int64_t n;

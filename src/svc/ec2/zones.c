@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* zones.c - regions, Availability Zones, account attributes, and the lists of what does not exist yet: network
- * interfaces and Elastic IP addresses. Source: "AWS Regions and Availability Zones". */
+/* zones.c - regions, Availability Zones, account attributes, and the list of what does not exist yet: Elastic IP
+ * addresses. Source: "AWS Regions and Availability Zones". */
 #include "svc/ec2/ec2_int.h"
 #include <errno.h>
 
@@ -263,45 +263,6 @@ EC2_HANDLER(describe_account_attributes)
 }
 
 /* --- what does not exist yet --- */
-static const char *const interface_filters[] = {
-	"association.allocation-id",
-	"association.association-id",
-	"addresses.association.owner-id",
-	"addresses.association.public-ip",
-	"addresses.primary",
-	"addresses.private-ip-address",
-	"association.ip-owner-id",
-	"association.public-ip",
-	"association.public-dns-name",
-	"attachment.attach-time",
-	"attachment.attachment-id",
-	"attachment.delete-on-termination",
-	"attachment.device-index",
-	"attachment.instance-id",
-	"attachment.instance-owner-id",
-	"attachment.status",
-	"availability-zone",
-	"availability-zone-id",
-	"description",
-	"group-id",
-	"group-name",
-	"interface-type",
-	"ipv6-addresses.ipv6-address",
-	"mac-address",
-	"network-interface-id",
-	"operator.managed",
-	"operator.principal",
-	"owner-id",
-	"private-dns-name",
-	"private-ip-address",
-	"requester-id",
-	"requester-managed",
-	"source-dest-check",
-	"status",
-	"subnet-id",
-	"vpc-id",
-	NULL,
-};
 static const char *const address_filters[] = {
 	"allocation-id",
 	"association-id",
@@ -324,19 +285,6 @@ static int names_check(struct call *c, const char *const *names, const struct ec
 		vec_push(c->arena, fields, n, cap) = (struct ec2_field){ .name = *names };
 	vec_push(c->arena, fields, n, cap) = (struct ec2_field){ 0 };
 	return ec2_filters_check(c, fields, filters, true);
-}
-
-EC2_HANDLER(describe_network_interfaces)
-{
-	int r = names_check(c, interface_filters, &in->filters);
-
-	if (r == 0 && in->next_token.p)
-		return call_fail(c, &ec2_err_invalid_next_token, "The token '%.*s' is invalid", STR(in->next_token));
-	if (r == 0 && in->network_interface_ids.n)
-		return call_fail(c, &ec2_err_invalid_network_interface_id_not_found, "The networkInterface ID '%.*s' does not exist",
-				 STR(in->network_interface_ids.v[0]));
-	EC2_EMPTY(c, out->network_interfaces);
-	return r < 0 ? r : ec2_end(c, in->dry_run);
 }
 
 EC2_HANDLER(describe_addresses)
