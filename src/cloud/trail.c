@@ -279,9 +279,11 @@ static void identity(struct buf *b, struct call *c)
 	buf_c(b, '}');
 }
 
-/* Object-level S3 calls are data events; everything else is a management event. */
+/* Object-level S3 calls and log events are data events; everything else is a management event. */
 static bool data_event(const struct call *c)
 {
+	if (strcmp(c->svc->model->name, "logs") == 0)
+		return strstr(c->op->name, "LogEvents") != NULL;
 	return strcmp(c->svc->model->name, "s3") == 0 && strstr(c->op->uri, "{Key");
 }
 

@@ -61,6 +61,7 @@ struct service_model {
 	uint16_t n_shapes, n_ops;
 	const struct op *ops;         /* sorted by name */
 	const struct op_known *known; /* sorted, ended by a NULL name */
+	const char *invalid;          /* error code of input that breaks the model's rules; NULL: the protocol's */
 };
 
 /* call_not_built answers for an operation whose slot in the service's ops struct is empty. */

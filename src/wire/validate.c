@@ -380,6 +380,8 @@ static void check_struct(struct checker *c, const struct desc_shape *s, const vo
 
 static const char *code_of(const struct checker *c)
 {
+	if (c->m->invalid)
+		return c->m->invalid;
 	return c->p == WIRE_QUERY ? "ValidationError" : c->p == WIRE_REST_XML ? "InvalidInput" : "ValidationException";
 }
 

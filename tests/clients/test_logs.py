@@ -29,6 +29,8 @@ def stream(logs, request):
 
 def test_group_life(cloud, logs):
     refused("InvalidParameterException", logs.create_log_group, logGroupName="aws/mine")
+    m = refused("InvalidParameterException", logs.create_log_group, logGroupName="a b")
+    assert m.startswith("1 validation error detected: Value 'a b' at 'logGroupName' failed to satisfy constraint")
     logs.create_log_group(logGroupName="/app/one", tags={"team": "a"})
     m = refused("ResourceAlreadyExistsException", logs.create_log_group, logGroupName="/app/one")
     assert m == "The specified log group already exists"

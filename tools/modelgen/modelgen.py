@@ -465,7 +465,7 @@ class Service:
 
     def check(self):
         ops = self.model["operations"]
-        known = {"operations", "model", "prefix", "protocols", "signing", "global", "errors", "shapes+", "note"}
+        known = {"operations", "model", "prefix", "protocols", "signing", "global", "errors", "invalid", "shapes+", "note"}
         for k in self.overlay:
             if k not in known:
                 self.bad(k, "unknown key %r" % k)
@@ -724,7 +724,8 @@ class Service:
                 "\t.target_prefix = %s, .json_version = %s, .xmlns = %s," % (cstr(m.get("targetPrefix")), cstr(m.get("jsonVersion")), cstr(self.xmlns())),
                 "\t.signing = signing, .protocols = protocols, .n_protocols = %d, .global = %s, .query_compatible = %s," % (
                     len(ps), "true" if o.get("global") else "false", "true" if "awsQueryCompatible" in m else "false"),
-                "\t.shapes = %s_shapes, .n_shapes = %d, .ops = ops, .n_ops = %d, .known = known," % (p, n_shapes, n_ops), "};"]
+                "\t.shapes = %s_shapes, .n_shapes = %d, .ops = ops, .n_ops = %d, .known = known," % (p, n_shapes, n_ops)] + (
+                    ["\t.invalid = %s," % cstr(o["invalid"])] if o.get("invalid") else []) + ["};"]
 
 
 S3_ROOTS = {  # root elements of S3's answers, which botocore's model leaves out

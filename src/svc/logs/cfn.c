@@ -66,12 +66,12 @@ static int group_create(struct cfn_resource *r)
 			      json_to_bool(json_getz(r->props, "DeletionProtectionEnabled"), false));
 	if (tags->n)
 		json_set(r->arena, p, S("tags"), tags);
-	e = cfn_call(r, "logs", "CreateLogGroup", p, NULL, &code);
+	e = cfn_note_physical(r, name); /* stored with the call's effect */
+	if (e == 0)
+		e = cfn_call(r, "logs", "CreateLogGroup", p, NULL, &code);
 	if (e < 0 && !(again && str_is(code, "ResourceAlreadyExistsException")))
 		return e;
-	e = cfn_note_physical(r, name);
-	if (e == 0)
-		e = set_retention(r, name);
+	e = set_retention(r, name);
 	r->ret_physical_id = name;
 	group_attributes(r, name);
 	return e;
@@ -168,11 +168,11 @@ static int stream_create(struct cfn_resource *r)
 	if (!name.p)
 		name = cfn_name(r, 512, false);
 	json_set_str(r->arena, p, "logStreamName", name);
-	e = cfn_call(r, "logs", "CreateLogStream", p, NULL, &code);
-	if (e < 0 && !(again && str_is(code, "ResourceAlreadyExistsException")))
-		return e;
+	e = cfn_note_physical(r, name);
+	if (e == 0)
+		e = cfn_call(r, "logs", "CreateLogStream", p, NULL, &code);
 	r->ret_physical_id = name;
-	return cfn_note_physical(r, name);
+	return again && str_is(code, "ResourceAlreadyExistsException") ? 0 : e;
 }
 
 static int stream_delete(struct cfn_resource *r)

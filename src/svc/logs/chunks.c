@@ -397,12 +397,25 @@ static struct cursor *nearest(const struct select *s, struct cursor *v, size_t n
 	return best;
 }
 
+/* What is wanted lies on this side of the edge; NULL: there is room for more. */
+static const struct logs_pos *edge_of(const struct select *s)
+{
+	return s->bounded ? &s->bound : s->n == s->q->limit ? &s->heap[0].pos : NULL;
+}
+
 /* No chunk from here on can hold what is still wanted. */
 static bool full(const struct select *s, int64_t first)
 {
-	if (!s->bounded)
+	const struct logs_pos *edge = edge_of(s);
+
+	if (!edge)
 		return false;
-	return s->q->backward ? minute_of(first) < minute_of(s->bound.ms) : first > s->bound.ms;
+	return s->q->backward ? minute_of(first) < minute_of(edge->ms) : first > edge->ms;
+}
+
+static bool chunk_wanted(const struct select *s, const struct cursor *k)
+{
+	return k->last >= s->from && (k->s || !s->q->prefix.p || str_starts(k->name, s->q->prefix));
 }
 
 /* The call has looked at enough: everything on this side of here is known, what lies beyond is for the next call. */
@@ -429,23 +442,33 @@ static bool enough(struct select *s, int64_t first, struct logs_pos *ret_at)
 static int scan(struct select *s, struct cursor *v, size_t n, bool *ret_more, struct logs_pos *ret_at)
 {
 	struct cursor *k;
+	bool passed = false; /* a chunk that lies beyond the edge */
 	int r = 0;
 
 	*ret_more = false;
 	while (r == 0 && (k = nearest(s, v, n)) != NULL) {
-		if (full(s, k->at.first))
-			break;
+		if (full(s, k->at.first)) { /* what follows may hold more, which need not be known now */
+			*ret_more = true;
+			*ret_at = s->heap[0].pos;
+			return 0;
+		}
 		if (enough(s, k->at.first, ret_at)) {
 			*ret_more = true;
 			return 0;
 		}
 		s->scanned += SKIP_COST;
-		if (k->last >= s->from && (k->s || !s->q->prefix.p || str_starts(k->name, s->q->prefix)))
-			r = read_chunk(s, k);
+		if (chunk_wanted(s, k)) {
+			const struct logs_pos *edge = edge_of(s);
+
+			if (s->q->backward && edge && k->last < edge->ms)
+				passed = true;
+			else
+				r = read_chunk(s, k);
+		}
 		if (r == 0)
 			r = cursor_next(s, k);
 	}
-	if (s->bounded && r == 0) {
+	if ((s->bounded || passed) && r == 0) {
 		*ret_more = true;
 		*ret_at = s->heap[0].pos;
 	}
