@@ -8,6 +8,7 @@
  *   prove.c     the command: options, endpoint, regions, the order of things, the exit status
  *   hit.c       one request as an attacker makes it: signed, presigned, unsigned, altered after signing
  *   api.c       the same for ordinary calls, and their answers read
+ *   terraform.c the same for what Terraform has deployed, from its state
  *   targets.c   the stack: its template evaluated against what was deployed
  *   actors.c    principals and other things made for the proof; each is registered before it is made, and removed
  *   report.c    proofs: collected, judged, and written as table, JUnit XML or JSON
@@ -30,7 +31,8 @@
 #include <signal.h>
 
 #define PROVE_NAME "cloudkeep-prove"
-#define PROVE_PATH "/cloudkeep-prove/" /* of IAM principals */
+#define PROVE_PASSWORD_POLICY "AWS::IAM::AccountPasswordPolicy" /* no type of CloudFormation: what Terraform and Pulumi declare */
+#define PROVE_PATH "/cloudkeep-prove/"                          /* of IAM principals */
 #define PROVE_HEADERS_MAX 16
 #define PROVE_TIMEOUT_MS 30000
 #define PROVE_REGIONS_MAX 32
@@ -157,6 +159,8 @@ struct json *json_object(struct arena *a, const char *key, struct str value); /*
 
 /* --- targets.c --- */
 int stack_read(struct prove *p, struct str region, struct stack **ret); /* -ENOENT: no such stack there; -EIO: p->trouble */
+/* stack_open evaluates a stack whose template, names, account, region and rows (with id, type, physical id, index) are set. */
+int stack_open(struct prove *p, struct stack *s);
 struct declared *stack_find(struct stack *s, struct str id);
 struct declared *stack_physical(struct stack *s, const char *type, struct str physical);
 bool declared_is(const struct declared *t, const char *type);
@@ -166,6 +170,11 @@ const struct json *prop_get(const struct json *props, const char *path);
 /* list_of: a property that may be one value or a list of them: the number, and the i-th. */
 size_t list_len(const struct json *j);
 const struct json *list_at(const struct json *j, size_t i);
+
+/* --- terraform.c --- */
+/* terraform_read tells what a state file (or the output of `terraform show -json`; "-": standard input) says as one stack a region;
+ * p->regions is set. 0, or negative with p->trouble set. ret has room for PROVE_REGIONS_MAX. */
+int terraform_read(struct prove *p, const char *file, struct stack **ret, size_t *ret_n);
 
 /* --- actors.c --- */
 int actors_make(struct prove *p, struct stack *const *stacks, size_t n_stacks);

@@ -288,11 +288,30 @@ static int read_template(struct prove *p, struct stack *s)
 	return 0;
 }
 
+int stack_open(struct prove *p, struct stack *s)
+{
+	struct bound *b = arena_new(&p->arena, struct bound);
+
+	*b = (struct bound){ p, s };
+	s->ctx = (struct template_ctx){ .arena = &p->arena, .tpl = s->tpl, .calls = &calls, .user = b };
+	s->ctx.env = (struct template_env){ .account = s->account,
+					    .region = s->region,
+					    .partition = s->partition,
+					    .url_suffix = S("amazonaws.com"),
+					    .stack_id = s->id,
+					    .stack_name = s->name };
+	bind_parameters(p, s);
+	if (template_begin(&s->ctx) < 0) {
+		p->trouble = str_printf(&p->arena, "the template of %.*s: %.*s", STR(s->name), STR(s->ctx.err));
+		return -EIO;
+	}
+	return evaluate(p, s);
+}
+
 int stack_read(struct prove *p, struct str region, struct stack **ret)
 {
 	struct stack *s = arena_new(&p->arena, struct stack);
 	struct hit h = hit_query(p, "cloudformation", region, "DescribeStacks", &p->caller);
-	struct bound *b = arena_new(&p->arena, struct bound);
 	struct xml_node *m;
 	struct answer a;
 	struct str rest, f[6];
@@ -319,20 +338,7 @@ int stack_read(struct prove *p, struct str region, struct stack **ret)
 	}
 	if (read_template(p, s) < 0)
 		return -EIO;
-	*b = (struct bound){ p, s };
-	s->ctx = (struct template_ctx){ .arena = &p->arena, .tpl = s->tpl, .calls = &calls, .user = b };
-	s->ctx.env = (struct template_env){ .account = s->account,
-					    .region = region,
-					    .partition = s->partition,
-					    .url_suffix = S("amazonaws.com"),
-					    .stack_id = s->id,
-					    .stack_name = s->name };
-	bind_parameters(p, s);
-	if (template_begin(&s->ctx) < 0) {
-		p->trouble = str_printf(&p->arena, "the template of %.*s: %.*s", STR(s->name), STR(s->ctx.err));
-		return -EIO;
-	}
-	if (read_resources(p, s) < 0 || evaluate(p, s) < 0)
+	if (read_resources(p, s) < 0 || stack_open(p, s) < 0)
 		return -EIO;
 	*ret = s;
 	return 0;
