@@ -22,6 +22,7 @@ struct cfn_resource {
 	/* results */
 	struct str ret_physical_id; /* create (and update when it changed) */
 	struct json *ret_attrs;     /* object for Fn::GetAtt; the engine stores it */
+	bool ret_no_echo;           /* the attributes are not to be shown */
 	struct str error;           /* the failure's reason, shown as ResourceStatusReason */
 	void *engine;               /* private */
 };
@@ -38,6 +39,11 @@ int cfn_note_physical(struct cfn_resource *r, struct str physical_id);
 struct str cfn_name(struct cfn_resource *r, size_t max, bool lower);
 /* cfn_tags merges the Tags property with stack tags and aws:cloudformation:* tags into an array of {Key, Value}. */
 struct json *cfn_tags(struct cfn_resource *r);
+
+/* What create, update and delete of a type that waits return when they are not done yet: the step ends without keeping a
+ * thread, and is run again from its beginning when the engine is woken for it (engine_wake_step, engine_wake_stack). The
+ * answers of its writing calls are remembered; reading calls are made again. */
+#define CFN_WAIT 1
 
 struct cfn_property {
 	const char *name;
@@ -58,4 +64,9 @@ struct cfn_type {
 	bool (*replaces)(struct cfn_resource *r, struct str property); /* for CFN_CONDITIONAL */
 	/* Reads current attributes again (after update); NULL: stored ones stay. */
 	int (*read)(struct cfn_resource *r);
+	/* Is there something with this physical id, which may be taken over as it is? Fills ret_attrs. Only reads. -ENOENT. */
+	int (*find)(struct cfn_resource *r);
+	const char *const *identifiers; /* properties that say the physical id for find, joined with "|"; NULL: name_property */
+	bool waits;                     /* may return CFN_WAIT */
+	bool open;                      /* any property and attribute */
 };

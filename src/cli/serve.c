@@ -327,6 +327,7 @@ static int prepare(struct serving *s)
 	r = start_http(s);
 	if (r != 0)
 		return r;
+	cloud_set_port(s->cloud, http_port(s->http));
 	s->state = (struct state){ .pid = getpid(),
 				   .supervisor = s->o->no_supervisor ? 0 : getppid(),
 				   .port = http_port(s->http),

@@ -519,6 +519,16 @@ void cloud_close(struct cloud *cl)
 	free(cl);
 }
 
+void cloud_set_port(struct cloud *cl, int port)
+{
+	atomic_store(&cl->port, port);
+}
+
+int cloud_port(const struct cloud *cl)
+{
+	return atomic_load(&cl->port);
+}
+
 struct str cloud_account(const struct cloud *cl)
 {
 	return cl->account;

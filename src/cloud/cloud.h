@@ -33,6 +33,10 @@ int cloud_open(const struct cloud_opts *o, const struct service *const *services
 void cloud_close(struct cloud *cl);          /* jobs finish their step, stores close */
 extern const struct http_handler cloud_http; /* its arg must be set to the struct cloud */
 
+/* The port that clients reach this cloud on, told by whoever listens; 0: not known. For URLs that the cloud gives out. */
+void cloud_set_port(struct cloud *cl, int port);
+int cloud_port(const struct cloud *cl);
+
 struct str cloud_account(const struct cloud *cl); /* the account made at first start, 12 digits */
 const char *cloud_dir(const struct cloud *cl);
 /* cloud_master_key derives 32 bytes for a purpose ("kms", "iam-secret", "s3") from the master key (HKDF-SHA256). */

@@ -31,6 +31,7 @@ struct cloud {
 	const struct service_model *models[CLOUD_SERVICES_MAX];
 	size_t n_services;
 	const char *const *host_suffixes;
+	atomic_int port;
 	bool no_sync;
 	const struct identity *identity;
 

@@ -141,7 +141,6 @@ def test_names_and_templates_are_checked(cf):
     refused("ValidationError", "At least one Resources member must be defined", cf.create_stack, StackName="x", TemplateBody="{}")
     refused("ValidationError", "Template format error: Unrecognized resource types: [AWS::No::Thing]", cf.create_stack, StackName="x",
             TemplateBody=template({"X": {"Type": "AWS::No::Thing"}}))
-    refused("ValidationError", "not implemented", cf.create_stack, StackName="x", TemplateBody=template({"X": {"Type": "Custom::Thing", "Properties": {"ServiceToken": "a"}}}))
     refused("ValidationError", "51200", cf.create_stack, StackName="x", TemplateBody=ok + " " * 51200)
     refused("ValidationError", "Either Template URL or Template Body", cf.create_stack, StackName="x")
     refused("ValidationError", "is not a valid S3 domain", cf.create_stack, StackName="x", TemplateURL="https://example.com/b/t.json")

@@ -4,7 +4,7 @@
 #include "cfn/engine/run.h"
 #include <errno.h>
 
-enum item_kind { ITEM_PUT, ITEM_DEL, ITEM_PREFIX, ITEM_EVENT };
+enum item_kind { ITEM_PUT, ITEM_DEL, ITEM_PREFIX, ITEM_EVENT, ITEM_ASK };
 struct item {
 	enum item_kind kind;
 	struct str key, value;
@@ -40,6 +40,9 @@ static int apply(struct store_job *j, struct store_txn *t)
 			k.n = x->key.n;
 			k.overflow = false;
 			r = rows_delete(t, &k);
+			break;
+		case ITEM_ASK:
+			r = ask_delete(t, x->value);
 			break;
 		case ITEM_EVENT:
 			r = event_put_text(t, u->stack.account, u->stack_id, x->value);
@@ -147,6 +150,11 @@ void batch_journal_del(struct batch *b, const struct node *n)
 
 	journal_key(&k, b->run->op_id, n);
 	add(b, ITEM_PREFIX, &k, STR_NONE);
+}
+
+void batch_ask_del(struct batch *b, struct str id)
+{
+	add(b, ITEM_ASK, NULL, str_dup(&b->arena, id));
 }
 
 void batch_submit(struct batch *b)

@@ -8,11 +8,15 @@
 void engine_run(struct cloud *cl, struct region *r, struct str stack, struct str op);
 /* engine_wake tells a running operation that its record says so too: it was cancelled, or its time is up. */
 void engine_wake(struct str op, struct str reason);
+/* engine_wake_step: what a waiting step of the operation waits for may be there. engine_wake_stack: the same for all waiting steps of a
+ * stack. Any thread, never blocks. */
+void engine_wake_step(struct str op, struct str logical);
+void engine_wake_stack(struct str stack);
 /* engine_stop lets all operations end their step; they go on at the next start. */
 void engine_stop(struct cloud *cl);
 /* engine_open: at a region's start, inside its transaction: jobs for all operations that are not finished. */
 int engine_open(struct store_txn *t, struct arena *a);
-/* engine_job runs jobs of kind "cloudformation/...": resume, timeout, forget. */
+/* engine_job runs jobs of kind "cloudformation/...": resume, timeout, forget, answer, sweep. */
 int engine_job(struct cloud *cl, struct region *r, struct str kind, struct str id, struct str payload);
 
 /* --- exports (exports.c), in a transaction --- */

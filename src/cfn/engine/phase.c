@@ -10,7 +10,7 @@ static struct node *add_node(struct run *u, struct str logical, enum node_action
 {
 	struct node *n = &u->nodes[u->n_nodes++];
 
-	*n = (struct node){ .logical = logical, .action = action, .res = -1, .type = type_find(u->cloud, type) };
+	*n = (struct node){ .logical = logical, .action = action, .res = -1, .type = type_find(u->cloud, type), .type_name = type };
 	return n;
 }
 
@@ -144,6 +144,7 @@ static int begin_make(struct run *u, struct store_txn *t)
 		if (row && str_eq(row->op, u->op_id) && str_ends(row->status, S("_COMPLETE"))) {
 			n->state = NODE_DONE;
 			n->physical = row->physical;
+			n->no_echo = row->no_echo.v;
 			r = state_open_json(u->cloud, &u->arena, row->attrs, &n->attrs);
 		} else if (row && str_eq(row->op, u->op_id) && str_ends(row->status, S("_FAILED"))) {
 			n->state = NODE_FAILED;
@@ -254,9 +255,9 @@ static void forget_phase(struct run *u)
 	arena_reset(&u->arena);
 	u->nodes = NULL;
 	u->by_resource = NULL;
-	u->ready = NULL;
+	u->ready = u->again = NULL;
 	u->tpl = NULL;
-	u->n_nodes = u->n_ready = u->head_ready = u->cap_imports = 0;
+	u->n_nodes = u->n_ready = u->head_ready = u->n_again = u->head_again = u->cap_again = u->parked = u->cap_imports = 0;
 	u->zones = u->imports = (struct str_list){ 0 };
 	u->outputs = (struct cfn_rec_output_list){ 0 };
 	u->reason = STR_NONE;
@@ -310,7 +311,8 @@ int phase_begin(struct run *u)
 struct ending {
 	struct run *run;
 	struct arena arena;
-	struct cfn_rec_op op; /* as it will be stored; a copy, as the transaction may run again */
+	struct cfn_rec_op op; /* as it is, and will be stored */
+	struct str parent;    /* id of the stack that this one is nested in */
 	int next;             /* 1: another phase follows */
 };
 
@@ -458,7 +460,7 @@ static int retire(struct ending *x, struct store_txn *t)
 static int made(struct ending *x, struct store_txn *t, struct cfn_rec_stack *s)
 {
 	struct run *u = x->run;
-	bool create = str_is(u->op.kind, "CREATE");
+	bool create = str_is(x->op.kind, "CREATE");
 	struct str err;
 	int r = exports_check(t, &x->arena, s, &u->outputs, &err), n = 0;
 
@@ -494,28 +496,30 @@ static int make_failed(struct ending *x, struct store_txn *t, struct cfn_rec_sta
 {
 	struct run *u = x->run;
 	struct str why = failed_sentence(u, &x->arena);
-	bool cancel = u->op.cancel.p && str_is(u->op.cancel, "User Initiated");
+	bool cancel = x->op.cancel.p && str_is(x->op.cancel, "User Initiated");
 	int r;
 
-	if (str_is(u->op.kind, "UPDATE")) {
+	if (str_is(x->op.kind, "UPDATE")) {
 		r = set_imports(u, t, s, &s->imports);
 		if (r < 0)
 			return r;
-		if (str_is(u->op.on_failure, "DO_NOTHING") && !cancel) {
+		if (str_is(x->op.on_failure, "DO_NOTHING") && !cancel) {
 			r = status(x, t, s, "UPDATE_FAILED", why);
 			return r < 0 ? r : over(x, t, s);
 		}
-		r = status(x, t, s, "UPDATE_ROLLBACK_IN_PROGRESS", cancel ? u->op.cancel : why);
+		r = status(x, t, s, "UPDATE_ROLLBACK_IN_PROGRESS", cancel ? x->op.cancel : why);
 		x->op.failed = why;
 		return r < 0 ? r : next_phase(x, t, "restore");
 	}
-	if (str_is(u->op.on_failure, "DO_NOTHING")) {
+	if (str_is(x->op.on_failure, "DO_NOTHING")) {
 		r = status(x, t, s, "CREATE_FAILED", why);
 		return r < 0 ? r : over(x, t, s);
 	}
-	if (str_is(u->op.on_failure, "DELETE")) {
+	if (str_is(x->op.on_failure, "DELETE")) {
 		x->op.kind = S("DELETE");
-		r = status(x, t, s, "DELETE_IN_PROGRESS", str_printf(&x->arena, "%.*sDelete requested by user.", STR(why)));
+		r = str_is(s->status, "DELETE_IN_PROGRESS")
+			    ? 0
+			    : status(x, t, s, "DELETE_IN_PROGRESS", str_printf(&x->arena, "%.*sDelete requested by user.", STR(why)));
 	} else
 		r = status(x, t, s, "ROLLBACK_IN_PROGRESS", str_printf(&x->arena, "%.*sRollback requested by user.", STR(why)));
 	return r < 0 ? r : next_phase(x, t, "unmake");
@@ -572,7 +576,7 @@ static int unmade(struct ending *x, struct store_txn *t, struct cfn_rec_stack *s
 	s->imports = (struct str_list){ 0 };
 	if (r < 0)
 		return r;
-	if (!str_is(u->op.kind, "DELETE")) {
+	if (!str_is(x->op.kind, "DELETE")) {
 		r = status(x, t, s, "ROLLBACK_COMPLETE", STR_NONE);
 		return r < 0 ? r : over(x, t, s);
 	}
@@ -594,13 +598,19 @@ static int end_txn(struct store_txn *t, void *arg)
 	struct run *u = x->run;
 	struct cfn_rec_stack s;
 	bool failed = u->halt;
-	const char *rollback = str_is(u->op.kind, "CREATE") ? "ROLLBACK_FAILED" : "DELETE_FAILED";
+	const char *rollback;
+	struct keybuf k;
 	int r = stack_load(t, &x->arena, u->op.account, u->stack_id, &s);
 
 	x->next = 0;
-	x->op = u->op;
+	op_key(&k, u->stack_id, u->op_id);
+	if (r == 0) /* it may have been cancelled meanwhile */
+		r = record_get(t, &cfn_records, CFN_REC_OP, &x->arena, &k, &x->op);
 	if (r < 0)
 		return r;
+	x->parent = s.parent.p ? str_skip(s.parent, (size_t)str_rfind_char(s.parent, '/') + 1) : STR_NONE;
+	rollback = str_is(x->op.kind, "CREATE") ? "ROLLBACK_FAILED" : "DELETE_FAILED";
+	failed |= str_is(x->op.phase, "make") && x->op.cancel.p;
 	for (size_t i = 0; i < u->n_nodes; i++)
 		failed |= u->nodes[i].state == NODE_FAILED;
 	if (str_is(u->op.phase, "make"))
@@ -634,6 +644,7 @@ static void evaluate_outputs(struct run *u)
 		struct cfn_rec_output *o = &u->outputs.v[u->outputs.n];
 
 		world_init(&w, u, &u->arena);
+		w.shown = true;
 		if (!template_output_active(&w.ctx, i))
 			continue;
 		*o = (struct cfn_rec_output){ .key = t->outputs[i].name, .description = t->outputs[i].description };
@@ -663,6 +674,8 @@ int phase_end(struct run *u)
 		arena_done(&x.arena);
 		r = store_write(u->region->store, end_txn, &x);
 	}
+	if (r == 0 && !x.next && x.parent.p)
+		engine_wake_stack(x.parent);
 	arena_done(&x.arena);
 	return r < 0 ? r : x.next;
 }

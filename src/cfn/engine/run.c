@@ -40,9 +40,31 @@ static bool start_thread(void *(*fn)(void *), void *arg)
 /* --- working off the nodes of a phase --- */
 static void *helper(void *arg);
 
-static bool may_start(const struct run *u)
+/* The operation has failed, but what was begun may come to its end. */
+static bool lenient(const struct run *u)
 {
-	return u->n_ready > u->head_ready && !u->halt && !u->quit && !u->broken && !run_stopping();
+	return str_is(u->op.on_failure, "DO_NOTHING") && !u->op.cancel.p;
+}
+
+static bool ended(const struct run *u)
+{
+	return u->quit || u->broken || run_stopping();
+}
+
+/* Takes the next node to run; -1: there is none now. */
+static ptrdiff_t take_node(struct run *u)
+{
+	if (ended(u))
+		return -1;
+	if (u->n_again > u->head_again && (!u->halt || lenient(u)))
+		return (ptrdiff_t)u->again[u->head_again++];
+	return u->n_ready > u->head_ready && !u->halt ? (ptrdiff_t)u->ready[u->head_ready++] : -1;
+}
+
+/* Does the phase still wait for somebody outside? */
+static bool waiting(const struct run *u)
+{
+	return u->parked > 0 && !ended(u) && (!u->halt || lenient(u));
 }
 
 /* Under the lock. One more thread when there is more to do than the ones at work can take. */
@@ -50,16 +72,32 @@ static void invite(struct run *u)
 {
 	size_t idle = u->workers - u->running;
 
-	if (u->n_ready - u->head_ready <= idle || u->workers >= RUN_WORKERS_MAX)
+	if (u->n_ready - u->head_ready + u->n_again - u->head_again <= idle || u->workers >= RUN_WORKERS_MAX)
 		return;
 	if (start_thread(helper, u))
 		u->workers++;
+}
+
+/* Under the lock. */
+static void wake_node(struct run *u, struct node *n)
+{
+	n->woken = true;
+	if (n->state != NODE_PARKED)
+		return;
+	n->state = NODE_WAIT;
+	u->parked--;
+	vec_push(&u->arena, u->again, u->n_again, u->cap_again) = (size_t)(n - u->nodes);
 }
 
 static void finish_node(struct run *u, struct node *n)
 {
 	if (n->state == NODE_RUNNING) /* interrupted */
 		n->state = NODE_WAIT;
+	if (n->state == NODE_PARKED) {
+		u->parked++;
+		if (n->woken)
+			wake_node(u, n);
+	}
 	if (n->state == NODE_FAILED && n->action == NODE_MAKE)
 		u->halt = true;
 	if (n->state != NODE_DONE)
@@ -69,21 +107,53 @@ static void finish_node(struct run *u, struct node *n)
 			u->ready[u->n_ready++] = n->dependents[i];
 }
 
-/* Returns when the phase has nothing more to do. */
-static void work(struct run *u)
+static void start_queued(void);
+
+/* Everything waits for somebody outside: the operation counts for no thread, and keeps no region from stopping. Called with the
+ * lock held, by the operation's own thread only. */
+static void go_idle(struct run *u)
+{
+	u->idle = true;
+	pthread_mutex_unlock(&u->lock);
+	region_unuse(u->region);
+	pthread_mutex_lock(&engine.lock);
+	engine.n_running--;
+	start_queued();
+	pthread_mutex_unlock(&engine.lock);
+	pthread_mutex_lock(&u->lock);
+	while (u->idle && u->head_again == u->n_again && waiting(u))
+		(void)pthread_cond_wait(&u->cond, &u->lock);
+	pthread_mutex_unlock(&u->lock);
+	pthread_mutex_lock(&engine.lock);
+	engine.n_running++;
+	pthread_mutex_unlock(&engine.lock);
+	pthread_mutex_lock(&u->lock);
+	if (region_use(u->region))
+		u->idle = false;
+	else
+		u->quit = true;
+}
+
+/* Returns when the phase has nothing more to do. own: it is the operation's own thread, the others only help. */
+static void work(struct run *u, bool own)
 {
 	pthread_mutex_lock(&u->lock);
 	for (;;) {
+		ptrdiff_t next = take_node(u);
 		struct node *n;
 
-		if (!may_start(u)) {
-			if (u->running == 0)
+		if (next < 0) {
+			if (u->running == 0 && !(own && waiting(u)))
 				break;
-			(void)pthread_cond_wait(&u->cond, &u->lock);
+			if (u->running == 0 && u->workers == 1)
+				go_idle(u);
+			else
+				(void)pthread_cond_wait(&u->cond, &u->lock);
 			continue;
 		}
-		n = &u->nodes[u->ready[u->head_ready++]];
+		n = &u->nodes[next];
 		n->state = NODE_RUNNING;
+		n->woken = false;
 		u->running++;
 		invite(u);
 		pthread_mutex_unlock(&u->lock);
@@ -101,7 +171,7 @@ static void *helper(void *arg)
 {
 	struct run *u = arg;
 
-	work(u);
+	work(u, false);
 	pthread_mutex_lock(&u->lock);
 	u->workers--;
 	pthread_cond_broadcast(&u->cond);
@@ -116,6 +186,22 @@ static void settle(struct run *u)
 	while (u->workers > 1 || u->writing > 0)
 		(void)pthread_cond_wait(&u->cond, &u->lock);
 	pthread_mutex_unlock(&u->lock);
+}
+
+/* The operation has failed: what waits for somebody outside waits no longer. */
+static void give_up(struct run *u)
+{
+	for (size_t i = 0; i < u->n_nodes; i++) {
+		struct node *n = &u->nodes[i];
+		bool begun = n->state == NODE_PARKED ||
+			     (n->state == NODE_WAIT && n->type && n->type->waits &&
+			      (n->again || (n->has_row && str_eq(n->row.op, u->op_id) && str_ends(n->row.status, S("_IN_PROGRESS")))));
+
+		if (begun) {
+			n->was_update |= n->has_row && str_eq(n->row.op, u->op_id) ? str_starts(n->row.status, S("UPDATE_")) : false;
+			step_cancel(u, n);
+		}
+	}
 }
 
 /* --- the end of an operation --- */
@@ -159,13 +245,19 @@ static int run_phases(struct run *u)
 		r = phase_begin(u);
 		pthread_mutex_unlock(&u->lock);
 		if (r > 0) {
-			work(u);
+			work(u, true);
 			settle(u);
+			if (u->halt && !ended(u) && str_is(u->op.phase, "make")) {
+				give_up(u);
+				settle(u);
+			}
 			r = u->quit || run_stopping() ? -ESHUTDOWN : u->broken ? -EAGAIN : phase_end(u);
 		}
 		if (r == 0)
 			clean(u);
-		region_unuse(u->region);
+		if (!u->idle)
+			region_unuse(u->region);
+		u->idle = false;
 		if (r <= 0)
 			return r;
 	}
@@ -288,6 +380,22 @@ static void run_add(struct cloud *cl, struct region *r, struct str stack, struct
 	pthread_mutex_unlock(&engine.lock);
 }
 
+/* Under the engine's lock: there may be room for one that waits its turn. */
+static void start_queued(void)
+{
+	struct run *more = engine.n_running < RUNS_MAX ? take_queued() : NULL;
+
+	if (!more)
+		return;
+	engine.n_running++;
+	if (start_thread(run_main, more))
+		return;
+	engine.n_running--;
+	engine.running = more->next;
+	more->next = engine.queued;
+	engine.queued = more;
+}
+
 void engine_run(struct cloud *cl, struct region *r, struct str stack, struct str op)
 {
 	run_add(cl, r, stack, op, false);
@@ -306,6 +414,38 @@ void engine_wake(struct str op, struct str reason)
 			u->reason = str_dup(&u->arena, reason);
 			u->op.cancel = u->reason;
 		}
+		pthread_cond_broadcast(&u->cond);
+		pthread_mutex_unlock(&u->lock);
+	}
+	pthread_mutex_unlock(&engine.lock);
+}
+
+void engine_wake_step(struct str op, struct str logical)
+{
+	pthread_mutex_lock(&engine.lock);
+	for (struct run *u = engine.running; u; u = u->next) {
+		if (!str_eq(u->op_id, op))
+			continue;
+		pthread_mutex_lock(&u->lock);
+		for (size_t i = 0; i < u->n_nodes; i++)
+			if (str_eq(u->nodes[i].logical, logical))
+				wake_node(u, &u->nodes[i]);
+		pthread_cond_broadcast(&u->cond);
+		pthread_mutex_unlock(&u->lock);
+	}
+	pthread_mutex_unlock(&engine.lock);
+}
+
+void engine_wake_stack(struct str stack)
+{
+	pthread_mutex_lock(&engine.lock);
+	for (struct run *u = engine.running; u; u = u->next) {
+		if (!str_eq(u->stack_id, stack))
+			continue;
+		pthread_mutex_lock(&u->lock);
+		for (size_t i = 0; i < u->n_nodes; i++)
+			if (u->nodes[i].type && u->nodes[i].type->waits)
+				wake_node(u, &u->nodes[i]);
 		pthread_cond_broadcast(&u->cond);
 		pthread_mutex_unlock(&u->lock);
 	}
@@ -413,6 +553,20 @@ static int due_forget(struct store_txn *t, void *arg)
 	return r < 0 && r != -ENOENT ? r : due_drop(t, arg);
 }
 
+static void wake_asked(struct region *r, struct str id)
+{
+	struct cfn_rec_ask ask;
+	struct arena a = { 0 };
+	struct store_txn *t;
+
+	if (store_begin_read(r->store, &t) < 0)
+		return;
+	if (ask_load(t, &a, id, &ask) == 0)
+		engine_wake_step(ask.op, ask.logical);
+	store_end(t);
+	arena_done(&a);
+}
+
 int engine_job(struct cloud *cl, struct region *r, struct str kind, struct str id, struct str payload)
 {
 	struct due d = { kind, id, payload, S("Stack creation time exceeded the specified timeout") };
@@ -427,6 +581,10 @@ int engine_job(struct cloud *cl, struct region *r, struct str kind, struct str i
 		if (e == 0)
 			engine_wake(id, d.reason);
 		return e;
+	}
+	if (str_is(kind, "cloudformation/answer")) { /* nobody has answered */
+		wake_asked(r, id);
+		return store_write(r->store, due_drop, &d);
 	}
 	return store_write(r->store, str_is(kind, "cloudformation/forget") ? due_forget : due_drop, &d);
 }

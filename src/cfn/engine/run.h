@@ -6,7 +6,8 @@
  *   cleanup  deletes what cfn.old holds, after an update or its rollback        UPDATE
  *   restore  puts back what cfn.prev holds                                      UPDATE, ROLLBACK of an update
  *   unmake   deletes all resources                                              DELETE, rollback of a creation
- * A phase is a list of nodes worked off by up to RUN_WORKERS_MAX threads. Everything a node does is written through
+ * A phase is a list of nodes worked off by up to RUN_WORKERS_MAX threads. A step that waits for somebody outside (a custom
+ * resource, a nested stack) keeps none of them. Everything a node does is written through
  * batches, which the region's writer runs in order; the journal makes its calls happen once. So a phase can be begun again
  * from the store at any time, and a crash is nothing but that. */
 #pragma once
@@ -18,9 +19,9 @@
 #define RUN_THREAD_STACK_BYTES (512u << 10)
 
 enum node_action { NODE_MAKE, NODE_DELETE, NODE_RESTORE };
-enum node_state { NODE_WAIT, NODE_RUNNING, NODE_DONE, NODE_FAILED };
+enum node_state { NODE_WAIT, NODE_RUNNING, NODE_PARKED, NODE_DONE, NODE_FAILED };
 struct node {
-	struct str logical;
+	struct str logical, type_name;
 	enum node_action action;
 	enum node_state state;
 	const struct cfn_type *type;
@@ -33,6 +34,11 @@ struct node {
 	size_t *dependents, n_dependents, wait;
 	int64_t last_ms; /* of its last event */
 	bool was_update, cancelled;
+	bool no_echo;   /* attributes are not to be shown */
+	bool announced; /* its first event is written */
+	bool again;     /* it has waited: its calls are recalled */
+	bool woken;     /* while it ran: it is run again instead of waiting */
+	struct str noted;
 	struct str error;
 };
 struct run {
@@ -57,7 +63,9 @@ struct run {
 	size_t n_nodes;
 	int *by_resource; /* node of a template's resource, or -1 */
 	size_t *ready, n_ready, head_ready;
-	size_t running, workers, writing;
+	size_t *again, n_again, head_again, cap_again; /* have waited, and were woken */
+	size_t running, parked, workers, writing;
+	bool idle;           /* everything waits: it counts for no thread, and pins no region */
 	bool halt;           /* this phase starts nothing more */
 	bool quit;           /* the region or the cloud stops: leave everything as it is */
 	bool broken;         /* a write failed */
@@ -77,18 +85,21 @@ void batch_row(struct batch *b, const char *table, const struct cfn_rec_resource
 void batch_row_del(struct batch *b, const char *table, struct str logical, struct str physical); /* physical: cfn.old only */
 void batch_event(struct batch *b, struct node *n, struct str type, struct str physical, const char *status, struct str reason);
 void batch_journal_del(struct batch *b, const struct node *n);
-void batch_submit(struct batch *b); /* frees it when it is written */
+void batch_ask_del(struct batch *b, struct str id); /* what a custom resource was asked, and its time */
+void batch_submit(struct batch *b);                 /* frees it when it is written */
 void journal_key(struct keybuf *k, struct str op, const struct node *n);
 
 /* --- world.c: what templates ask --- */
 struct world {
 	struct run *run;
 	struct template_ctx ctx; /* to evaluate in, with an arena of the step */
+	bool shown;              /* what is evaluated is for all to see: attributes that are not, are hidden */
 };
 void world_init(struct world *w, struct run *u, struct arena *a);
 
 /* --- step.c --- */
 void step_run(struct run *u, struct node *n);
+void step_cancel(struct run *u, struct node *n); /* it waits, and the operation has failed */
 
 /* --- phase.c --- */
 int phase_begin(struct run *u); /* 1: the nodes are ready to run, 0: the operation is over, negative */

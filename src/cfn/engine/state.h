@@ -8,6 +8,7 @@
  *   cfn.tpl    account, id, template  text             cfn.cs    account, id, name                   ChangeSet
  *   cfn.export account, name          Export           cfn.csid  account, change set's id            stack's id
  *   cfn.import account, name, id      stack's name     cfn.token account, what, token                Token
+ *   cfn.ask    "", request id         Ask: a request to somebody outside that is under way
  *   cfn.op     "", id, operation      Op: exactly the operations that are not finished; the engine resumes them at start
  *   cfn.journal "", operation, logical id, tag, number   answers of calls made by a step that is not recorded yet
  *
@@ -64,11 +65,20 @@ void parameters_store(struct cloud *cl, struct arena *a, const struct template_c
 int parameters_open(struct cloud *cl, struct arena *a, const struct cfn_rec_parameter_list *l, struct str_map *ret_texts,
 		    struct str_map *ret_resolved);
 
+/* --- asks (asks.c): what somebody outside is to answer, under the request's id; the key is (account "", "cfn.ask", id) --- */
+int ask_load(struct store_txn *t, struct arena *a, struct str id, struct cfn_rec_ask *ret); /* -ENOENT */
+int ask_put(struct store_txn *t, const struct cfn_rec_ask *ask);
+int ask_delete(struct store_txn *t, struct str id); /* with its time; 0 when there is none */
+/* ask_url: where the answer is to go, an HTTPS URL of this cloud that nobody can guess. */
+struct str ask_url(struct cloud *cl, struct arena *a, const struct cfn_rec_ask *ask, struct str region);
+void ask_key_bytes(struct cloud *cl, uint8_t key[32]); /* what signs these URLs */
+
 /* --- who acts --- */
 struct str principal_text(struct arena *a, const struct principal *p);
 int principal_parse(struct arena *a, struct str text, struct principal *ret);
 
 /* --- resource types --- */
+extern const struct cfn_type type_custom, type_wait_handle, type_wait;
 const struct cfn_type *type_find(struct cloud *cl, struct str name); /* NULL: not known here */
 const struct cfn_property *type_property(const struct cfn_type *t, struct str name);
 bool type_has_attribute(const struct cfn_type *t, struct str name);

@@ -52,7 +52,7 @@ static int recall(struct cfn_actor *x, const char *service, const char *op_name,
 	struct json *entry = NULL;
 	int r;
 
-	if (!s->run->resumed || !op || op->txn == OP_READ)
+	if ((!s->run->resumed && !s->node->again) || !op || op->txn == OP_READ)
 		return 0;
 	r = entry_read(x, svc->model->global, a, &entry);
 	if (r <= 0)
@@ -91,12 +91,17 @@ static void exists(struct step *s, struct str physical_id)
 	if (s->noted && str_eq(s->row.physical, physical_id))
 		return;
 	s->row.physical = str_dup(s->arena, physical_id);
+	s->noted = true;
+	if (str_eq(s->node->noted, physical_id)) /* before it waited */
+		return;
 	s->row.updated = OPT_TIME(clock_now_ms());
 	b = batch_new(s->run);
 	batch_row(b, "cfn.res", &s->row);
 	batch_event(b, s->node, s->row.type, physical_id, s->status, S("Resource creation Initiated"));
 	batch_submit(b);
-	s->noted = true;
+	pthread_mutex_lock(&s->run->lock);
+	s->node->noted = str_dup(&s->run->arena, physical_id);
+	pthread_mutex_unlock(&s->run->lock);
 }
 
 /* The resource exists from here on, whatever comes next. A name alone is nothing yet: before the step's first call it may
@@ -154,6 +159,21 @@ static bool interrupted(struct run *u)
 	return true;
 }
 
+/* What was kept to run the step again goes with the record of its outcome. */
+static void forget(struct step *s, struct batch *b)
+{
+	batch_journal_del(b, s->node);
+	if (s->node->type && s->node->type->waits)
+		batch_ask_del(b, s->res.token);
+}
+
+/* It waits for somebody outside: the step is run again when the engine is woken for it. */
+static void park(struct step *s)
+{
+	s->node->state = NODE_PARKED;
+	s->node->again = true;
+}
+
 static void fail(struct step *s, const char *status, struct str reason)
 {
 	struct run *u = s->run;
@@ -167,7 +187,7 @@ static void fail(struct step *s, const char *status, struct str reason)
 	b = batch_new(u);
 	batch_row(b, "cfn.res", &s->row);
 	batch_event(b, s->node, s->row.type, s->row.physical, status, reason);
-	batch_journal_del(b, s->node);
+	forget(s, b);
 	batch_submit(b);
 	pthread_mutex_lock(&u->lock);
 	s->node->state = NODE_FAILED;
@@ -184,6 +204,7 @@ static void publish(struct step *s)
 	pthread_mutex_lock(&u->lock);
 	n->physical = str_dup(&u->arena, s->row.physical);
 	n->attrs = s->res.ret_attrs ? json_copy(&u->arena, s->res.ret_attrs) : NULL;
+	n->no_echo = s->row.no_echo.v;
 	n->state = NODE_DONE;
 	pthread_mutex_unlock(&u->lock);
 }
@@ -198,6 +219,7 @@ static void succeed(struct step *s, const char *status)
 	cancelled = u->halt && u->op.kind.p && str_is(u->op.phase, "make") && !str_is(u->op.on_failure, "DO_NOTHING");
 	pthread_mutex_unlock(&u->lock);
 	s->row.attrs = state_seal_json(u->cloud, s->arena, s->res.ret_attrs);
+	s->row.no_echo = OPT_BOOL(s->res.ret_no_echo);
 	if (cancelled) { /* another resource has failed meanwhile: this one goes with it */
 		s->node->cancelled = true;
 		fail(s, s->node->was_update ? "UPDATE_FAILED" : "CREATE_FAILED",
@@ -210,7 +232,7 @@ static void succeed(struct step *s, const char *status)
 	b = batch_new(u);
 	batch_row(b, "cfn.res", &s->row);
 	batch_event(b, s->node, s->row.type, s->row.physical, status, STR_NONE);
-	batch_journal_del(b, s->node);
+	forget(s, b);
 	batch_submit(b);
 	publish(s);
 }
@@ -229,16 +251,19 @@ static void prepare(struct step *s, struct run *u, struct node *n, struct arena 
 				       .note = note,
 				       .recall = recall,
 				       .remember = remember,
+				       .op = u->op_id,
+				       .stack = u->stack_id,
 				       .step = s };
 	world_init(&s->world, u, a);
 	/* One token an attempt: the same after a crash. */
-	id = str_printf(a, "%.*s/%.*s/%d", STR(u->op_id), STR(n->logical), n->action);
+	id = str_printf(a, "%.*s/%.*s/%d/%.*s", STR(u->op_id), STR(n->logical), n->action,
+			STR(n->action == NODE_DELETE && n->row.physical.p ? n->row.physical : S("")));
 	hash_sha256(id.p, id.n, h);
 	id = hex_encode(a, h, 16);
 	s->res = (struct cfn_resource){
 		.arena = a,
 		.logical_id = n->logical,
-		.type = n->type ? str_c(n->type->name) : n->row.type,
+		.type = n->type_name,
 		.stack_name = u->stack.name,
 		.stack_id = u->stack.arn,
 		.region = u->region->name,
@@ -297,13 +322,26 @@ static int evaluate(struct step *s, struct json **ret)
 	return type_check(s->arena, s->node->type, *ret, &s->res.error);
 }
 
+/* Said once, also when the step runs again: because it has waited, or after a crash. */
+static bool announced(struct step *s, const char *status)
+{
+	struct node *n = s->node;
+	bool before = n->announced || (s->run->resumed && n->has_row && str_eq(n->row.op, s->run->op_id) && str_is(n->row.status, status));
+
+	n->announced = true;
+	return before;
+}
+
 static void announce(struct step *s, const char *status, struct str reason)
 {
-	struct batch *b = batch_new(s->run);
+	struct batch *b;
 
 	s->row.status = str_c(status);
 	s->row.reason = reason;
 	s->row.updated = OPT_TIME(clock_now_ms());
+	if (announced(s, status))
+		return;
+	b = batch_new(s->run);
 	if (str_is(s->run->op.kind, "UPDATE") && s->node->action == NODE_MAKE && !s->node->has_prev) {
 		struct cfn_rec_resource before = s->node->row;
 
@@ -325,9 +363,9 @@ static int noted_before(struct step *s, struct str *ret)
 	int r = 0;
 
 	*ret = STR_NONE;
-	if (s->run->resumed)
+	if (s->run->resumed || s->node->again)
 		r = entry_read(&s->actor, false, s->arena, &entry);
-	if (r == 0 && s->run->resumed)
+	if (r == 0 && (s->run->resumed || s->node->again))
 		r = entry_read(&s->actor, true, s->arena, &entry);
 	if (r > 0) {
 		*ret = json_get_str(entry, "note");
@@ -346,6 +384,10 @@ static void create(struct step *s, const char *in_progress, const char *done, co
 		r = noted_before(s, &s->res.physical_id);
 	if (r == 0)
 		r = s->node->type->create(&s->res);
+	if (r == CFN_WAIT) {
+		park(s);
+		return;
+	}
 	if (r < 0) {
 		if (!interrupted(s->run))
 			fail(s, failed, sentence(s, r));
@@ -415,12 +457,14 @@ static int update_in_place(struct step *s, const struct json *props, const struc
 		r = s->node->type->update(&s->res);
 	if (r == 0 && s->node->type->read)
 		r = s->node->type->read(&s->res);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (s->res.ret_physical_id.p)
 		s->row.physical = s->res.ret_physical_id;
-	if (!s->res.ret_attrs)
+	if (!s->res.ret_attrs) {
 		s->res.ret_attrs = attrs ? json_copy(s->arena, attrs) : NULL;
+		s->res.ret_no_echo = s->row.no_echo.v;
+	}
 	return 0;
 }
 
@@ -457,6 +501,7 @@ static void make_changed(struct step *s, const struct cfn_rec_resource *base, st
 	s->row.attrs = base->attrs;
 	s->row.props = base->props;
 	s->row.created_by = base->created_by;
+	s->row.no_echo = base->no_echo;
 	s->res.props = props;
 	s->res.old_props = old;
 	s->res.attrs = attrs;
@@ -479,7 +524,9 @@ static void make_changed(struct step *s, const struct cfn_rec_resource *base, st
 	s->row.props = state_seal_json(s->run->cloud, s->arena, props);
 	announce(s, "UPDATE_IN_PROGRESS", STR_NONE);
 	r = update_in_place(s, props, old, attrs);
-	if (r == 0)
+	if (r == CFN_WAIT)
+		park(s);
+	else if (r == 0)
 		succeed(s, "UPDATE_COMPLETE");
 	else if (!interrupted(s->run))
 		fail(s, "UPDATE_FAILED", sentence(s, r));
@@ -528,7 +575,7 @@ static void gone(struct step *s, const char *status)
 		s->row.updated = OPT_TIME(clock_now_ms());
 		batch_row(b, "cfn.res", &s->row);
 	}
-	batch_journal_del(b, s->node);
+	forget(s, b);
 	batch_submit(b);
 	pthread_mutex_lock(&u->lock);
 	s->node->state = NODE_DONE;
@@ -563,7 +610,7 @@ static void delete_failed(struct step *s, struct str reason)
 	b = batch_new(u);
 	batch_event(b, s->node, s->row.type, s->row.physical, "DELETE_FAILED", reason);
 	batch_row_del(b, "cfn.old", s->row.logical, s->row.physical);
-	batch_journal_del(b, s->node);
+	forget(s, b);
 	batch_submit(b);
 	pthread_mutex_lock(&u->lock);
 	s->node->state = NODE_FAILED;
@@ -587,11 +634,14 @@ static void step_delete(struct step *s)
 	}
 	s->row.status = S("DELETE_IN_PROGRESS");
 	s->row.reason = STR_NONE;
-	b = batch_new(s->run);
-	if (!str_is(s->run->op.phase, "cleanup"))
-		batch_row(b, "cfn.res", &s->row);
-	batch_event(b, s->node, s->row.type, s->row.physical, "DELETE_IN_PROGRESS", STR_NONE);
-	batch_submit(b);
+	if (!announced(s, "DELETE_IN_PROGRESS")) {
+		b = batch_new(s->run);
+		s->row.updated = OPT_TIME(clock_now_ms());
+		if (!str_is(s->run->op.phase, "cleanup"))
+			batch_row(b, "cfn.res", &s->row);
+		batch_event(b, s->node, s->row.type, s->row.physical, "DELETE_IN_PROGRESS", STR_NONE);
+		batch_submit(b);
+	}
 	r = state_open_json(s->run->cloud, s->arena, s->row.props, &old);
 	if (r == 0)
 		r = state_open_json(s->run->cloud, s->arena, s->row.attrs, &attrs);
@@ -604,7 +654,9 @@ static void step_delete(struct step *s)
 	s->res.physical_id = s->row.physical;
 	if (r == 0)
 		r = s->node->type->delete (&s->res);
-	if (r == 0)
+	if (r == CFN_WAIT)
+		park(s);
+	else if (r == 0)
 		gone(s, "DELETE_COMPLETE");
 	else if (!interrupted(s->run))
 		delete_failed(s, sentence(s, r));
@@ -631,7 +683,7 @@ static void restored(struct step *s, const struct cfn_rec_resource *now)
 	batch_row(b, "cfn.res", &row);
 	batch_row_del(b, "cfn.prev", n->logical, STR_NONE);
 	batch_event(b, n, row.type, row.physical, "UPDATE_COMPLETE", STR_NONE);
-	batch_journal_del(b, n);
+	forget(s, b);
 	batch_submit(b);
 	pthread_mutex_lock(&u->lock);
 	n->state = NODE_DONE;
@@ -651,10 +703,12 @@ static void step_restore(struct step *s)
 	}
 	s->row.physical = n->prev.physical;
 	s->row.status = S("UPDATE_IN_PROGRESS");
-	b = batch_new(s->run);
-	batch_row(b, "cfn.res", &s->row);
-	batch_event(b, n, s->row.type, s->row.physical, "UPDATE_IN_PROGRESS", STR_NONE);
-	batch_submit(b);
+	if (!announced(s, "UPDATE_IN_PROGRESS")) {
+		b = batch_new(s->run);
+		batch_row(b, "cfn.res", &s->row);
+		batch_event(b, n, s->row.type, s->row.physical, "UPDATE_IN_PROGRESS", STR_NONE);
+		batch_submit(b);
+	}
 	r = state_open_json(s->run->cloud, s->arena, n->prev.props, &props);
 	if (r == 0)
 		r = state_open_json(s->run->cloud, s->arena, n->row.props, &old);
@@ -664,7 +718,9 @@ static void step_restore(struct step *s)
 		r = -ENOSYS;
 	if (r == 0 && n->type->update && !json_equal(props, old))
 		r = update_in_place(s, props, old, attrs);
-	if (r == 0)
+	if (r == CFN_WAIT)
+		park(s);
+	else if (r == 0)
 		restored(s, &n->row);
 	else if (!interrupted(s->run))
 		fail(s, "UPDATE_FAILED", sentence(s, r));
@@ -692,5 +748,31 @@ void step_run(struct run *u, struct node *n)
 		break;
 	}
 	region_unuse(u->region);
+	arena_done(&a);
+}
+
+/* Its row is read again: what was stored since the phase began (a physical id) counts. */
+void step_cancel(struct run *u, struct node *n)
+{
+	struct cfn_rec_resource row;
+	struct arena a = { 0 };
+	struct store_txn *t;
+	struct keybuf k;
+	struct step s;
+	int r = store_begin_read(u->region->store, &t);
+
+	prepare(&s, u, n, &a);
+	if (r == 0) {
+		stack_key2(&k, u->stack.account, "cfn.res", u->stack_id, n->logical);
+		r = record_get(t, &cfn_records, CFN_REC_RESOURCE, &a, &k, &row);
+		if (r == 0)
+			s.row = row;
+		store_end(t);
+	}
+	if (!s.row.physical.p && !n->was_update && n->type && n->type->open) /* it was asked for: it is to be deleted under this name */
+		s.row.physical = cfn_name(&s.res, 255, false);
+	n->cancelled = true;
+	fail(&s, n->was_update ? "UPDATE_FAILED" : "CREATE_FAILED",
+	     n->was_update ? S("Resource update cancelled") : S("Resource creation cancelled"));
 	arena_done(&a);
 }

@@ -17,7 +17,6 @@ static int nothing(struct cfn_resource *r)
 }
 
 static const struct cfn_property metadata_properties[] = { { "Analytics", CFN_UPDATE, false }, { NULL, 0, false } };
-static const struct cfn_property no_properties[] = { { NULL, 0, false } };
 static const char *const no_attributes[] = { NULL };
 static const struct cfn_type cdk_metadata = {
 	.name = "AWS::CDK::Metadata",
@@ -27,14 +26,7 @@ static const struct cfn_type cdk_metadata = {
 	.update = nothing,
 	.delete = nothing,
 };
-static const struct cfn_type wait_handle = {
-	.name = "AWS::CloudFormation::WaitConditionHandle",
-	.properties = no_properties,
-	.attributes = no_attributes,
-	.create = nothing_create,
-	.update = nothing,
-	.delete = nothing,
-};
+static const struct cfn_type *const own_types[] = { &cdk_metadata, &type_wait_handle, &type_wait, &type_custom };
 
 struct lookup {
 	struct str name;
@@ -54,10 +46,11 @@ const struct cfn_type *type_find(struct cloud *cl, struct str name)
 {
 	struct lookup l = { name, NULL };
 
-	if (str_is(name, cdk_metadata.name))
-		return &cdk_metadata;
-	if (str_is(name, wait_handle.name))
-		return &wait_handle;
+	if (str_starts(name, S("Custom::")))
+		return &type_custom;
+	for (size_t i = 0; i < ELEMENTS(own_types); i++)
+		if (str_is(name, own_types[i]->name))
+			return own_types[i];
 	cloud_each_service(cl, look, &l);
 	return l.found;
 }
@@ -72,6 +65,8 @@ const struct cfn_property *type_property(const struct cfn_type *t, struct str na
 
 bool type_has_attribute(const struct cfn_type *t, struct str name)
 {
+	if (t->open)
+		return true;
 	for (size_t i = 0; t->attributes && t->attributes[i]; i++)
 		if (str_is(name, t->attributes[i]))
 			return true;
@@ -80,7 +75,7 @@ bool type_has_attribute(const struct cfn_type *t, struct str name)
 
 int type_check(struct arena *a, const struct cfn_type *t, const struct json *props, struct str *ret_err)
 {
-	for (size_t i = 0; props && i < props->n; i++)
+	for (size_t i = 0; props && !t->open && i < props->n; i++)
 		if (!type_property(t, props->members[i].key)) {
 			*ret_err = str_printf(a, "Encountered unsupported property %.*s", STR(props->members[i].key));
 			return -EINVAL;

@@ -28,6 +28,12 @@ static int getatt(void *user, size_t resource, struct str attribute, struct json
 	struct node *n = node_of(w->run, resource);
 
 	*ret = n ? json_get(n->attrs, attribute) : NULL;
+	if (*ret && w->shown && n->no_echo)
+		*ret = json_new_str(w->ctx.arena, S("*****"));
+	if (!*ret && n && n->type && n->type->open)
+		return template_fail(&w->ctx,
+				     "CustomResource attribute error: Vendor response doesn't contain %.*s attribute in object %.*s|%.*s",
+				     STR(attribute), STR(w->run->stack.arn), STR(n->logical));
 	return *ret ? 0 : -ENOENT;
 }
 
@@ -158,6 +164,7 @@ static const struct template_calls calls = {
 void world_init(struct world *w, struct run *u, struct arena *a)
 {
 	w->run = u;
+	w->shown = false;
 	w->ctx = u->ctx;
 	w->ctx.arena = a;
 	w->ctx.calls = &calls;

@@ -2,6 +2,7 @@
 /* cfn_int.h - shared by the files of the CloudFormation service only. */
 #pragma once
 #include "cfn/engine/engine.h"
+#include "cloud/front.h"
 #include "gen_cloudformation.h"
 #include "store/jobs.h"
 
@@ -113,6 +114,9 @@ void cfn_parameters_out(struct call *c, const struct cfn_rec_parameter_list *l, 
 void cfn_tags_out(struct call *c, const struct str_map *m, struct cloudformation_tag_list *ret);
 struct cloudformation_rollback_configuration *cfn_rollback_out(struct call *c, struct str text);
 int cfn_page(struct call *c, struct str token, struct str *ret_after);
+
+/* --- answers.c --- */
+extern const struct front cfn_answers; /* where custom resources are answered */
 
 /* --- changesets.c --- */
 int change_set_find(struct call *c, struct str name, struct str stack, struct cfn_rec_stack *ret_stack, struct cfn_rec_change_set *ret);

@@ -73,4 +73,5 @@ const struct service cloudformation_service = {
 	.close = engine_stop,
 	.resource = cfn_resource_hook,
 	.job = engine_job,
+	.front = &cfn_answers,
 };

@@ -168,6 +168,9 @@ static int getatt(void *user, size_t resource, struct str attribute, struct json
 	const struct cfn_rec_resource *row = row_of(in, resource, &i);
 	struct json *j = row && !(in->replaced && in->replaced[i]) ? json_get(row_attrs(in, i), attribute) : NULL;
 
+	if (j && row->no_echo.v)
+		j = json_new_str(in->call->arena, S("*****"));
+
 	*ret = j ? j : json_new_str(in->call->arena, S(LATER));
 	return 0;
 }
@@ -338,7 +341,7 @@ static int check_types(struct call *c, const struct template *t, const struct st
 	for (size_t i = 0; i < t->n_resources; i++) {
 		struct str type = t->resources[i].type;
 
-		if (str_is(type, STACK_TYPE) || str_starts(type, S("Custom::")) || str_is(type, "AWS::CloudFormation::CustomResource"))
+		if (str_is(type, STACK_TYPE))
 			return cfn_invalid(c, "Resource type %.*s (resource %.*s) is not implemented by this cloud.", STR(type),
 					   STR(t->resources[i].id));
 		if (!type_find(c->cloud, type))

@@ -421,6 +421,44 @@ static int exports_free(struct call *c, const struct cfn_rec_stack *s)
 	return r;
 }
 
+struct cancel {
+	struct str op;
+};
+
+static void cancel_now(struct cloud *cl, struct region *r, void *arg)
+{
+	struct cancel *x = arg;
+
+	engine_wake(x->op, S("User Initiated"));
+}
+
+/* A creation that is under way turns into a deletion, made as whoever asked for it. */
+static int delete_begun(struct call *c, struct cfn_rec_stack *s, const struct start *go)
+{
+	struct cancel *x = arena_new(c->arena, struct cancel);
+	struct cfn_rec_op op;
+	struct keybuf k;
+	int r;
+
+	op_key(&k, s->id, s->op);
+	r = record_get(c->txn, &cfn_records, CFN_REC_OP, c->arena, &k, &op);
+	if (r == 0)
+		r = actor(c, go->role, &op.principal);
+	if (r < 0)
+		return r;
+	op.on_failure = S("DELETE");
+	op.token = go->token;
+	if (str_is(op.phase, "make"))
+		op.cancel = S("User Initiated");
+	else
+		op.kind = S("DELETE");
+	s->op_type = str_c(go->op_type);
+	x->op = s->op;
+	call_on_commit(c, cancel_now, x);
+	r = record_put(c->txn, &cfn_records, CFN_REC_OP, &k, &op);
+	return r < 0 ? r : stack_status(c->txn, c->arena, s, go->status, go->reason, go->token, c->now_ms);
+}
+
 CFN_HANDLER(delete_stack, response)
 {
 	struct start go = { .kind = "DELETE",
@@ -431,6 +469,7 @@ CFN_HANDLER(delete_stack, response)
 			    .token = in->client_request_token,
 			    .retain = in->retain_resources };
 	struct cfn_rec_stack s;
+	bool begun;
 	int r = stack_lookup(c->txn, c->arena, c->account, call_region(c), in->stack_name, &s);
 
 	if (r < 0)
@@ -446,7 +485,8 @@ CFN_HANDLER(delete_stack, response)
 				   STR(s.arn));
 	if (str_is(in->deletion_mode, "FORCE_DELETE_STACK"))
 		return cfn_invalid(c, "DeletionMode FORCE_DELETE_STACK is not implemented by this cloud.");
-	if (!status_is_final(s.status) && !str_is(s.status, "REVIEW_IN_PROGRESS"))
+	begun = str_is(s.status, "CREATE_IN_PROGRESS") || str_is(s.status, "ROLLBACK_IN_PROGRESS");
+	if (!begun && !status_is_final(s.status) && !str_is(s.status, "REVIEW_IN_PROGRESS"))
 		return cfn_invalid(c, "Stack [%.*s] cannot be deleted while in status %.*s", STR(s.arn), STR(s.status));
 	r = cfn_role(c, in->role_arn);
 	if (r == 0)
@@ -456,7 +496,7 @@ CFN_HANDLER(delete_stack, response)
 	go.role = in->role_arn.p ? in->role_arn : s.now->role;
 	if (in->role_arn.p)
 		s.now->role = in->role_arn;
-	return cfn_start(c, &s, &go);
+	return begun ? delete_begun(c, &s, &go) : cfn_start(c, &s, &go);
 }
 
 /* --- smaller ones --- */
@@ -473,17 +513,6 @@ CFN_HANDLER(update_termination_protection, output)
 	s.protected = OPT_BOOL(in->enable_termination_protection.v);
 	out->stack_id = s.arn;
 	return stack_save(c->txn, &s);
-}
-
-struct cancel {
-	struct str op;
-};
-
-static void cancel_now(struct cloud *cl, struct region *r, void *arg)
-{
-	struct cancel *x = arg;
-
-	engine_wake(x->op, S("User Initiated"));
 }
 
 CFN_HANDLER(cancel_update_stack, response)

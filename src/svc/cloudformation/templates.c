@@ -100,7 +100,7 @@ static int unknown_types(struct call *c, const struct template_summary *sum, boo
 	size_t n = 0;
 
 	for (size_t i = 0; i < sum->resource_types.n; i++)
-		if (!type_find(c->cloud, sum->resource_types.v[i]) && !str_starts(sum->resource_types.v[i], S("Custom::")))
+		if (!type_find(c->cloud, sum->resource_types.v[i]))
 			v[n++] = sum->resource_types.v[i];
 	if (!n)
 		return 0;

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stacks that wait for somebody outside: wait conditions, and what can be done to a stack meanwhile."""
+import json
+import os
+import pathlib
+import signal
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from test_cloudformation import create, delete, parameter, physical, reasons, refused, settle, story, template  # noqa: E402
+
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def command(cloud, *args):
+    program = pathlib.Path(os.environ.get("CLOUDKEEP_BUILD", ROOT / "build")) / "src" / "cli" / "cloudkeep"
+    subprocess.run([str(program), *args, "--data", str(cloud.data)], check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.fixture(scope="module")
+def cf(cloud):
+    return cloud.client("cloudformation")
+
+
+def put(cloud, url, body, method="PUT"):
+    """Answers as the handlers do: a PUT with an empty content type. Returns the status."""
+    ctx = ssl.create_default_context(cafile=cloud.ca)
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    req = urllib.request.Request(url, data=data, method=method, headers={"Content-Type": ""})
+    try:
+        return urllib.request.urlopen(req, context=ctx).status
+    except urllib.error.HTTPError as e:
+        print(e.code, e.read())
+        return e.code
+
+
+def waiting(count=1, timeout=3000, **more):
+    return template({"H": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
+                     "W": {"Type": "AWS::CloudFormation::WaitCondition", "Properties": {"Handle": {"Ref": "H"}, "Timeout": str(timeout), "Count": count}}, **more},
+                    Outputs={"Data": {"Value": {"Fn::GetAtt": ["W", "Data"]}}, "Url": {"Value": {"Ref": "H"}}})
+
+
+def until(what, seconds=20):
+    end = time.time() + seconds
+    while time.time() < end:
+        got = what()
+        if got:
+            return got
+        time.sleep(0.02)
+    raise AssertionError("it does not happen")
+
+
+def parked(cf, name, logical="W"):
+    """The stack waits; returns the handle's address."""
+    def both():
+        r = {x["LogicalResourceId"]: x for x in cf.describe_stack_resources(StackName=name)["StackResources"]}
+        return "H" in r and r["H"]["ResourceStatus"] == "CREATE_COMPLETE" and logical in r and r["H"]["PhysicalResourceId"]
+    return until(both)
+
+
+def signal_ok(uid="a", status="SUCCESS", **kw):
+    return {"Status": status, "UniqueId": uid, "Data": "d-" + uid, "Reason": "why", **kw}
+
+
+def clock(cloud, by):
+    command(cloud, "clock", by)
+
+
+def test_signals_complete_the_stack(cloud, cf):
+    arn = cf.create_stack(StackName="w-ok", TemplateBody=waiting(2))["StackId"]
+    url = parked(cf, arn)
+    assert put(cloud, url, signal_ok("a")) == 200
+    assert put(cloud, url, signal_ok("a")) == 403  # the same one again
+    assert put(cloud, url, b"not json") == 403
+    assert cf.describe_stacks(StackName=arn)["Stacks"][0]["StackStatus"] == "CREATE_IN_PROGRESS"
+    assert put(cloud, url, signal_ok("b")) == 200
+    s = settle(cf, arn)
+    assert s["StackStatus"] == "CREATE_COMPLETE", reasons(cf, arn)
+    out = {o["OutputKey"]: o["OutputValue"] for o in s["Outputs"]}
+    assert json.loads(out["Data"]) == {"a": "d-a", "b": "d-b"} and out["Url"] == url
+    assert [x[0] for x in story(cf, arn, "W")] == ["CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "CREATE_COMPLETE"]
+    delete(cf, "w-ok")
+    assert put(cloud, url, signal_ok("c")) == 403
+
+
+def test_a_failed_signal_rolls_back(cloud, cf):
+    arn = cf.create_stack(StackName="w-bad", TemplateBody=waiting(2))["StackId"]
+    assert put(cloud, parked(cf, arn), signal_ok("a", "FAILURE")) == 200
+    assert settle(cf, arn)["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert "WaitCondition received failed message: 'why' for uniqueId: a" in [x[1] for x in story(cf, arn, "W")]
+
+
+def test_nobody_signals_in_time(own_cloud):
+    cf = own_cloud.client("cloudformation")
+    arn = cf.create_stack(StackName="w-late", TemplateBody=waiting(timeout=600))["StackId"]
+    url = parked(cf, arn)
+    clock(own_cloud, "+9m")
+    assert cf.describe_stacks(StackName=arn)["Stacks"][0]["StackStatus"] == "CREATE_IN_PROGRESS"
+    clock(own_cloud, "+2m")
+    assert settle(cf, arn)["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert "WaitCondition timed out. Received 0 conditions when expecting 1" in [x[1] for x in story(cf, arn, "W")]
+    assert put(own_cloud, url, signal_ok()) == 403
+
+
+def test_timeout_of_a_stack(own_cloud):
+    cf = own_cloud.client("cloudformation")
+    arn = cf.create_stack(StackName="t", TemplateBody=waiting(), TimeoutInMinutes=5)["StackId"]
+    parked(cf, arn)
+    clock(own_cloud, "+6m")
+    s = settle(cf, arn)
+    assert s["StackStatus"] == "ROLLBACK_COMPLETE" and s["TimeoutInMinutes"] == 5
+    assert any("Stack creation time exceeded the specified timeout" in (x[2] or "") for x in reasons(cf, arn))
+    assert story(cf, arn, "W")[1] == ("CREATE_FAILED", "Resource creation cancelled")
+
+
+def test_delete_while_it_is_created(cloud, cf):
+    arn = cf.create_stack(StackName="w-del", TemplateBody=waiting(P=parameter()))["StackId"]
+    parked(cf, arn)
+    cf.delete_stack(StackName="w-del")
+    assert settle(cf, arn)["StackStatus"] == "DELETE_COMPLETE", reasons(cf, arn)
+    assert [x[1] for x in reasons(cf, arn) if x[0] == "w-del"] == ["CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "DELETE_COMPLETE"]
+
+
+def test_cancel_update(cloud, cf):
+    create(cf, "w-cancel", template({"P": parameter("one")}))
+    cf.update_stack(StackName="w-cancel", TemplateBody=waiting(P=parameter("two")))
+    parked(cf, "w-cancel")
+    until(lambda: [x for x in story(cf, "w-cancel", "P") if x[0] == "UPDATE_COMPLETE"])
+    cf.cancel_update_stack(StackName="w-cancel")
+    s = settle(cf, "w-cancel")
+    assert s["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE", reasons(cf, "w-cancel")
+    assert ("CREATE_FAILED", "Resource creation cancelled") in story(cf, "w-cancel", "W")
+    ssm = cloud.client("ssm")
+    assert ssm.get_parameter(Name=physical(cf, "w-cancel", "P"))["Parameter"]["Value"] == "one"
+    assert {x["LogicalResourceId"] for x in cf.list_stack_resources(StackName="w-cancel")["StackResourceSummaries"]} == {"P"}
+    refused("ValidationError", "CancelUpdateStack cannot be called from current stack status", cf.cancel_update_stack, StackName="w-cancel")
+    delete(cf, "w-cancel")
+
+
+def test_many_that_wait_keep_nobody_from_working(cloud, cf):
+    """Twenty waiting resources in a stack, and more waiting stacks than operations run at a time."""
+    many = {"H": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}
+    for i in range(20):
+        many["H%d" % i] = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
+        many["W%d" % i] = {"Type": "AWS::CloudFormation::WaitCondition", "Properties": {"Handle": {"Ref": "H%d" % i}, "Timeout": "3000"}}
+        many["P%d" % i] = parameter(str(i))
+    arn = cf.create_stack(StackName="w-many", TemplateBody=template(many))["StackId"]
+    others = [cf.create_stack(StackName="w-n%d" % i, TemplateBody=waiting())["StackId"] for i in range(70)]
+    def begun():
+        r = {x["LogicalResourceId"]: x["ResourceStatus"] for x in cf.describe_stack_resources(StackName=arn)["StackResources"]}
+        return all(r.get("P%d" % i) == "CREATE_COMPLETE" and r.get("W%d" % i) == "CREATE_IN_PROGRESS" for i in range(20))
+    until(begun)
+    urls = [parked(cf, o) for o in others]
+    create(cf, "w-free", template({"P": parameter()}))
+    handles = {x["LogicalResourceId"]: x.get("PhysicalResourceId") for x in cf.describe_stack_resources(StackName=arn)["StackResources"]}
+    for i in range(20):
+        assert put(cloud, handles["H%d" % i], signal_ok()) == 200
+    assert settle(cf, arn)["StackStatus"] == "CREATE_COMPLETE"
+    for url in urls[:35]:
+        assert put(cloud, url, signal_ok()) == 200
+    for o in others[35:]:
+        cf.delete_stack(StackName=o)
+    assert {settle(cf, o)["StackStatus"] for o in others[:35]} == {"CREATE_COMPLETE"}
+    assert {settle(cf, o)["StackStatus"] for o in others[35:]} == {"DELETE_COMPLETE"}
+
+
+def test_kill_while_it_waits(own_cloud):
+    cf = own_cloud.client("cloudformation")
+    arn = cf.create_stack(StackName="k", TemplateBody=waiting(2, P=parameter()))["StackId"]
+    url = parked(cf, arn)
+    assert put(own_cloud, url, signal_ok("a")) == 200
+    own_cloud.kill()
+    own_cloud.start()
+    cf = own_cloud.client("cloudformation")
+    assert put(own_cloud, url, signal_ok("a")) == 403  # what was acknowledged is kept
+    assert put(own_cloud, url, signal_ok("b")) == 200
+    assert settle(cf, arn)["StackStatus"] == "CREATE_COMPLETE", reasons(cf, arn)
+    assert len([x for x in story(cf, arn, "W") if x == ("CREATE_IN_PROGRESS", None)]) == 1
+
+
+def test_region_stops_and_the_cloud_ends_while_stacks_wait(own_cloud):
+    cf = own_cloud.client("cloudformation")
+    arn = cf.create_stack(StackName="r", TemplateBody=waiting())["StackId"]
+    url = parked(cf, arn)
+    for what in ("stop", "start"):
+        command(own_cloud, "region", what, "us-east-1")
+    assert put(own_cloud, url, signal_ok("a")) == 200
+    assert settle(cf, arn)["StackStatus"] == "CREATE_COMPLETE"
+    arn = cf.create_stack(StackName="e", TemplateBody=waiting())["StackId"]
+    url = parked(cf, arn)
+    assert own_cloud.stop(signal.SIGTERM) == 0
+    own_cloud.start()
+    assert put(own_cloud, url, signal_ok("a")) == 200
+    assert settle(own_cloud.client("cloudformation"), arn)["StackStatus"] == "CREATE_COMPLETE"
