@@ -14,9 +14,11 @@ struct cfn_actor {
 	 * and stores its answer; recall gives it back when the step runs again: 1, 0 (was not made yet), or negative. */
 	int (*recall)(struct cfn_actor *x, const char *service, const char *op, struct arena *a, struct json **ret_out);
 	int (*remember)(struct call *c, void *actor);
-	uint64_t seq;         /* writing calls made or recalled so far */
-	bool wrote;           /* set by remember */
-	struct str code;      /* of the last call that was refused */
-	struct str op, stack; /* ids of the operation and its stack */
-	void *step;           /* the engine's */
+	uint64_t seq;                        /* writing calls made or recalled so far */
+	bool wrote;                          /* set by remember */
+	struct str code;                     /* of the last call that was refused */
+	struct str op, stack;                /* ids of the operation and its stack */
+	const struct str_list *capabilities; /* that the stack was given */
+	bool keep_failed;                    /* what fails is not rolled back */
+	void *step;                          /* the engine's */
 };

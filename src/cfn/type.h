@@ -14,6 +14,7 @@ struct cfn_resource {
 	struct str stack_name, stack_id;
 	struct str region, account, partition;
 	struct str token;              /* idempotency token of this attempt */
+	bool undo;                     /* update: back to what was before a failed update */
 	const struct json *props;      /* new properties (create, update); NULL on delete */
 	const struct json *old_props;  /* update, delete */
 	struct str physical_id;        /* update, delete; create may find one already noted by cfn_note_physical */
@@ -69,4 +70,5 @@ struct cfn_type {
 	const char *const *identifiers; /* properties that say the physical id for find, joined with "|"; NULL: name_property */
 	bool waits;                     /* may return CFN_WAIT */
 	bool open;                      /* any property and attribute */
+	bool always;                    /* updated by every update of its stack */
 };

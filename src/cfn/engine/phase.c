@@ -499,6 +499,7 @@ static int make_failed(struct ending *x, struct store_txn *t, struct cfn_rec_sta
 	bool cancel = x->op.cancel.p && str_is(x->op.cancel, "User Initiated");
 	int r;
 
+	s->failed = why;
 	if (str_is(x->op.kind, "UPDATE")) {
 		r = set_imports(u, t, s, &s->imports);
 		if (r < 0)

@@ -78,7 +78,7 @@ struct str principal_text(struct arena *a, const struct principal *p);
 int principal_parse(struct arena *a, struct str text, struct principal *ret);
 
 /* --- resource types --- */
-extern const struct cfn_type type_custom, type_wait_handle, type_wait;
+extern const struct cfn_type type_custom, type_wait_handle, type_wait, type_stack;
 const struct cfn_type *type_find(struct cloud *cl, struct str name); /* NULL: not known here */
 const struct cfn_property *type_property(const struct cfn_type *t, struct str name);
 bool type_has_attribute(const struct cfn_type *t, struct str name);

@@ -253,6 +253,8 @@ static void prepare(struct step *s, struct run *u, struct node *n, struct arena 
 				       .remember = remember,
 				       .op = u->op_id,
 				       .stack = u->stack_id,
+				       .capabilities = &u->settings->capabilities,
+				       .keep_failed = str_is(u->op.on_failure, "DO_NOTHING"),
 				       .step = s };
 	world_init(&s->world, u, a);
 	/* One token an attempt: the same after a crash. */
@@ -271,6 +273,7 @@ static void prepare(struct step *s, struct run *u, struct node *n, struct arena 
 		.partition = region_partition(u->region->name),
 		.token = str_printf(a, "%.8s-%.4s-%.4s-%.4s-%.12s", id.p, id.p + 8, id.p + 12, id.p + 16, id.p + 20),
 		.stack_tags = u->tags,
+		.undo = n->action == NODE_RESTORE,
 		.engine = &s->actor,
 	};
 	s->row = n->row;
@@ -517,7 +520,7 @@ static void make_changed(struct step *s, const struct cfn_rec_resource *base, st
 		replace(s, base, props, old);
 		return;
 	}
-	if (n == 0 && !str_is(base->status, "UPDATE_FAILED")) {
+	if (n == 0 && !str_is(base->status, "UPDATE_FAILED") && !s->node->type->always) {
 		keep(s, attrs);
 		return;
 	}
@@ -716,7 +719,7 @@ static void step_restore(struct step *s)
 		r = state_open_json(s->run->cloud, s->arena, n->prev.attrs, &attrs);
 	if (r == 0 && !n->type)
 		r = -ENOSYS;
-	if (r == 0 && n->type->update && !json_equal(props, old))
+	if (r == 0 && n->type->update && (n->type->always || !json_equal(props, old)))
 		r = update_in_place(s, props, old, attrs);
 	if (r == CFN_WAIT)
 		park(s);

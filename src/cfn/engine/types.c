@@ -26,7 +26,7 @@ static const struct cfn_type cdk_metadata = {
 	.update = nothing,
 	.delete = nothing,
 };
-static const struct cfn_type *const own_types[] = { &cdk_metadata, &type_wait_handle, &type_wait, &type_custom };
+static const struct cfn_type *const own_types[] = { &cdk_metadata, &type_wait_handle, &type_wait, &type_custom, &type_stack };
 
 struct lookup {
 	struct str name;

@@ -34,6 +34,8 @@ static int getatt(void *user, size_t resource, struct str attribute, struct json
 		return template_fail(&w->ctx,
 				     "CustomResource attribute error: Vendor response doesn't contain %.*s attribute in object %.*s|%.*s",
 				     STR(attribute), STR(w->run->stack.arn), STR(n->logical));
+	if (!*ret && n && n->type == &type_stack && str_starts(attribute, S("Outputs.")))
+		return template_fail(&w->ctx, "Output '%.*s' not found in stack '%.*s'", STR(str_skip(attribute, 8)), STR(n->physical));
 	return *ret ? 0 : -ENOENT;
 }
 

@@ -13,6 +13,8 @@
 #define STACKS_MAX 2000 /* quota of an account and region */
 #define STACK_TAGS_MAX 50
 #define STACK_NAME_MAX 128
+#define NESTED_DEPTH_MAX 10 /* stacks around a stack */
+#define VIA "cloudformation.amazonaws.com"
 
 #define CFN_HANDLER(name, Out)                                                                                                             \
 	int cloudformation_##name(struct call *c, const struct cloudformation_##name##_input *in, struct cloudformation_##name##_##Out *out)

@@ -85,6 +85,8 @@ static void stack_out(struct call *c, const struct cfn_rec_stack *s, struct clou
 	ret->capabilities = set->capabilities;
 	outputs_out(c, &s->outputs, &ret->outputs);
 	ret->role_arn = set->role;
+	ret->parent_id = s->parent;
+	ret->root_id = s->root;
 	cfn_tags_out(c, &set->tags, &ret->tags);
 	ret->enable_termination_protection = OPT_BOOL(s->protected.v);
 	ret->drift_information = arena_new(c->arena, struct cloudformation_stack_drift_information);
@@ -178,6 +180,8 @@ static bool list_one(struct call *c, const struct cfn_rec_stack *s, void *arg)
 	x->deletion_time = s->deleted;
 	x->stack_status = s->status;
 	x->stack_status_reason = s->reason;
+	x->parent_id = s->parent;
+	x->root_id = s->root;
 	x->drift_information = arena_new(c->arena, struct cloudformation_stack_drift_information_summary);
 	x->drift_information->stack_drift_status = S("NOT_CHECKED");
 	return true;

@@ -6,8 +6,6 @@
 #include "svc/cloudformation/cfn_int.h"
 #include <errno.h>
 
-#define VIA "cloudformation.amazonaws.com"
-
 /* --- the text --- */
 static int read_body(struct call *c, struct body *b, struct str *ret)
 {
@@ -341,9 +339,6 @@ static int check_types(struct call *c, const struct template *t, const struct st
 	for (size_t i = 0; i < t->n_resources; i++) {
 		struct str type = t->resources[i].type;
 
-		if (str_is(type, STACK_TYPE))
-			return cfn_invalid(c, "Resource type %.*s (resource %.*s) is not implemented by this cloud.", STR(type),
-					   STR(t->resources[i].id));
 		if (!type_find(c->cloud, type))
 			add_once(c->arena, &unknown, &cap, type);
 	}

@@ -212,6 +212,28 @@ static int create_options(struct call *c, const struct cloudformation_create_sta
 	return cfn_name_check(c, in->stack_name);
 }
 
+/* A stack that the engine makes for another stack is nested in that one. */
+static int nest(struct call *c, struct cfn_rec_stack *s)
+{
+	struct cfn_rec_stack outer;
+	struct str up = c->facts.source_arn;
+
+	if (!up.p || !str_is(c->facts.invoked_by, VIA))
+		return 0;
+	s->parent = up;
+	for (int depth = 0; up.p; depth++) {
+		int r = stack_lookup(c->txn, c->arena, c->account, call_region(c), up, &outer);
+
+		if (r < 0)
+			return r;
+		if (depth == NESTED_DEPTH_MAX)
+			return call_fail(c, &cloudformation_err_limit_exceeded, "Stacks can be nested %d deep at most", NESTED_DEPTH_MAX);
+		s->root = outer.arn;
+		up = outer.parent;
+	}
+	return 0;
+}
+
 CFN_HANDLER(create_stack, output)
 {
 	struct ask q = {
@@ -249,6 +271,8 @@ CFN_HANDLER(create_stack, output)
 		return call_fail(c, &cloudformation_err_already_exists, "Stack [%.*s] already exists", STR(in->stack_name));
 	if (r == -ENOENT)
 		r = cfn_new_stack(c, in->stack_name, &s);
+	if (r == 0)
+		r = nest(c, &s);
 	if (r == 0)
 		r = cfn_role(c, in->role_arn);
 	if (r == 0 && in->stack_policy_url.p)

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stacks in stacks: made, changed, rolled back and deleted with the stack around them."""
+import json
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from test_cfn_waits import parked, put, signal_ok, until, waiting  # noqa: E402
+from test_cloudformation import create, delete, parameter, physical, reasons, settle, story, template, update  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def cf(cloud):
+    return cloud.client("cloudformation")
+
+
+@pytest.fixture(scope="module")
+def ssm(cloud):
+    return cloud.client("ssm")
+
+
+@pytest.fixture(scope="module")
+def bucket(cloud):
+    cloud.client("s3").create_bucket(Bucket="nested-templates")
+    return "nested-templates"
+
+
+def upload(cloud, bucket, key, text):
+    cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=text)
+    return "%s/%s/%s" % (cloud.https, bucket, key)
+
+
+def inner(value_expr=None, **kw):
+    return template({"P": parameter(value_expr or {"Ref": "V"}), **kw}, Parameters={"V": {"Type": "String"}, "L": {"Type": "CommaDelimitedList", "Default": "a,b"}},
+                    Outputs={"Name": {"Value": {"Ref": "P"}}, "First": {"Value": {"Fn::Select": [0, {"Ref": "L"}]}}})
+
+
+def nested(url, **props):
+    return {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": url, **props}}
+
+
+def outer(url, value="one", **kw):
+    return template({"N": nested(url, Parameters={"V": value, "L": ["x", "y"]}, Tags=[{"Key": "inner", "Value": "1"}]),
+                     "Q": parameter({"Fn::Sub": "name=${N.Outputs.Name}"}), **kw},
+                    Outputs={"First": {"Value": {"Fn::GetAtt": ["N", "Outputs.First"]}}})
+
+
+def child(cf, name, logical="N"):
+    return cf.describe_stacks(StackName=physical(cf, name, logical))["Stacks"][0]
+
+
+def value(cf, ssm, stack, logical="P"):
+    return ssm.get_parameter(Name=physical(cf, stack, logical))["Parameter"]["Value"]
+
+
+def test_create_update_delete(cloud, cf, ssm, bucket):
+    url = upload(cloud, bucket, "a.json", inner())
+    s = create(cf, "n-one", outer(url), Tags=[{"Key": "outer", "Value": "2"}])
+    c = child(cf, "n-one")
+    assert c["ParentId"] == s["StackId"] and c["RootId"] == s["StackId"] and c["StackName"].startswith("n-one-N-")
+    assert {t["Key"]: t["Value"] for t in c["Tags"]} == {"inner": "1", "outer": "2"}
+    assert s["Outputs"][0]["OutputValue"] == "x"
+    assert value(cf, ssm, "n-one", "Q") == "name=" + physical(cf, c["StackId"], "P")
+    assert [x[0] for x in story(cf, "n-one", "N")] == ["CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "CREATE_COMPLETE"]
+    update(cf, "n-one", outer(url, "two"))
+    assert value(cf, ssm, c["StackId"]) == "two"
+    # the text behind the same address has changed
+    upload(cloud, bucket, "a.json", inner({"Fn::Sub": "${V}-new"}))
+    update(cf, "n-one", outer(url, "two", R=parameter()))
+    assert value(cf, ssm, c["StackId"]) == "two-new"
+    assert [x["ParentId"] for x in cf.list_stacks()["StackSummaries"] if x["StackId"] == c["StackId"]] == [s["StackId"]]
+    delete(cf, "n-one")
+    assert cf.describe_stacks(StackName=c["StackId"])["Stacks"][0]["StackStatus"] == "DELETE_COMPLETE"
+
+
+def test_failure_inside_rolls_back_outside(cloud, cf, ssm, bucket):
+    bad = upload(cloud, bucket, "bad.json", inner(B=parameter(Type="Nonsense")))
+    s = create(cf, "n-bad", outer(bad), want="ROLLBACK_COMPLETE")
+    why = [x[1] for x in story(cf, s["StackId"], "N") if x[0] == "CREATE_FAILED"][0]
+    assert why.startswith("Embedded stack arn:aws:cloudformation:") and "was not successfully created: The following resource(s) failed to create: [B]" in why
+    delete(cf, "n-bad")
+
+    good = upload(cloud, bucket, "good.json", inner())
+    create(cf, "n-up", outer(good))
+    c = child(cf, "n-up")["StackId"]
+    update(cf, "n-up", outer(bad, "two"), want="UPDATE_ROLLBACK_COMPLETE")
+    assert "was not successfully updated: The following resource(s) failed to create: [B]" in str(story(cf, "n-up", "N"))
+    assert value(cf, ssm, c) == "one" and cf.describe_stacks(StackName=c)["Stacks"][0]["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    # the inner one is done, something else fails: it goes back too
+    update(cf, "n-up", outer(good, "three", Z={**parameter(Type="Nonsense"), "DependsOn": "N"}), want="UPDATE_ROLLBACK_COMPLETE")
+    assert value(cf, ssm, c) == "one"
+    delete(cf, "n-up")
+
+
+def test_refusals(cloud, cf, bucket):
+    s = create(cf, "n-none", template({"N": nested("%s/%s/none.json" % (cloud.https, bucket))}), want="ROLLBACK_COMPLETE")
+    assert "S3 error" in str(story(cf, s["StackId"], "N"))
+    delete(cf, "n-none")
+    url = upload(cloud, bucket, "out.json", inner())
+    s = create(cf, "n-out", template({"N": nested(url, Parameters={"V": "1"}), "Q": parameter({"Fn::GetAtt": ["N", "Outputs.Nope"]})}), want="ROLLBACK_COMPLETE")
+    assert "Output 'Nope' not found in stack" in str(reasons(cf, s["StackId"]))
+    delete(cf, "n-out")
+
+
+def test_a_stack_that_nests_itself_ends(cloud, cf, bucket):
+    url = "%s/%s/self.json" % (cloud.https, bucket)
+    upload(cloud, bucket, "self.json", template({"N": nested(url)}))
+    s = create(cf, "n-self", template({"N": nested(url)}), want="ROLLBACK_COMPLETE")
+    delete(cf, "n-self")
+    assert not [x for x in cf.describe_stacks()["Stacks"] if x.get("RootId") == s["StackId"]]
+
+
+def test_inner_stack_waits_and_outer_is_cancelled(cloud, cf, ssm, bucket):
+    plain = upload(cloud, bucket, "plain.json", template({"P": parameter("one")}))
+    slow = upload(cloud, bucket, "slow.json", waiting(P=parameter("two")))
+    arn = cf.create_stack(StackName="n-wait", TemplateBody=template({"N": nested(slow)}))["StackId"]
+    c = until(lambda: [r.get("PhysicalResourceId") for r in cf.describe_stack_resources(StackName=arn)["StackResources"] if r.get("PhysicalResourceId")])[0]
+    assert put(cloud, parked(cf, c), signal_ok()) == 200
+    assert settle(cf, arn)["StackStatus"] == "CREATE_COMPLETE"
+    delete(cf, "n-wait")
+
+    create(cf, "n-cancel", template({"N": nested(plain)}))
+    c = child(cf, "n-cancel")["StackId"]
+    cf.update_stack(StackName="n-cancel", TemplateBody=template({"N": nested(slow)}))
+    parked(cf, c)
+    cf.cancel_update_stack(StackName="n-cancel")
+    assert settle(cf, "n-cancel")["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE", reasons(cf, "n-cancel")
+    assert value(cf, ssm, c) == "one"
+
+    arn = cf.create_stack(StackName="n-gone", TemplateBody=template({"N": nested(slow)}))["StackId"]
+    c = until(lambda: [r.get("PhysicalResourceId") for r in cf.describe_stack_resources(StackName=arn)["StackResources"] if r.get("PhysicalResourceId")])[0]
+    parked(cf, c)
+    cf.delete_stack(StackName=arn)
+    assert settle(cf, arn)["StackStatus"] == "DELETE_COMPLETE", reasons(cf, arn)
+    assert cf.describe_stacks(StackName=c)["Stacks"][0]["StackStatus"] == "DELETE_COMPLETE"
+    delete(cf, "n-cancel")
+
+
+def test_inner_stacks_need_the_callers_rights(cloud, cf, bucket):
+    url = upload(cloud, bucket, "rights.json", template({"P": parameter()}))
+    who = cloud.user("nester", {"Effect": "Allow", "Action": ["s3:GetObject", "ssm:*"], "Resource": "*"},
+                     {"Effect": "Allow", "Action": "cloudformation:*", "Resource": "arn:aws:cloudformation:*:*:stack/n-rights/*"})
+    mine = cloud.client("cloudformation", key=who)
+    s = create(mine, "n-rights", template({"N": nested(url)}), want="ROLLBACK_COMPLETE")
+    assert "is not authorized to perform: cloudformation:CreateStack" in str(story(mine, s["StackId"], "N"))
+
+
+def test_kill_while_the_inner_stack_works(own_cloud):
+    cf = own_cloud.client("cloudformation")
+    own_cloud.client("s3").create_bucket(Bucket="nested-kill")
+    url = upload(own_cloud, "nested-kill", "slow.json", waiting(P=parameter()))
+    arn = cf.create_stack(StackName="k", TemplateBody=template({"N": nested(url), "Q": {**parameter(), "DependsOn": "N"}}))["StackId"]
+    c = until(lambda: [r.get("PhysicalResourceId") for r in cf.describe_stack_resources(StackName=arn)["StackResources"] if r.get("PhysicalResourceId")])[0]
+    handle = parked(cf, c)
+    own_cloud.kill()
+    own_cloud.start()
+    cf = own_cloud.client("cloudformation")
+    assert put(own_cloud, handle, signal_ok()) == 200
+    assert settle(cf, arn)["StackStatus"] == "CREATE_COMPLETE", reasons(cf, arn)
+    assert len(cf.describe_stacks()["Stacks"]) == 2
+    assert json.loads(cf.get_template(StackName=c)["TemplateBody"] if isinstance(cf.get_template(StackName=c)["TemplateBody"], str)
+                      else json.dumps(cf.get_template(StackName=c)["TemplateBody"]))["Resources"]["W"]
