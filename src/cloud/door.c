@@ -242,6 +242,19 @@ static void wipe_key(struct exchange *x, const struct key_info *key)
 		mem_wipe((char *)(uintptr_t)key->secret.p, key->secret.n);
 }
 
+/* The region that a signature must be for. AWS's global services take one region's only, and so do their own host names. At
+ * an endpoint of the client's choice SDKs sign for the client's region: any region of this cloud is right there. */
+static struct str signing_region(const struct exchange *x)
+{
+	struct region *all[CLOUD_REGIONS_MAX];
+	size_t n = x->route.model->global ? cloud_regions(x->cloud, all, ELEMENTS(all)) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(all[i]->name, x->sig.region))
+			return x->sig.region;
+	return x->region->name;
+}
+
 /* Finds the key and checks the signature. Answers the client and returns negative on refusal. body: as sigv4_check. */
 static int authenticate(struct exchange *x, struct str body)
 {
@@ -274,7 +287,7 @@ static int authenticate(struct exchange *x, struct str body)
 	}
 	/* Clients sign with their own time, which the cloud's clock, once moved forward, has left behind. */
 	signed_by = clock_now_ms() - clock_offset_ms();
-	f = sigv4_check(r, &x->sig, s3, key.secret, x->region->name, x->route.model->signing, body, signed_by);
+	f = sigv4_check(r, &x->sig, s3, key.secret, signing_region(x), x->route.model->signing, body, signed_by);
 	wipe_key(x, &key);
 	if (f != SIGV4_OK) {
 		refuse_signature(x, f);

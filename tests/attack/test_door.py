@@ -84,6 +84,23 @@ def test_a_signature_for_another_service_region_or_day(cloud):
         assert s == 400 and "InvalidSignatureException" in b
 
 
+def test_global_services_take_signatures_for_regions_of_this_cloud_only(cloud):
+    body = b"Action=ListUsers&Version=2010-05-08"
+
+    def ask(region, **kw):
+        return request(cloud, body, signed(cloud, "iam", region, body, None, ctype="application/x-www-form-urlencoded", **kw))
+    for region in ("us-east-1", "us-west-2", "eu-west-1"):
+        assert ask(region)[0] == 200, region
+        s, b, _ = ask(region, secret="x" * 40)
+        assert s == 403 and "SignatureDoesNotMatch" in b
+    for region in ("eu-south-1", "nowhere"):
+        s, b, _ = ask(region)
+        assert s == 403 and "SignatureDoesNotMatch" in b and "scoped to a valid region" in b
+    h = signed(cloud, "iam", "us-west-2", body, None, ctype="application/x-www-form-urlencoded")
+    h["Authorization"] = h["Authorization"].replace("/us-west-2/", "/us-east-1/")
+    assert request(cloud, body, h)[0] == 403
+
+
 def test_bit_flips_in_the_signature(cloud):
     h = signed(cloud)
     good = h["Authorization"]
