@@ -27,6 +27,7 @@ struct serving {
 	const struct up_opts *o;
 	struct cloud *cloud;
 	struct http_server *http;
+	struct cloud_listener listener;
 	struct admin *admin;
 	struct state state;
 	struct str host; /* of --listen, without brackets */
@@ -327,6 +328,8 @@ static int prepare(struct serving *s)
 	r = start_http(s);
 	if (r != 0)
 		return r;
+	s->listener = (struct cloud_listener){ s->http, http_port(s->http) };
+	cloud_set_listener(s->cloud, &s->listener);
 	cloud_set_port(s->cloud, http_port(s->http));
 	s->state = (struct state){ .pid = getpid(),
 				   .supervisor = s->o->no_supervisor ? 0 : getppid(),
@@ -370,6 +373,8 @@ int serve(struct cli *c, const struct up_opts *o, int *shared_port, int ready_fd
 	}
 	finish_tls(&s);
 	http_tls_free(s.tls);
+	if (s.cloud)
+		cloud_drain(s.cloud);
 	if (s.http)
 		http_stop(s.http, STOP_GRACE_MS);
 	admin_stop(s.admin);

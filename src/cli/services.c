@@ -10,6 +10,7 @@ const struct service *const services[] = {
 	&ecr_service,
 	&iam_service,
 	&kms_service,
+	&lambda_service,
 	&logs_service,
 	&ssm_service,
 	&sts_service,

@@ -170,6 +170,8 @@ struct service {
 	int (*open)(struct cloud *cloud, struct region *r, struct store_txn *t, struct arena *a);
 	/* The cloud closes: threads of the service end their step and stop. Regions are still up. May be NULL. */
 	void (*close)(struct cloud *cloud);
+	/* The listeners are about to stop: what calls wait for is answered now, and nothing new is begun. May be NULL. */
+	void (*drain)(struct cloud *cloud);
 	/* Turns "kind:id" of the overlay into an ARN etc. May refuse (NotFoundException). c->op tells the operation. */
 	int (*resource)(struct call *c, const char *action, struct str kind, struct str id, struct authz_resource *ret);
 	/* Adds the service's own condition keys for this call. May be NULL. */

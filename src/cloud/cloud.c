@@ -529,6 +529,23 @@ int cloud_port(const struct cloud *cl)
 	return atomic_load(&cl->port);
 }
 
+void cloud_drain(struct cloud *cl)
+{
+	for (size_t i = 0; i < cl->n_services; i++)
+		if (cl->services[i]->drain)
+			cl->services[i]->drain(cl);
+}
+
+void cloud_set_listener(struct cloud *cl, const struct cloud_listener *l)
+{
+	atomic_store(&cl->listener, l);
+}
+
+const struct cloud_listener *cloud_listener(const struct cloud *cl)
+{
+	return atomic_load(&cl->listener);
+}
+
 struct str cloud_account(const struct cloud *cl)
 {
 	return cl->account;

@@ -37,6 +37,14 @@ extern const struct http_handler cloud_http; /* its arg must be set to the struc
 void cloud_set_port(struct cloud *cl, int port);
 int cloud_port(const struct cloud *cl);
 
+void cloud_drain(struct cloud *cl); /* before the listeners stop: services let go what calls wait for */
+struct http_server;
+struct cloud_listener { /* where clients reach this cloud */
+	struct http_server *http;
+	int port;
+};
+void cloud_set_listener(struct cloud *cl, const struct cloud_listener *l); /* once it listens; l lives as long as the cloud */
+const struct cloud_listener *cloud_listener(const struct cloud *cl);       /* NULL: nobody listens yet */
 struct str cloud_account(const struct cloud *cl); /* the account made at first start, 12 digits */
 const char *cloud_dir(const struct cloud *cl);
 /* cloud_master_key derives 32 bytes for a purpose ("kms", "iam-secret", "s3") from the master key (HKDF-SHA256). */

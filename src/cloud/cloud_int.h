@@ -34,6 +34,7 @@ struct cloud {
 	atomic_int port;
 	bool no_sync;
 	const struct identity *identity;
+	_Atomic(const struct cloud_listener *) listener;
 
 	struct region global; /* the global store; its name is us-east-1, where AWS keeps IAM's endpoint */
 	struct region *regions[CLOUD_REGIONS_MAX];

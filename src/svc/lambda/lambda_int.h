@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lambda_int.h - shared by the files of AWS Lambda. Sources: AWS Lambda Developer Guide and API Reference, Service
+ * Authorization Reference.
+ *
+ * Where things are, in the region's store, below the owner's account:
+ *   lambda.fn     NAME              struct lambda_rec_function: what all versions share
+ *   lambda.ver    NAME NUMBER       struct lambda_rec_version: code and configuration; number 0 is $LATEST
+ *   lambda.alias  NAME ALIAS        struct lambda_rec_alias
+ *   lambda.policy NAME QUALIFIER    struct lambda_rec_policy; qualifier "" is the function itself
+ *   lambda.event  NAME QUALIFIER    struct lambda_rec_event_config
+ *   lambda.url    NAME QUALIFIER    struct lambda_rec_url
+ *   lambda.layer  NAME, lambda.layerver NAME NUMBER
+ *   lambda.csc    ID                struct lambda_rec_signing
+ *   lambda.use                      struct lambda_rec_account: sums
+ * Below the empty account:
+ *   lambda.file   ID                how many versions and layers use an archive
+ *   lambda.urlid  ID                the URL's account, function and qualifier
+ *   lambda.queue  ID                struct lambda_rec_event: an asynchronous invocation, with a job of its own
+ * Archives are files beside the store (REGION/lambda/objects), unpacked ones folders (REGION/lambda/code/ID). */
+#pragma once
+#include "cloud/cloud.h"
+#include "gen_lambda.h"
+#include "gen_lambda_rec.h"
+#include "procd/functions.h"
+#include "store/files.h"
+#include "svc/lambda/names.h"
+
+/* Quotas: "Lambda quotas" (Developer Guide). */
+#define LAMBDA_ZIP_BYTES_MAX (50LL << 20)
+#define LAMBDA_UNZIPPED_BYTES_MAX (250LL << 20)
+#define LAMBDA_STORAGE_BYTES_MAX (75LL << 30)
+#define LAMBDA_ENV_BYTES_MAX 4096
+#define LAMBDA_LAYERS_MAX 5
+#define LAMBDA_TAGS_MAX 50
+#define LAMBDA_POLICY_BYTES_MAX 20480
+#define LAMBDA_CONCURRENCY_MAX 1000
+#define LAMBDA_UNRESERVED_MIN 100
+#define LAMBDA_SYNC_BYTES_MAX 6291456
+#define LAMBDA_ASYNC_BYTES_MAX 1048576
+#define LAMBDA_TIMEOUT_S_MAX 900
+#define LAMBDA_MEMORY_MB_MAX 10240
+#define LAMBDA_EPHEMERAL_MB_MAX 10240
+#define LAMBDA_INIT_TIMEOUT_MS 10000
+#define LAMBDA_LATEST "$LATEST"
+
+/* --- records.c --- */
+void lambda_key(struct keybuf *k, struct str account, const char *table, struct str name);
+int lambda_function_read(struct store_txn *t, struct arena *a, struct str account, struct str name, struct lambda_rec_function *ret);
+int lambda_function_put(struct store_txn *t, const struct lambda_rec_function *f);
+int lambda_version_read(struct store_txn *t, struct arena *a, struct str account, struct str name, int64_t number,
+			struct lambda_rec_version *ret);
+int lambda_version_put(struct store_txn *t, struct str account, const struct lambda_rec_version *v);
+int lambda_version_del(struct store_txn *t, struct str account, struct str name, int64_t number);
+int lambda_alias_read(struct store_txn *t, struct arena *a, struct str account, struct str name, struct str alias,
+		      struct lambda_rec_alias *ret);
+int lambda_alias_put(struct store_txn *t, struct str account, struct str name, const struct lambda_rec_alias *al);
+int lambda_policy_read(struct store_txn *t, struct arena *a, struct str account, struct str name, struct str qualifier,
+		       struct lambda_rec_policy *ret);
+int lambda_policy_put(struct store_txn *t, struct str account, struct str name, struct str qualifier, const struct lambda_rec_policy *p);
+/* lambda_table_put and _get: records of one kind below (account, table, name, part). */
+int lambda_table_put(struct store_txn *t, struct str account, const char *table, struct str name, struct str part, uint16_t shape,
+		     const void *rec);
+int lambda_table_get(struct store_txn *t, struct arena *a, struct str account, const char *table, struct str name, struct str part,
+		     uint16_t shape, void *ret); /* -ENOENT */
+int lambda_table_del(struct store_txn *t, struct str account, const char *table, struct str name, struct str part);
+int lambda_use_read(struct store_txn *t, struct arena *a, struct str account, struct lambda_rec_account *ret); /* zeroes when there is none */
+int lambda_use_put(struct store_txn *t, struct str account, const struct lambda_rec_account *u);
+/* lambda_drop_all deletes every row whose key begins with (account, table, name). */
+int lambda_drop_all(struct store_txn *t, struct arena *a, struct str account, const char *table, struct str name);
+/* lambda_page fetches the next rows of a range for a listing; see lists.c. */
+
+/* --- find.c: what a request names --- */
+struct lambda_fn { /* a function as a request names it */
+	struct str account, name;
+	struct str qualifier; /* as asked; absent: none */
+	bool exists;
+	struct lambda_rec_function f;
+};
+/* lambda_name takes FunctionName and Qualifier apart: refuses what names no function of this region. */
+int lambda_name(struct call *c, struct str function, struct str qualifier, struct lambda_fn *ret);
+/* lambda_find: the function must exist (ResourceNotFoundException). */
+int lambda_find(struct call *c, struct str function, struct str qualifier, struct lambda_fn *ret);
+/* lambda_resolve gives the version that the qualifier means; an alias with weights chooses at random. */
+int lambda_resolve(struct call *c, const struct lambda_fn *fn, struct lambda_rec_version *ret);
+int lambda_no_function(struct call *c, const struct lambda_fn *fn);
+struct str lambda_arn(struct call *c, struct str account, struct str name, struct str qualifier); /* qualifier may be absent */
+struct str lambda_version_text(struct arena *a, int64_t number);
+int lambda_revision_check(struct call *c, struct str asked, struct str now);
+
+/* lambda_fail refuses, with the members that Lambda's errors have. Always -ECANCELED. */
+int lambda_fail(struct call *c, const struct desc_error *e, const char *fmt, ...) _printf_(3, 4);
+
+/* --- config.c --- */
+struct lambda_settings { /* what CreateFunction and UpdateFunctionConfiguration have in common; absent: unchanged */
+	struct str role, handler, runtime, description, kms_key;
+	struct opt_int timeout, memory;
+	const struct lambda_environment *environment;
+	const struct lambda_tracing_config *tracing;
+	const struct lambda_ephemeral_storage *ephemeral;
+	const struct lambda_logging_config *logging;
+	const struct lambda_dead_letter_config *dead_letter;
+	struct str_list layers;
+	bool has_layers;
+};
+/* lambda_settings_apply checks them and changes v; the environment is only checked here (lambda_env_seal). */
+int lambda_settings_apply(struct call *c, const struct lambda_settings *s, struct lambda_rec_version *v);
+int lambda_role_check(struct call *c, struct str role);
+/* lambda_env_seal seals the variables into v as the caller, in the write transaction of c. */
+int lambda_env_seal(struct call *c, struct str account, const struct lambda_environment *e, struct lambda_rec_version *v);
+int lambda_env_open(struct call *c, struct str account, const struct lambda_rec_version *v, struct str_map *ret, struct call_error *err);
+/* lambda_view fills an answer's configuration. qualified: the ARN names the version. */
+void lambda_view(struct call *c, const struct lambda_fn *fn, const struct lambda_rec_version *v, struct str arn_qualifier,
+		 struct lambda_function_configuration *out);
+int lambda_update_function_configuration(struct call *c, const struct lambda_update_function_configuration_request *in,
+					 struct lambda_function_configuration *out);
+/* lambda_layers_use counts the archives of v's layers as used, and those of old (may be NULL) no longer. */
+int lambda_layers_use(struct call *c, const struct lambda_rec_version *old, const struct lambda_rec_version *v);
+void lambda_forget(struct call *c, const struct lambda_fn *fn); /* after the commit, environments of $LATEST end */
+void lambda_forget_version(struct call *c, const struct lambda_fn *fn, int64_t number); /* number < 0: all */
+int lambda_version_copy(struct arena *a, const struct lambda_rec_version *v, struct lambda_rec_version *ret);
+void lambda_touch(struct call *c, struct lambda_rec_version *v); /* new revision, modified now */
+
+/* --- code.c: archives --- */
+int lambda_create_function(struct call *c, const struct lambda_create_function_request *in, struct lambda_function_configuration *out);
+int lambda_update_function_code(struct call *c, const struct lambda_update_function_code_request *in,
+				struct lambda_function_configuration *out);
+struct lambda_code {     /* an archive that was taken in */
+	struct str file; /* its id */
+	struct str sha256;
+	int64_t bytes, unzipped;
+};
+struct lambda_source { /* where it comes from */
+	struct str zip, bucket, key, object_version;
+};
+/* lambda_code_take reads, checks, stores and unpacks an archive. Blocks: on a worker thread, without a transaction. c: a call of
+ * the caller; refuses in it. Whoever fails later gives it back with lambda_code_drop. */
+int lambda_code_take(struct call *c, const struct lambda_source *s, struct lambda_code *ret);
+void lambda_code_drop(struct region *r, struct str file);
+/* lambda_file_use counts users of an archive; the last one's going removes it after the commit of c. */
+int lambda_file_use(struct call *c, struct str file, int64_t bytes, int delta);
+/* lambda_code_dir gives the folder of an unpacked archive, into a; unpacks it when it is not there (blocks). */
+int lambda_code_dir(struct region *r, struct str file, struct arena *a, struct str *ret);
+bool lambda_code_ready(struct region *r, struct str file, struct arena *a, struct str *ret); /* without blocking */
+struct files *lambda_files(struct region *r);
+int lambda_files_open(struct region *r, struct store_txn *t);
+struct str lambda_code_url(struct call *c, struct str file); /* where the archive can be fetched for some minutes */
+void lambda_code_tick(struct region *r);
+/* lambda_away runs step(c2, arg) on a worker thread and parks c meanwhile. step works on a copy of the call with an arena and no
+ * transaction of its own, and refuses there; when it succeeds, finish fills the answer in the call itself. */
+int lambda_away(struct call *c, int (*step)(struct call *w, void *arg), int (*finish)(struct call *c, void *arg), void *arg);
+/* lambda_write runs fn in a write transaction, with c->txn and c->global set for it; also the call's companion (call_also). */
+int lambda_write(struct call *c, int (*fn)(struct call *c, void *arg), void *arg);
+
+int lambda_write_code(struct call *c, void *arg);
+
+/* --- versions.c --- */
+/* lambda_publish makes the next version of $LATEST in v (v becomes it), or gives the last one when nothing changed since. f is
+ * changed; the caller stores it. */
+int lambda_publish(struct call *c, struct lambda_rec_function *f, struct lambda_rec_version *v, struct str description);
+
+/* --- signing.c --- */
+int lambda_signing_load(struct call *c, struct str arn, struct lambda_rec_signing *ret);
+int lambda_signing_put(struct call *c, const struct lambda_rec_signing *s);
+int lambda_signing_check(struct call *c, struct str config_arn); /* may unsigned code be deployed under it? */
+
+/* --- functions.c --- */
+#define LAMBDA_HANDLER(op, in_t, out_t) int lambda_##op(struct call *c, const struct lambda_##in_t *in, struct lambda_##out_t *out)
+LAMBDA_HANDLER(get_function, get_function_request, get_function_response);
+LAMBDA_HANDLER(get_function_configuration, get_function_configuration_request, function_configuration);
+LAMBDA_HANDLER(list_functions, list_functions_request, list_functions_response);
+LAMBDA_HANDLER(delete_function, delete_function_request, delete_function_response);
+LAMBDA_HANDLER(list_tags, list_tags_request, list_tags_response);
+LAMBDA_HANDLER(tag_resource, tag_resource_request, tag_resource_response);
+LAMBDA_HANDLER(untag_resource, untag_resource_request, untag_resource_response);
+int lambda_tags_check(struct call *c, const struct str_map *tags);
+
+/* --- urls.c --- */
+int lambda_urls_drop(struct call *c, const struct lambda_fn *fn);
+
+/* --- policy.c --- */
+LAMBDA_HANDLER(add_permission, add_permission_request, add_permission_response);
+LAMBDA_HANDLER(get_policy, get_policy_request, get_policy_response);
+LAMBDA_HANDLER(remove_permission, remove_permission_request, remove_permission_response);
+
+/* Policies as JSON: also those of layers. lambda_policy_remove: an absent text when none is left. */
+int lambda_principal(struct call *c, struct str text, struct json **ret);
+struct json *lambda_policy_new(struct arena *a);
+struct json *lambda_policy_statements(struct json *policy);
+ptrdiff_t lambda_policy_find(const struct json *statements, struct str sid);
+int lambda_policy_add(struct call *c, struct json *policy, struct str sid, const struct json *s, struct str *ret_text);
+int lambda_policy_remove(struct call *c, struct json *policy, struct str sid, struct str *ret_text);
+
+/* --- invoke.c --- */
+LAMBDA_HANDLER(invoke, invocation_request, invocation_response);
+
+/* lambda_result_payload gives what the caller gets of a result; *ret_error: X-Amz-Function-Error, or NULL. */
+struct str lambda_result_payload(struct arena *a, struct str request_id, int64_t timeout_s, const struct fn_result *r, const char **ret_error);
+
+/* --- runtime.c: environments, workers, what is under way --- */
+struct lambda_runtime;
+struct lambda_runtime *lambda_runtime(struct cloud *cl);
+void lambda_runtime_close(struct cloud *cl);
+void lambda_drain(struct cloud *cl);
+struct functions *lambda_environments(struct cloud *cl); /* started when first asked for; NULL: there can be none */
+void lambda_work(struct cloud *cl, void (*fn)(void *arg), void *arg);
+/* lambda_enter counts an invocation in: 0, or -EAGAIN with *ret_reason when no more may run. */
+struct lambda_slot { /* a place among the concurrent invocations */
+	struct lambda_count *function, *account; /* account NULL: a reserved place */
+};
+int lambda_enter(struct call *c, const struct lambda_fn *fn, int64_t reserved_total, struct lambda_slot *ret, const char **ret_reason);
+void lambda_leave(struct cloud *cl, struct lambda_slot *s);
+
+struct lambda_run { /* one invocation to make; everything is copied by lambda_run_start */
+	const struct lambda_rec_version *v;
+	struct str account, arn, request_id, payload, trace, context; /* arn: as invoked */
+};
+/* lambda_run_start never blocks; done is called once, on any thread. */
+void lambda_run_start(struct cloud *cl, struct region *r, const struct lambda_run *run, void (*done)(void *arg, const struct fn_result *res, const struct call_error *refused),
+		      void *arg);
+
+extern const struct cfn_type *const lambda_cfn[];
