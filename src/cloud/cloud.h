@@ -45,7 +45,7 @@ struct cloud_listener { /* where clients reach this cloud */
 };
 void cloud_set_listener(struct cloud *cl, const struct cloud_listener *l); /* once it listens; l lives as long as the cloud */
 const struct cloud_listener *cloud_listener(const struct cloud *cl);       /* NULL: nobody listens yet */
-struct str cloud_account(const struct cloud *cl); /* the account made at first start, 12 digits */
+struct str cloud_account(const struct cloud *cl);                          /* the account made at first start, 12 digits */
 const char *cloud_dir(const struct cloud *cl);
 /* cloud_master_key derives 32 bytes for a purpose ("kms", "iam-secret", "s3") from the master key (HKDF-SHA256). */
 void cloud_master_key(const struct cloud *cl, const char *purpose, uint8_t out[32]);

@@ -33,14 +33,17 @@ struct json *lambda_tag_map(struct cfn_resource *r, const struct json *list)
 	struct json *out = json_new(r->arena, JSON_OBJECT);
 
 	for (size_t i = 0; list && i < list->n; i++)
-		json_set(r->arena, out, json_get_str(&list->items[i], "Key"), json_new_str(r->arena, json_get_str(&list->items[i], "Value")));
+		json_set(r->arena, out, json_get_str(&list->items[i], "Key"),
+			 json_new_str(r->arena, json_get_str(&list->items[i], "Value")));
 	return out;
 }
 
 /* --- AWS::Lambda::Function --- */
-static const char *const configuration[] = { "Description",   "Handler",	   "KmsKeyArn",	   "Layers",	   "LoggingConfig", "MemorySize",
-					     "Role",	      "Runtime",	   "Timeout",	   "TracingConfig", "VpcConfig",     "EphemeralStorage",
-					     "Environment",   "DeadLetterConfig", "FileSystemConfigs", "ImageConfig",  "SnapStart",     NULL };
+static const char *const configuration[] = {
+	"Description", "Handler",          "KmsKeyArn",         "Layers",        "LoggingConfig", "MemorySize",
+	"Role",        "Runtime",          "Timeout",           "TracingConfig", "VpcConfig",     "EphemeralStorage",
+	"Environment", "DeadLetterConfig", "FileSystemConfigs", "ImageConfig",   "SnapStart",     NULL
+};
 
 static void rename_key(struct cfn_resource *r, struct json *p)
 {
@@ -56,8 +59,9 @@ static int inline_code(struct cfn_resource *r, struct str text, struct str *ret)
 	struct str runtime = json_get_str(r->props, "Runtime"), family = lambda_runtime_family(runtime);
 
 	if (!family.p)
-		return cfn_fail(r, "Resource handler returned message: \"ZipFile can only be used when Runtime is set to either of nodejs or "
-				   "python.\"");
+		return cfn_fail(r,
+				"Resource handler returned message: \"ZipFile can only be used when Runtime is set to either of nodejs or "
+				"python.\"");
 	*ret = base64_encode(r->arena, zip_write_one(r->arena, str_is(family, "nodejs") ? S("index.js") : S("index.py"), text));
 	return 0;
 }
@@ -85,8 +89,8 @@ static int code(struct cfn_resource *r, struct json *into)
 static int attributes(struct cfn_resource *r)
 {
 	struct json *out;
-	int e = cfn_call(r, "lambda", "GetFunction", lambda_param(r, "FunctionName", r->ret_physical_id.p ? r->ret_physical_id : r->physical_id),
-			 NULL, NULL);
+	int e = cfn_call(r, "lambda", "GetFunction",
+			 lambda_param(r, "FunctionName", r->ret_physical_id.p ? r->ret_physical_id : r->physical_id), NULL, NULL);
 
 	if (e < 0)
 		return e;
@@ -125,7 +129,8 @@ static int set_others(struct cfn_resource *r, struct str name)
 		e = set_concurrency(r, name);
 	if (e == 0 && json_getz(r->props, "RuntimeManagementConfig") && (!r->old_props || lambda_changed(r, "RuntimeManagementConfig"))) {
 		p = lambda_param(r, "FunctionName", name);
-		json_set_str(r->arena, p, "UpdateRuntimeOn", json_get_str(json_getz(r->props, "RuntimeManagementConfig"), "UpdateRuntimeOn"));
+		json_set_str(r->arena, p, "UpdateRuntimeOn",
+			     json_get_str(json_getz(r->props, "RuntimeManagementConfig"), "UpdateRuntimeOn"));
 		json_set_str(r->arena, p, "RuntimeVersionArn",
 			     json_get_str(json_getz(r->props, "RuntimeManagementConfig"), "RuntimeVersionArn"));
 		e = cfn_call(r, "lambda", "PutRuntimeManagementConfig", p, NULL, NULL);
@@ -241,8 +246,9 @@ static int function_update(struct cfn_resource *r)
 		p = lambda_param(r, "FunctionName", r->physical_id);
 		json_set_str(r->arena, p, "CodeSigningConfigArn", json_get_str(r->props, "CodeSigningConfigArn"));
 		e = cfn_call(r, "lambda",
-			     json_getz(r->props, "CodeSigningConfigArn") ? "PutFunctionCodeSigningConfig" : "DeleteFunctionCodeSigningConfig", p,
-			     NULL, NULL);
+			     json_getz(r->props, "CodeSigningConfigArn") ? "PutFunctionCodeSigningConfig"
+									 : "DeleteFunctionCodeSigningConfig",
+			     p, NULL, NULL);
 	}
 	if (e == 0)
 		e = set_others(r, r->physical_id);
@@ -288,8 +294,8 @@ static const struct cfn_property function_properties[] = {
 	{ "VpcConfig", CFN_UPDATE, false },
 	{ NULL, 0, false },
 };
-static const char *const function_attributes[] = { "Arn", "SnapStartResponse", "SnapStartResponse.ApplyOn", "SnapStartResponse.OptimizationStatus",
-						   NULL };
+static const char *const function_attributes[] = { "Arn", "SnapStartResponse", "SnapStartResponse.ApplyOn",
+						   "SnapStartResponse.OptimizationStatus", NULL };
 static const struct cfn_type function_type = {
 	.name = "AWS::Lambda::Function",
 	.properties = function_properties,
@@ -304,8 +310,8 @@ static const struct cfn_type function_type = {
 /* Its id is FUNCTION|STATEMENT for the engine; Ref gives the statement. */
 static int permission_create(struct cfn_resource *r)
 {
-	static const char *const same[] = { "Action",	       "FunctionName", "FunctionUrlAuthType", "InvokedViaFunctionUrl", "Principal",
-					    "PrincipalOrgID", "SourceAccount", "SourceArn",		  "EventSourceToken",	   NULL };
+	static const char *const same[] = { "Action",         "FunctionName",  "FunctionUrlAuthType", "InvokedViaFunctionUrl", "Principal",
+					    "PrincipalOrgID", "SourceAccount", "SourceArn",           "EventSourceToken",      NULL };
 	struct json *p = lambda_params(r, same);
 	struct str sid = cfn_name(r, 100, false), fault = STR_NONE;
 	bool again = r->physical_id.p;

@@ -216,8 +216,8 @@ void lambda_code_drop(struct region *r, struct str file)
 }
 
 /* --- unpacking --- */
-static int with_archive(struct region *r, struct str file, struct arena *a, int (*fn)(void *arg, struct zip *z, const char **why), void *arg,
-			const char **why)
+static int with_archive(struct region *r, struct str file, struct arena *a, int (*fn)(void *arg, struct zip *z, const char **why),
+			void *arg, const char **why)
 {
 	struct zip z;
 	uint64_t bytes;
@@ -311,10 +311,11 @@ static int s3_refused(struct call *c, int r, const struct call_error *e)
 	if (!e->err)
 		return r;
 	if (e->err->status == 403)
-		return call_fail(c, &denied,
-				 "Your access has been denied by S3, please make sure your request credentials have permission to GetObject "
-				 "for the object. S3 Error Code: %s. S3 Error Message: %.*s",
-				 e->err->code, STR(e->message));
+		return call_fail(
+			c, &denied,
+			"Your access has been denied by S3, please make sure your request credentials have permission to GetObject "
+			"for the object. S3 Error Code: %s. S3 Error Message: %.*s",
+			e->err->code, STR(e->message));
 	return lambda_fail(c, &lambda_err_invalid_parameter_value,
 			   "Error occurred while GetObject. S3 Error Code: %s. S3 Error Message: %.*s", e->err->code, STR(e->message));
 }

@@ -58,11 +58,12 @@ static int check_environment(struct call *c, const struct lambda_environment *e)
 		struct str key = e->variables.v[i].key, value = e->variables.v[i].value;
 
 		if (reserved(key))
-			return lambda_fail(c, &lambda_err_invalid_parameter_value,
-					   "Lambda was unable to configure your environment variables because the environment variables you "
-					   "have provided contains reserved keys that are currently not supported for modification. "
-					   "Reserved keys used in this request: %.*s",
-					   STR(key));
+			return lambda_fail(
+				c, &lambda_err_invalid_parameter_value,
+				"Lambda was unable to configure your environment variables because the environment variables you "
+				"have provided contains reserved keys that are currently not supported for modification. "
+				"Reserved keys used in this request: %.*s",
+				STR(key));
 		if (value.n && memchr(value.p, 0, value.n))
 			return lambda_fail(c, &lambda_err_invalid_parameter_value, "The value of %.*s has a NUL character", STR(key));
 		bytes += key.n + value.n + 6; /* as JSON: quotes, colon, comma */
@@ -108,11 +109,10 @@ static int use_layer(struct call *c, struct str arn, struct lambda_rec_layer_use
 		return r;
 	if (lambda_layer_parse(arn, &ref, &number) < 0 || number == 0)
 		return lambda_fail(c, &lambda_err_invalid_parameter_value, "%.*s is not the ARN of a layer version", STR(arn));
-	r = str_eq(ref.region, call_region(c)) ? lambda_table_get(c->txn, c->arena, ref.account, "lambda.layerver",
-								   str_printf(c->arena, "%.*s", STR(ref.name)),
-								   str_printf(c->arena, "%012lld", (long long)number),
-								   LAMBDA_REC_LAYER_VERSION, &l)
-					       : -ENOENT;
+	r = str_eq(ref.region, call_region(c))
+		    ? lambda_table_get(c->txn, c->arena, ref.account, "lambda.layerver", str_printf(c->arena, "%.*s", STR(ref.name)),
+				       str_printf(c->arena, "%012lld", (long long)number), LAMBDA_REC_LAYER_VERSION, &l)
+		    : -ENOENT;
 	if (r == -ENOENT)
 		return lambda_fail(c, &lambda_err_invalid_parameter_value, "Layer version %.*s does not exist.", STR(arn));
 	*ret = (struct lambda_rec_layer_use){ arn, l.code_bytes, l.code_file, l.unzipped_bytes };
@@ -216,10 +216,11 @@ static int key_refused(struct call *c, int r, const struct call_error *e, const 
 {
 	if (!e->err)
 		return r;
-	return lambda_fail(c, &lambda_err_invalid_parameter_value,
-			   "Lambda was unable to configure access to your environment variables because the KMS key is invalid for %s. Please "
-			   "check your KMS key settings. KMS Exception: %s KMS Message: %.*s",
-			   what, e->err->code, STR(e->message));
+	return lambda_fail(
+		c, &lambda_err_invalid_parameter_value,
+		"Lambda was unable to configure access to your environment variables because the KMS key is invalid for %s. Please "
+		"check your KMS key settings. KMS Exception: %s KMS Message: %.*s",
+		what, e->err->code, STR(e->message));
 }
 
 /* The execution role may open what was sealed for its function, and nothing else, with a customer's key. */
@@ -342,7 +343,8 @@ int lambda_env_open(struct call *c, struct str account, const struct lambda_rec_
 }
 
 /* --- showing --- */
-static void view_environment(struct call *c, struct str account, const struct lambda_rec_version *v, struct lambda_function_configuration *out)
+static void view_environment(struct call *c, struct str account, const struct lambda_rec_version *v,
+			     struct lambda_function_configuration *out)
 {
 	struct lambda_environment_response *e = arena_new(c->arena, struct lambda_environment_response);
 	struct call_error err = { 0 };
@@ -354,8 +356,9 @@ static void view_environment(struct call *c, struct str account, const struct la
 		return;
 	e->error = arena_new(c->arena, struct lambda_environment_error);
 	e->error->error_code = err.err ? str_c(err.err->code) : S("ServiceException");
-	e->error->message = err.err ? str_printf(c->arena, "Lambda was unable to decrypt your environment variables because the KMS access "
-							    "was denied. Please check your KMS permissions. KMS Exception: %s KMS Message: %.*s",
+	e->error->message = err.err ? str_printf(c->arena,
+						 "Lambda was unable to decrypt your environment variables because the KMS access "
+						 "was denied. Please check your KMS permissions. KMS Exception: %s KMS Message: %.*s",
 						 err.err->code, STR(err.message))
 				    : S("Lambda was unable to decrypt your environment variables.");
 }
@@ -370,9 +373,9 @@ static void view_parts(struct call *c, const struct lambda_rec_version *v, struc
 	out->snap_start->apply_on = S("None");
 	out->snap_start->optimization_status = S("Off");
 	out->runtime_version_config = arena_new(c->arena, struct lambda_runtime_version_config);
-	out->runtime_version_config->runtime_version_arn =
-		str_printf(c->arena, "arn:%.*s:lambda:%.*s::runtime:%.*s", STR(region_partition(call_region(c))), STR(call_region(c)),
-			   STR(hex_encode(c->arena, v->runtime.p, v->runtime.n)));
+	out->runtime_version_config->runtime_version_arn = str_printf(c->arena, "arn:%.*s:lambda:%.*s::runtime:%.*s",
+								      STR(region_partition(call_region(c))), STR(call_region(c)),
+								      STR(hex_encode(c->arena, v->runtime.p, v->runtime.n)));
 	out->logging_config = arena_new(c->arena, struct lambda_logging_config);
 	*out->logging_config = (struct lambda_logging_config){ v->log_format, v->log_application, v->log_system,
 							       v->log_group.p ? v->log_group
@@ -416,14 +419,14 @@ void lambda_view(struct call *c, const struct lambda_fn *fn, const struct lambda
 static int refuse_unbuilt(struct call *c, const struct lambda_update_function_configuration_request *in)
 {
 	const char *what = in->vpc_config && (in->vpc_config->subnet_ids.n || in->vpc_config->security_group_ids.n) ? "VpcConfig"
-			   : in->file_system_configs.n								    ? "FileSystemConfigs"
-			   : in->image_config									    ? "ImageConfig"
-			   : in->snap_start && str_is(in->snap_start->apply_on, "PublishedVersions")		    ? "SnapStart"
-			   : in->capacity_provider_config							    ? "CapacityProviderConfig"
-			   : in->durable_config									    ? "DurableConfig"
-			   : in->accelerator_config								    ? "AcceleratorConfig"
-			   : in->runtime_config									    ? "RuntimeConfig"
-														    : NULL;
+			   : in->file_system_configs.n                                                              ? "FileSystemConfigs"
+			   : in->image_config                                                                       ? "ImageConfig"
+			   : in->snap_start && str_is(in->snap_start->apply_on, "PublishedVersions")                ? "SnapStart"
+			   : in->capacity_provider_config ? "CapacityProviderConfig"
+			   : in->durable_config           ? "DurableConfig"
+			   : in->accelerator_config       ? "AcceleratorConfig"
+			   : in->runtime_config           ? "RuntimeConfig"
+							  : NULL;
 
 	return what ? call_fail(c, &aws_err_not_implemented, "%s is not implemented by this cloud.", what) : 0;
 }

@@ -17,16 +17,16 @@ struct making {
 static int refuse_unbuilt(struct call *c, const struct lambda_create_function_request *in)
 {
 	const char *what = in->vpc_config && (in->vpc_config->subnet_ids.n || in->vpc_config->security_group_ids.n) ? "VpcConfig"
-			   : in->file_system_configs.n								    ? "FileSystemConfigs"
-			   : in->image_config || str_is(in->package_type, "Image")				    ? "PackageType Image"
-			   : in->snap_start && str_is(in->snap_start->apply_on, "PublishedVersions")		    ? "SnapStart"
-			   : in->tenancy_config									    ? "TenancyConfig"
-			   : in->capacity_provider_config							    ? "CapacityProviderConfig"
-			   : in->durable_config									    ? "DurableConfig"
-			   : in->accelerator_config								    ? "AcceleratorConfig"
-			   : in->runtime_config									    ? "RuntimeConfig"
-			   : in->publish_to.p									    ? "PublishTo"
-														    : NULL;
+			   : in->file_system_configs.n                                                              ? "FileSystemConfigs"
+			   : in->image_config || str_is(in->package_type, "Image")                                  ? "PackageType Image"
+			   : in->snap_start && str_is(in->snap_start->apply_on, "PublishedVersions")                ? "SnapStart"
+			   : in->tenancy_config                                                                     ? "TenancyConfig"
+			   : in->capacity_provider_config ? "CapacityProviderConfig"
+			   : in->durable_config           ? "DurableConfig"
+			   : in->accelerator_config       ? "AcceleratorConfig"
+			   : in->runtime_config           ? "RuntimeConfig"
+			   : in->publish_to.p             ? "PublishTo"
+							  : NULL;
 
 	return what ? call_fail(c, &aws_err_not_implemented, "%s is not implemented by this cloud.", what) : 0;
 }
@@ -35,7 +35,8 @@ static int check_architecture(struct call *c, const struct str_list *l)
 {
 	for (size_t i = 0; i < l->n; i++)
 		if (!str_is(l->v[i], "x86_64"))
-			return call_fail(c, &aws_err_not_implemented, "The architecture %.*s is not implemented by this cloud.", STR(l->v[i]));
+			return call_fail(c, &aws_err_not_implemented, "The architecture %.*s is not implemented by this cloud.",
+					 STR(l->v[i]));
 	return 0;
 }
 
@@ -48,7 +49,8 @@ static int check_source(struct call *c, const struct lambda_source *s, struct st
 	if (kms.n)
 		return call_fail(c, &aws_err_not_implemented, "SourceKMSKeyArn is not implemented by this cloud.");
 	if (s->zip.p && (s->bucket.p || s->key.p))
-		return lambda_fail(c, &lambda_err_invalid_parameter_value, "Please do not provide other FunctionCode parameters when providing a ZipFile.");
+		return lambda_fail(c, &lambda_err_invalid_parameter_value,
+				   "Please do not provide other FunctionCode parameters when providing a ZipFile.");
 	if (!s->zip.p && (!s->bucket.p || !s->key.p))
 		return lambda_fail(c, &lambda_err_invalid_parameter_value, "Please provide a source for function code.");
 	return 0;
@@ -62,7 +64,8 @@ int lambda_tags_check(struct call *c, const struct str_map *tags)
 		struct str k = tags->v[i].key, v = tags->v[i].value;
 
 		if (k.n == 0 || k.n > 128 || v.n > 256)
-			return lambda_fail(c, &lambda_err_invalid_parameter_value, "A tag's key has 1 to 128 characters, its value up to 256");
+			return lambda_fail(c, &lambda_err_invalid_parameter_value,
+					   "A tag's key has 1 to 128 characters, its value up to 256");
 		if (k.n >= 4 && str_eq_ci(str_of(k.p, 4), S("aws:")) && !c->facts.invoked_by.p)
 			return lambda_fail(c, &lambda_err_invalid_parameter_value,
 					   "System tags cannot be added/updated/removed: aws: prefixed tag key names are not allowed for "

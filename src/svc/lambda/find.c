@@ -19,8 +19,8 @@ struct str lambda_arn(struct call *c, struct str account, struct str name, struc
 {
 	struct str region = call_region(c);
 
-	return str_printf(c->arena, "arn:%.*s:lambda:%.*s:%.*s:function:%.*s%s%.*s", STR(region_partition(region)), STR(region), STR(account),
-			  STR(name), qualifier.p ? ":" : "", STR(qualifier));
+	return str_printf(c->arena, "arn:%.*s:lambda:%.*s:%.*s:function:%.*s%s%.*s", STR(region_partition(region)), STR(region),
+			  STR(account), STR(name), qualifier.p ? ":" : "", STR(qualifier));
 }
 
 struct str lambda_version_text(struct arena *a, int64_t number)

@@ -119,7 +119,8 @@ static int delete_one(struct call *c, const struct lambda_fn *fn)
 	int r;
 
 	if (str_is(fn->qualifier, LAMBDA_LATEST))
-		return lambda_fail(c, &lambda_err_invalid_parameter_value, "$LATEST version cannot be deleted without deleting the function.");
+		return lambda_fail(c, &lambda_err_invalid_parameter_value,
+				   "$LATEST version cannot be deleted without deleting the function.");
 	if (!lambda_is_version(fn->qualifier))
 		return lambda_fail(c, &lambda_err_invalid_parameter_value, "Deletion of aliases is not currently supported.");
 	r = lambda_resolve(c, fn, &v);
@@ -130,8 +131,8 @@ static int delete_one(struct call *c, const struct lambda_fn *fn)
 	while (r >= 0 && (r = store_range_next(&range, &key, &value)) == 1) {
 		r = record_decode(&lambda_records, LAMBDA_REC_ALIAS, c->arena, value, &al);
 		if (r == 0 && (str_eq(al.version, fn->qualifier) || str_eq(al.other_version, fn->qualifier)))
-			r = lambda_fail(c, &lambda_err_resource_conflict, "An alias points to function version %.*s: %.*s", STR(fn->qualifier),
-					STR(al.name));
+			r = lambda_fail(c, &lambda_err_resource_conflict, "An alias points to function version %.*s: %.*s",
+					STR(fn->qualifier), STR(al.name));
 	}
 	store_range_close(&range);
 	if (r < 0)

@@ -27,7 +27,8 @@ static struct str error_json(struct arena *a, const char *type, struct str messa
 	return json_text(a, j);
 }
 
-struct str lambda_result_payload(struct arena *a, struct str request_id, int64_t timeout_s, const struct fn_result *r, const char **ret_error)
+struct str lambda_result_payload(struct arena *a, struct str request_id, int64_t timeout_s, const struct fn_result *r,
+				 const char **ret_error)
 {
 	*ret_error = r->outcome == FN_DONE ? NULL : "Unhandled";
 	switch (r->outcome) {
@@ -40,17 +41,19 @@ struct str lambda_result_payload(struct arena *a, struct str request_id, int64_t
 	case FN_FAILED:
 		return str_dup(a, r->payload);
 	case FN_TIMED_OUT:
-		return error_json(a, NULL, str_printf(a, "%.*s %.*s Task timed out after %lld.00 seconds", STR(time_iso_ms(a, clock_now_ms())),
-						      STR(request_id), (long long)timeout_s));
+		return error_json(a, NULL,
+				  str_printf(a, "%.*s %.*s Task timed out after %lld.00 seconds", STR(time_iso_ms(a, clock_now_ms())),
+					     STR(request_id), (long long)timeout_s));
 	case FN_NO_MEMORY:
 		return error_json(a, "Runtime.OutOfMemory",
 				  str_printf(a, "RequestId: %.*s Error: Runtime exited with error: signal: killed", STR(request_id)));
 	default:
-		return error_json(a, "Runtime.ExitError",
-				  str_is(r->exit_text, "exit status 0") || !r->exit_text.n
-					  ? str_printf(a, "RequestId: %.*s Error: Runtime exited without providing a reason", STR(request_id))
-					  : str_printf(a, "RequestId: %.*s Error: Runtime exited with error: %.*s", STR(request_id),
-						       STR(r->exit_text)));
+		return error_json(
+			a, "Runtime.ExitError",
+			str_is(r->exit_text, "exit status 0") || !r->exit_text.n
+				? str_printf(a, "RequestId: %.*s Error: Runtime exited without providing a reason", STR(request_id))
+				: str_printf(a, "RequestId: %.*s Error: Runtime exited with error: %.*s", STR(request_id),
+					     STR(r->exit_text)));
 	}
 }
 
@@ -104,7 +107,8 @@ static int check_payload(struct call *c, struct str *payload, size_t max)
 	size_t at = 0;
 
 	if (payload->n > max)
-		return lambda_fail(c, &lambda_err_request_too_large, "Request must be smaller than %zu bytes for the InvokeFunction operation", max);
+		return lambda_fail(c, &lambda_err_request_too_large,
+				   "Request must be smaller than %zu bytes for the InvokeFunction operation", max);
 	if (payload->n == 0) {
 		*payload = S("{}");
 		return 0;
@@ -127,7 +131,8 @@ static struct str trace_header(struct call *c)
 	return str_printf(c->arena, "Root=1-%08llx-%.24s;Parent=%.16s;Sampled=0", (unsigned long long)(c->now_ms / 1000), id.p, id.p + 24);
 }
 
-static int begin(struct call *c, const struct lambda_fn *fn, const struct lambda_rec_version *v, struct str payload, struct str context, bool tail)
+static int begin(struct call *c, const struct lambda_fn *fn, const struct lambda_rec_version *v, struct str payload, struct str context,
+		 bool tail)
 {
 	struct lambda_rec_account use;
 	struct waiting *w;

@@ -73,8 +73,8 @@ static int layer_resource(struct call *c, struct str arn, struct authz_resource 
 	ret->account = ref.account;
 	if (!number)
 		return 0;
-	r = lambda_table_get(c->txn, c->arena, ref.account, "lambda.layerver", ref.name,
-			     str_printf(c->arena, "%012lld", (long long)number), LAMBDA_REC_LAYER_VERSION, &l);
+	r = lambda_table_get(c->txn, c->arena, ref.account, "lambda.layerver", ref.name, str_printf(c->arena, "%012lld", (long long)number),
+			     LAMBDA_REC_LAYER_VERSION, &l);
 	if (r == 0)
 		ret->policy = l.policy;
 	return r == -ENOENT ? 0 : r;
@@ -107,7 +107,8 @@ static int taggable(struct call *c, struct str id, struct authz_resource *ret)
 	if (arn_parse(id, &a) == 0) {
 		ret->account = a.account;
 		if (str_starts(a.resource, S("code-signing-config:")) &&
-		    lambda_table_get(c->txn, c->arena, a.account, "lambda.csc", str_skip(a.resource, 20), STR_NONE, LAMBDA_REC_SIGNING, &s) == 0)
+		    lambda_table_get(c->txn, c->arena, a.account, "lambda.csc", str_skip(a.resource, 20), STR_NONE, LAMBDA_REC_SIGNING,
+				     &s) == 0)
 			ret->tags = s.tags;
 	}
 	return 0;

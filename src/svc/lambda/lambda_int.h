@@ -63,7 +63,8 @@ int lambda_table_put(struct store_txn *t, struct str account, const char *table,
 int lambda_table_get(struct store_txn *t, struct arena *a, struct str account, const char *table, struct str name, struct str part,
 		     uint16_t shape, void *ret); /* -ENOENT */
 int lambda_table_del(struct store_txn *t, struct str account, const char *table, struct str name, struct str part);
-int lambda_use_read(struct store_txn *t, struct arena *a, struct str account, struct lambda_rec_account *ret); /* zeroes when there is none */
+int lambda_use_read(struct store_txn *t, struct arena *a, struct str account,
+		    struct lambda_rec_account *ret); /* zeroes when there is none */
 int lambda_use_put(struct store_txn *t, struct str account, const struct lambda_rec_account *u);
 /* lambda_drop_all deletes every row whose key begins with (account, table, name). */
 int lambda_drop_all(struct store_txn *t, struct arena *a, struct str account, const char *table, struct str name);
@@ -115,7 +116,7 @@ int lambda_update_function_configuration(struct call *c, const struct lambda_upd
 					 struct lambda_function_configuration *out);
 /* lambda_layers_use counts the archives of v's layers as used, and those of old (may be NULL) no longer. */
 int lambda_layers_use(struct call *c, const struct lambda_rec_version *old, const struct lambda_rec_version *v);
-void lambda_forget(struct call *c, const struct lambda_fn *fn); /* after the commit, environments of $LATEST end */
+void lambda_forget(struct call *c, const struct lambda_fn *fn);                         /* after the commit, environments of $LATEST end */
 void lambda_forget_version(struct call *c, const struct lambda_fn *fn, int64_t number); /* number < 0: all */
 int lambda_version_copy(struct arena *a, const struct lambda_rec_version *v, struct lambda_rec_version *ret);
 void lambda_touch(struct call *c, struct lambda_rec_version *v); /* new revision, modified now */
@@ -194,7 +195,8 @@ int lambda_policy_remove(struct call *c, struct json *policy, struct str sid, st
 LAMBDA_HANDLER(invoke, invocation_request, invocation_response);
 
 /* lambda_result_payload gives what the caller gets of a result; *ret_error: X-Amz-Function-Error, or NULL. */
-struct str lambda_result_payload(struct arena *a, struct str request_id, int64_t timeout_s, const struct fn_result *r, const char **ret_error);
+struct str lambda_result_payload(struct arena *a, struct str request_id, int64_t timeout_s, const struct fn_result *r,
+				 const char **ret_error);
 
 /* --- runtime.c: environments, workers, what is under way --- */
 struct lambda_runtime;
@@ -204,7 +206,7 @@ void lambda_drain(struct cloud *cl);
 struct functions *lambda_environments(struct cloud *cl); /* started when first asked for; NULL: there can be none */
 void lambda_work(struct cloud *cl, void (*fn)(void *arg), void *arg);
 /* lambda_enter counts an invocation in: 0, or -EAGAIN with *ret_reason when no more may run. */
-struct lambda_slot { /* a place among the concurrent invocations */
+struct lambda_slot {                             /* a place among the concurrent invocations */
 	struct lambda_count *function, *account; /* account NULL: a reserved place */
 };
 int lambda_enter(struct call *c, const struct lambda_fn *fn, int64_t reserved_total, struct lambda_slot *ret, const char **ret_reason);
@@ -215,7 +217,7 @@ struct lambda_run { /* one invocation to make; everything is copied by lambda_ru
 	struct str account, arn, request_id, payload, trace, context; /* arn: as invoked */
 };
 /* lambda_run_start never blocks; done is called once, on any thread. */
-void lambda_run_start(struct cloud *cl, struct region *r, const struct lambda_run *run, void (*done)(void *arg, const struct fn_result *res, const struct call_error *refused),
-		      void *arg);
+void lambda_run_start(struct cloud *cl, struct region *r, const struct lambda_run *run,
+		      void (*done)(void *arg, const struct fn_result *res, const struct call_error *refused), void *arg);
 
 extern const struct cfn_type *const lambda_cfn[];

@@ -31,11 +31,15 @@ static struct str report(struct lambda_live *x, struct str id, const struct fn_r
 {
 	double ms = (double)r->duration_us / 1000;
 	struct str init = r->init_us ? str_printf(a, "\tInit Duration: %.2f ms", (double)r->init_us / 1000) : S("");
-	const char *status = r->outcome == FN_TIMED_OUT ? "\tStatus: timeout" : r->outcome == FN_DONE || r->outcome == FN_FAILED ? "" : "\tStatus: error";
+	const char *status = r->outcome == FN_TIMED_OUT                         ? "\tStatus: timeout"
+			     : r->outcome == FN_DONE || r->outcome == FN_FAILED ? ""
+										: "\tStatus: error";
 
-	return str_printf(a, "REPORT RequestId: %.*s\tDuration: %.2f ms\tBilled Duration: %lld ms\tMemory Size: %lld MB\tMax Memory Used: %u MB%.*s%s\t\n",
-			  STR(id), ms, (long long)((r->duration_us + r->init_us + 999) / 1000), (long long)x->v.memory_mb.v, r->memory_used_mb,
-			  STR(init), status);
+	return str_printf(a,
+			  "REPORT RequestId: %.*s\tDuration: %.2f ms\tBilled Duration: %lld ms\tMemory Size: %lld MB\tMax Memory Used: %u "
+			  "MB%.*s%s\t\n",
+			  STR(id), ms, (long long)((r->duration_us + r->init_us + 999) / 1000), (long long)x->v.memory_mb.v,
+			  r->memory_used_mb, STR(init), status);
 }
 
 struct str lambda_log_end(struct lambda_live *live, struct str request_id, const struct fn_result *r, struct arena *a)

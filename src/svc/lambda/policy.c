@@ -11,8 +11,7 @@ static int target(struct call *c, struct str function, struct str qualifier, str
 	int r = lambda_find(c, function, qualifier, fn);
 
 	if (r == 0 && str_is(fn->qualifier, LAMBDA_LATEST))
-		return lambda_fail(c, &lambda_err_invalid_parameter_value,
-				   "We currently do not support adding policies for $LATEST.");
+		return lambda_fail(c, &lambda_err_invalid_parameter_value, "We currently do not support adding policies for $LATEST.");
 	return r == 0 && fn->qualifier.p ? lambda_resolve(c, fn, &v) : r;
 }
 
@@ -52,7 +51,7 @@ int lambda_principal(struct call *c, struct str text, struct json **ret)
 	return 0;
 }
 
-static void condition(struct arena *a, struct json *all, const char *operator, const char *key, struct str value)
+static void condition(struct arena *a, struct json *all, const char *operator, const char * key, struct str value)
 {
 	struct json *o = json_getz(all, operator);
 
@@ -149,7 +148,7 @@ int lambda_policy_remove(struct call *c, struct json *policy, struct str sid, st
 LAMBDA_HANDLER(add_permission, add_permission_request, add_permission_response)
 {
 	struct lambda_rec_policy p = { 0 };
-	struct json *policy = lambda_policy_new(c->arena), *s;
+	struct json *policy = lambda_policy_new(c->arena), *s = NULL;
 	struct lambda_fn fn;
 	int r = target(c, in->function_name, in->qualifier, &fn);
 

@@ -128,8 +128,8 @@ static struct lambda_live *live_of(struct cloud *cl, struct region *r, const str
 			free(x);
 			x = NULL;
 		} else {
-			x->arn = str_printf(&x->arena, "arn:%.*s:lambda:%.*s:%.*s:function:%.*s", STR(region_partition(r->name)), STR(r->name),
-					    STR(run->account), STR(x->v.name));
+			x->arn = str_printf(&x->arena, "arn:%.*s:lambda:%.*s:%.*s:function:%.*s", STR(region_partition(r->name)),
+					    STR(r->name), STR(run->account), STR(x->v.name));
 			live_put(x);
 		}
 	}
@@ -188,7 +188,8 @@ struct role {
 
 static void service_principal(struct principal *p)
 {
-	*p = (struct principal){ .p = { .type = PRINCIPAL_SERVICE, .service = S("lambda.amazonaws.com") }, .name = S("lambda.amazonaws.com") };
+	*p = (struct principal){ .p = { .type = PRINCIPAL_SERVICE, .service = S("lambda.amazonaws.com") },
+				 .name = S("lambda.amazonaws.com") };
 }
 
 /* Lambda assumes the role as any service does: its trust policy decides, and the trail has the record. */
@@ -215,7 +216,7 @@ static int assume(struct lambda_live *x, struct arena *a, struct role *ret)
 	if (r < 0 || !out.credentials)
 		return set_fault(x, &lambda_err_invalid_parameter_value, "The role defined for the function cannot be assumed by Lambda.");
 	*ret = (struct role){ out.credentials->access_key_id, out.credentials->secret_access_key, out.credentials->session_token,
-			      out.credentials->expiration.ms, { 0 } };
+			      out.credentials->expiration.ms, .who = { .temporary = true } };
 	unique = out.assumed_role_user->assumed_role_id;
 	name = str_printf(a, "%.*s", STR(x->v.role));
 	(void)arn_parse(x->v.role, &arn);
@@ -251,10 +252,11 @@ static int open_variables(struct lambda_live *x, struct arena *a, const struct r
 		e = &lambda_err_kms_invalid_state;
 	else if (err.err && strcmp(err.err->code, "NotFoundException") == 0)
 		e = &lambda_err_kms_not_found;
-	return set_fault(x, e,
-			 "Lambda was unable to decrypt the environment variables because KMS access was denied. Please check the function's "
-			 "KMS key settings. KMS Exception: %s KMS Message: %.*s",
-			 err.err ? err.err->code : "none", STR(err.message));
+	return set_fault(
+		x, e,
+		"Lambda was unable to decrypt the environment variables because KMS access was denied. Please check the function's "
+		"KMS key settings. KMS Exception: %s KMS Message: %.*s",
+		err.err ? err.err->code : "none", STR(err.message));
 }
 
 static void add(struct str_pair *v, size_t *n, const char *key, struct str value)

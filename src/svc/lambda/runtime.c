@@ -18,8 +18,8 @@ void functions_close(struct functions *f)
 {
 }
 
-void functions_invoke(struct functions *f, const struct fn_spec *s, const struct fn_event *e, void (*done)(void *arg, const struct fn_result *r),
-		      void *arg)
+void functions_invoke(struct functions *f, const struct fn_spec *s, const struct fn_event *e,
+		      void (*done)(void *arg, const struct fn_result *r), void *arg)
 {
 }
 

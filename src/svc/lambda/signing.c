@@ -10,10 +10,11 @@ int lambda_signing_load(struct call *c, struct str arn, struct lambda_rec_signin
 	int r = -ENOENT;
 
 	if (arn_parse(arn, &a) == 0 && str_starts(a.resource, S("code-signing-config:")) && str_eq(a.region, call_region(c)))
-		r = lambda_table_get(c->txn, c->arena, a.account, "lambda.csc", str_skip(a.resource, 20), STR_NONE, LAMBDA_REC_SIGNING, ret);
+		r = lambda_table_get(c->txn, c->arena, a.account, "lambda.csc", str_skip(a.resource, 20), STR_NONE, LAMBDA_REC_SIGNING,
+				     ret);
 	if (r == -ENOENT)
-		return lambda_fail(c, &lambda_err_code_signing_config_not_found,
-				   "The code signing configuration %.*s does not exist.", STR(arn));
+		return lambda_fail(c, &lambda_err_code_signing_config_not_found, "The code signing configuration %.*s does not exist.",
+				   STR(arn));
 	return r;
 }
 
@@ -29,7 +30,8 @@ int lambda_signing_check(struct call *c, struct str config_arn)
 
 	if (r < 0 || !config_arn.n || !str_is(s.policy, "Enforce"))
 		return r;
-	return lambda_fail(c, &lambda_err_code_verification_failed,
-			   "Lambda cannot deploy the function. The function or layer might be signed using a signature that the client is not "
-			   "configured to accept. Check the provided signature for unknown function: it is not signed.");
+	return lambda_fail(
+		c, &lambda_err_code_verification_failed,
+		"Lambda cannot deploy the function. The function or layer might be signed using a signature that the client is not "
+		"configured to accept. Check the provided signature for unknown function: it is not signed.");
 }
