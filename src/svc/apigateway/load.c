@@ -47,9 +47,8 @@ int apigw_load_snapshot(struct store_txn *t, struct arena *a, struct str account
 	return record_get(t, &apigw_records, APIGW_REC_SNAPSHOT, a, &k, ret);
 }
 
-/* All parts of an API that are in one table, decoded one behind the other. */
-static int load_parts(struct store_txn *t, struct arena *a, struct str account, struct str api, const char *table, uint16_t shape,
-		      void *ret_list)
+int apigw_load_all(struct store_txn *t, struct arena *a, struct str account, struct str api, const char *table, uint16_t shape,
+		   void *ret_list)
 {
 	struct store_range range = { 0 };
 	size_t size = apigw_records.shapes[shape].size, cap = 0;
@@ -87,15 +86,15 @@ int apigw_load_draft(struct store_txn *t, struct arena *a, struct str account, s
 	apigw_key(&k, account, "apigw.api", api, STR_NONE);
 	r = record_get(t, &apigw_records, APIGW_REC_API, a, &k, ret->api);
 	if (r == 0)
-		r = load_parts(t, a, account, api, "apigw.resource", APIGW_REC_RESOURCE, &ret->resources);
+		r = apigw_load_all(t, a, account, api, "apigw.resource", APIGW_REC_RESOURCE, &ret->resources);
 	if (r == 0)
-		r = load_parts(t, a, account, api, "apigw.model", APIGW_REC_MODEL, &ret->models);
+		r = apigw_load_all(t, a, account, api, "apigw.model", APIGW_REC_MODEL, &ret->models);
 	if (r == 0)
-		r = load_parts(t, a, account, api, "apigw.validator", APIGW_REC_VALIDATOR, &ret->validators);
+		r = apigw_load_all(t, a, account, api, "apigw.validator", APIGW_REC_VALIDATOR, &ret->validators);
 	if (r == 0)
-		r = load_parts(t, a, account, api, "apigw.authorizer", APIGW_REC_AUTHORIZER, &ret->authorizers);
+		r = apigw_load_all(t, a, account, api, "apigw.authorizer", APIGW_REC_AUTHORIZER, &ret->authorizers);
 	if (r == 0)
-		r = load_parts(t, a, account, api, "apigw.response", APIGW_REC_GATEWAY_RESPONSE, &ret->responses);
+		r = apigw_load_all(t, a, account, api, "apigw.response", APIGW_REC_GATEWAY_RESPONSE, &ret->responses);
 	return r;
 }
 
