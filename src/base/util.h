@@ -12,6 +12,7 @@ int64_t clock_now_ms(void);         /* wall clock plus the offset, ms since the 
 void clock_shift_ms(int64_t delta); /* moves the clock by delta, for good */
 int64_t clock_offset_ms(void);
 int64_t clock_mono_ms(void);                         /* monotonic, for timeouts; never shifted */
+int64_t clock_mono_us(void);                         /* the same in microseconds, for measuring */
 struct str time_iso(struct arena *a, int64_t ms);    /* 2026-01-02T03:04:05Z */
 struct str time_iso_ms(struct arena *a, int64_t ms); /* 2026-01-02T03:04:05.678Z */
 struct str time_basic(struct arena *a, int64_t ms);  /* 20260102T030405Z */

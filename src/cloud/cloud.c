@@ -566,6 +566,12 @@ struct region *cloud_global_region(struct cloud *cl)
 	return &cl->global;
 }
 
+uint64_t cloud_answered(const struct cloud *cl, uint64_t *ret_us)
+{
+	*ret_us = cl->answer_us;
+	return cl->answers;
+}
+
 const struct service *cloud_service(const struct cloud *cl, const char *name)
 {
 	for (size_t i = 0; i < cl->n_services; i++)

@@ -49,6 +49,7 @@ struct cloud {
 	pthread_cond_t run_cond;
 	bool run_wake, run_stop;
 	atomic_int in_flight;
+	atomic_uint_fast64_t answers, answer_us; /* API calls answered, and the time from the whole request to the answer */
 };
 
 /* region_up: a region that is pinned may be waited for by whoever stops it. */

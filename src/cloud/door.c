@@ -25,6 +25,7 @@ struct exchange {
 	bool streaming, failed;
 	bool found; /* the route is known from the head alone */
 	bool begun; /* the request is complete: a call is under way */
+	int64_t begun_us;
 	atomic_bool replied;
 	struct body *sink;          /* the service's */
 	struct chunked *chunked;    /* between the connection and the sink */
@@ -78,6 +79,10 @@ static void send_reply(struct exchange *x, struct wire_reply *w)
 			(void)str_to_u64(w->headers[i].value, &reply.source_bytes);
 	/* A refused upload may still be on its way: the connection is not worth reading to its end. */
 	reply.close = x->failed && x->streaming;
+	if (x->begun) {
+		x->cloud->answers++;
+		x->cloud->answer_us += (uint64_t)(clock_mono_us() - x->begun_us);
+	}
 	release(x);
 	x->replied = true;
 	http_reply(r, &reply); /* x is in the request's memory: not touched after this */
@@ -802,6 +807,7 @@ static void door_done(void *arg, struct http_request *r)
 		return;
 	}
 	x->begun = true;
+	x->begun_us = clock_mono_us();
 	if (x->streaming) {
 		if (x->failed || end_stream(x) < 0)
 			return;

@@ -389,3 +389,29 @@ def test_long_data_path(tmp_path):
         run("status", "--data", d, check=0)
     finally:
         run("down", "--data", d, check=0)
+
+
+def test_env_for_tools(data):
+    """Each tool gets what it reads; the endpoint is an address, so that buckets go into the path and no name must resolve."""
+    port = int(up(data).stdout.split("port=")[1].split()[0])
+    everything = json.loads(run("env", "--json", data=data, check=0).stdout)
+    assert everything["AWS_ENDPOINT_URL"] == "https://127.0.0.1:%d" % port
+    cdk = json.loads(run("env", "--tool", "cdk", "--json", data=data, check=0).stdout)
+    assert "NODE_EXTRA_CA_CERTS" in cdk and "AWS_ENDPOINT_URL_S3_CONTROL" not in cdk
+    terraform = json.loads(run("env", "--tool", "terraform", "--json", data=data, check=0).stdout)
+    assert "NODE_EXTRA_CA_CERTS" not in terraform and terraform["AWS_ENDPOINT_URL_S3_CONTROL"] == "https://localhost:%d" % port
+    assert all(everything[k] == v for t in (cdk, terraform) for k, v in t.items())
+    p = run("env", "--tool", "ansible", data=data)
+    assert p.returncode == 2 and "cdk, terraform, pulumi, node" in p.stderr
+    account = json.loads((data / "root.json").read_text())["account"]
+    text = run("env", "--tool", "terraform", data=data, check=0).stdout
+    assert "export AWS_CA_BUNDLE=" in text and (account + ".localhost" in text or resolves(account + ".localhost"))
+
+
+def resolves(name):
+    import socket
+    try:
+        socket.getaddrinfo(name, None)
+        return True
+    except OSError:
+        return False
