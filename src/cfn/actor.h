@@ -20,5 +20,10 @@ struct cfn_actor {
 	struct str op, stack;                /* ids of the operation and its stack */
 	const struct str_list *capabilities; /* that the stack was given */
 	bool keep_failed;                    /* what fails is not rolled back */
-	void *step;                          /* the engine's */
+	void *step;      /* the engine's */
+	struct call *call; /* not NULL: calls are nested in this one, and only read */
 };
+/* actor_ask makes a reading call nested in c, with parameters by the model's member names. -EINVAL with a sentence in
+ * ret_err->message when they are not right. */
+int actor_ask(struct call *c, const struct principal *who, const char *service, const char *op, const struct json *params,
+	      struct json **ret, struct call_error *ret_err);

@@ -13,6 +13,45 @@ int cfn_fail(struct cfn_resource *r, const char *fmt, ...)
 	return -ECANCELED;
 }
 
+int actor_ask(struct call *c, const struct principal *who, const char *service, const char *op_name, const struct json *params,
+	      struct json **ret, struct call_error *ret_err)
+{
+	const struct service *svc = cloud_service(c->cloud, service);
+	const struct op *op = svc ? wire_op(svc->model, str_c(op_name)) : NULL;
+	struct wire_fault fault = { 0 };
+	void *in, *out;
+	int r;
+
+	if (!op || op->txn == OP_WRITE)
+		return op ? -EROFS : -ENOSYS;
+	in = arena_zalloc(c->arena, svc->model->shapes[op->in].size);
+	out = arena_zalloc(c->arena, svc->model->shapes[op->out].size);
+	if (wire_from_json(svc->model, op->in, params, c->arena, in, &fault) < 0 ||
+	    wire_validate(svc->model, svc->model->protocols[0], op->in, in, c->arena, &fault) < 0) {
+		ret_err->message = fault.message;
+		return -EINVAL;
+	}
+	r = call_invoke_by(c, who, svc->model, op_name, in, out, "cloudformation.amazonaws.com", ret_err);
+	if (r == 0 && ret)
+		*ret = wire_to_json(svc->model, op->out, out, c->arena, false);
+	return r;
+}
+
+static int nested(struct cfn_resource *r, const char *service, const char *op, const struct json *params, struct json **ret_out,
+		  struct str *ret_code)
+{
+	struct cfn_actor *x = r->engine;
+	struct call_error err = { 0 };
+	int e = actor_ask(x->call, x->who, service, op, params, ret_out, &err);
+
+	x->code = err.err ? str_c(err.err->code) : STR_NONE;
+	if (ret_code)
+		*ret_code = x->code;
+	if (e < 0)
+		r->error = err.message;
+	return e;
+}
+
 int cfn_call(struct cfn_resource *r, const char *service, const char *op, const struct json *params, struct json **ret_out,
 	     struct str *ret_code)
 {
@@ -21,7 +60,11 @@ int cfn_call(struct cfn_resource *r, const char *service, const char *op, const 
 	struct call_facts facts = x->facts;
 	struct call_error err = { 0 };
 	struct json *out = NULL;
-	int e = x->recall ? x->recall(x, service, op, r->arena, &out) : 0;
+	int e;
+
+	if (x->call)
+		return nested(r, service, op, params, ret_out, ret_code);
+	e = x->recall ? x->recall(x, service, op, r->arena, &out) : 0;
 
 	if (e != 0) {
 		if (ret_out)

@@ -120,6 +120,9 @@ int call_invoke(struct call *c, const struct service_model *m, const char *op, c
 /* call_invoke_as: the same, made by an AWS service principal ("logs.us-east-1.amazonaws.com") instead of the caller. */
 int call_invoke_as(struct call *c, const char *service_principal, const struct service_model *m, const char *op, const void *in, void *out,
 		   struct call_error *ret_err);
+/* call_invoke_by: the same, made by another principal: a role that was handed to us. */
+int call_invoke_by(struct call *c, const struct principal *who, const struct service_model *m, const char *op, const void *in, void *out,
+		   const char *via, struct call_error *ret_err);
 /* call_authorize makes one more check inside a handler, with the keys of the call and extra ones. Refuses (AccessDenied
  * in the service's words) and returns -ECANCELED, or returns 0. resource: ARN, "*", or "kind:id" for the hook. */
 int call_authorize(struct call *c, const char *action, struct str resource, const struct policy_key *extra, size_t n_extra);

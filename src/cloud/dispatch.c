@@ -112,6 +112,12 @@ int call_invoke_as(struct call *c, const char *service_principal, const struct s
 	return nested(c, p, m, op, in, out, service_principal, ret_err);
 }
 
+int call_invoke_by(struct call *c, const struct principal *who, const struct service_model *m, const char *op, const void *in, void *out,
+		   const char *via, struct call_error *ret_err)
+{
+	return nested(c, who, m, op, in, out, via, ret_err);
+}
+
 /* --- calls from jobs and the stack engine --- */
 int call_also(struct call *c, struct store_txn *t)
 {

@@ -354,7 +354,8 @@ static int close_change_set(struct ending *x, struct store_txn *t, const struct 
 	r = record_get(t, &cfn_records, CFN_REC_CHANGE_SET, &x->arena, &k, &cs);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	cs.execution = str_is(s->status, "CREATE_COMPLETE") || str_is(s->status, "UPDATE_COMPLETE") ? S("EXECUTE_COMPLETE")
+	cs.execution = str_is(s->status, "CREATE_COMPLETE") || str_is(s->status, "UPDATE_COMPLETE") || str_is(s->status, "IMPORT_COMPLETE")
+			       ? S("EXECUTE_COMPLETE")
 												    : S("EXECUTE_FAILED");
 	return record_put(t, &cfn_records, CFN_REC_CHANGE_SET, &k, &cs);
 }
@@ -411,6 +412,26 @@ static int set_imports(struct run *u, struct store_txn *t, const struct cfn_rec_
 
 static int status(struct ending *x, struct store_txn *t, struct cfn_rec_stack *s, const char *value, struct str reason)
 {
+	static const char *const imports[][2] = {
+		{ "CREATE_COMPLETE", "IMPORT_COMPLETE" },
+		{ "UPDATE_COMPLETE", "IMPORT_COMPLETE" },
+		{ "CREATE_FAILED", "IMPORT_ROLLBACK_FAILED" },
+		{ "UPDATE_FAILED", "IMPORT_ROLLBACK_FAILED" },
+		{ "ROLLBACK_IN_PROGRESS", "IMPORT_ROLLBACK_IN_PROGRESS" },
+		{ "ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE" },
+		{ "ROLLBACK_FAILED", "IMPORT_ROLLBACK_FAILED" },
+		{ "UPDATE_ROLLBACK_IN_PROGRESS", "IMPORT_ROLLBACK_IN_PROGRESS" },
+		{ "UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE" },
+		{ "UPDATE_ROLLBACK_FAILED", "IMPORT_ROLLBACK_FAILED" },
+	};
+
+	if (x->op.import.v && str_find(str_c(value), S("CLEANUP")) >= 0)
+		return 0; /* importing knows no such state */
+	for (size_t i = 0; x->op.import.v && i < ELEMENTS(imports); i++)
+		if (strcmp(value, imports[i][0]) == 0) {
+			value = imports[i][1];
+			break;
+		}
 	return stack_status(t, &x->arena, s, value, reason, x->run->op.token, clock_now_ms());
 }
 
@@ -628,7 +649,7 @@ static int end_txn(struct store_txn *t, void *arg)
 		r = status(x, t, &s, "UPDATE_ROLLBACK_FAILED", failed_sentence(u, &x->arena));
 		return r < 0 ? r : over(x, t, &s);
 	}
-	r = status(x, t, &s, str_starts(s.status, S("UPDATE_ROLLBACK")) ? "UPDATE_ROLLBACK_COMPLETE" : "UPDATE_COMPLETE",
+	r = status(x, t, &s, str_find(s.status, S("ROLLBACK")) >= 0 ? "UPDATE_ROLLBACK_COMPLETE" : "UPDATE_COMPLETE",
 		   failed ? S("One or more resources could not be deleted.") : STR_NONE);
 	return r < 0 ? r : over(x, t, &s);
 }

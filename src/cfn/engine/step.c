@@ -400,8 +400,37 @@ static void create(struct step *s, const char *in_progress, const char *done, co
 	succeed(s, done);
 }
 
+/* What exists already becomes the stack's, as it is. */
+static void adopt(struct step *s, struct json *props, struct str physical)
+{
+	int r = -ENOSYS;
+
+	s->row.physical = physical;
+	s->row.attrs = STR_NONE;
+	s->row.props = state_seal_json(s->run->cloud, s->arena, props);
+	s->row.created_by = s->run->op_id;
+	s->row.imported = OPT_BOOL(true);
+	announce(s, "IMPORT_IN_PROGRESS", S("Resource import started."));
+	s->res.physical_id = physical;
+	s->res.props = props;
+	s->noted = true;
+	if (s->node->type->find)
+		r = s->node->type->find(&s->res);
+	if (r == 0) {
+		s->row.physical = s->res.ret_physical_id.p ? s->res.ret_physical_id : physical;
+		succeed(s, "IMPORT_COMPLETE");
+	} else if (!interrupted(s->run))
+		fail(s, "IMPORT_FAILED", sentence(s, r));
+}
+
 static void make_new(struct step *s, struct json *props)
 {
+	struct str existing = str_map_get(&s->run->op.imports, s->node->logical);
+
+	if (existing.p) {
+		adopt(s, props, existing);
+		return;
+	}
 	s->row.physical = STR_NONE;
 	s->row.attrs = STR_NONE;
 	s->row.props = state_seal_json(s->run->cloud, s->arena, props);
@@ -591,6 +620,8 @@ static bool retained(struct step *s)
 	struct run *u = s->run;
 	int64_t policy = s->row.deletion.v;
 
+	if (s->row.imported.v && str_eq(s->row.created_by, u->op_id))
+		return true; /* it was there before */
 	if (str_is(u->op.phase, "cleanup"))
 		return s->row.retain.v;
 	if (str_list_has(&u->op.retain, s->row.logical))

@@ -13,6 +13,7 @@
 #define STACKS_MAX 2000 /* quota of an account and region */
 #define STACK_TAGS_MAX 50
 #define STACK_NAME_MAX 128
+#define LATER "{{changeSet:KNOWN_AFTER_APPLY}}" /* what Ref and Fn::GetAtt give before the resource is there */
 #define NESTED_DEPTH_MAX 10 /* stacks around a stack */
 #define VIA "cloudformation.amazonaws.com"
 
@@ -90,6 +91,8 @@ struct start {
 	const char *kind, *phase, *status, *op_type;
 	struct str reason, token, role; /* role absent: as the caller */
 	const struct cfn_rec_settings *next;
+	const struct str_map *imports;
+	bool import;
 	struct str on_failure, change_set; /* the change set's name */
 	bool retain_except;
 	struct str_list retain, skip;
@@ -116,6 +119,7 @@ void cfn_parameters_out(struct call *c, const struct cfn_rec_parameter_list *l, 
 void cfn_tags_out(struct call *c, const struct str_map *m, struct cloudformation_tag_list *ret);
 struct cloudformation_rollback_configuration *cfn_rollback_out(struct call *c, struct str text);
 int cfn_page(struct call *c, struct str token, struct str *ret_after);
+int cfn_find_physical(struct call *c, struct str physical, struct cfn_rec_stack *ret); /* the stack that has it; -ENOENT */
 
 /* --- answers.c --- */
 extern const struct front cfn_answers; /* where custom resources are answered */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* changesets.c - change sets: an operation described before it is run. They are complete when CreateChangeSet answers. */
 #include "svc/cloudformation/changes.h"
+#include "svc/cloudformation/validate.h"
 #include <errno.h>
 
 #define NO_CHANGES "The submitted information didn't contain changes. Submit different information to create a change set."
@@ -103,8 +104,13 @@ static int retire_others(struct call *c, const struct cfn_rec_stack *s, struct s
 /* --- CreateChangeSet --- */
 static int create_options(struct call *c, const struct cloudformation_create_change_set_input *in)
 {
-	if (str_is(in->change_set_type, "IMPORT") || in->resources_to_import.n)
-		return cfn_invalid(c, "Change sets of type IMPORT are not implemented by this cloud.");
+	bool import = str_is(in->change_set_type, "IMPORT");
+
+	if (import != (in->resources_to_import.n > 0))
+		return cfn_invalid(c, import ? "ResourcesToImport must be specified for change sets of type IMPORT."
+					     : "ResourcesToImport can be specified for change sets of type IMPORT only.");
+	if (import && in->import_existing_resources.v)
+		return cfn_invalid(c, "ImportExistingResources cannot be used with change sets of type IMPORT.");
 	if (in->deployment_mode.p)
 		return cfn_invalid(c, "DeploymentMode %.*s is not implemented by this cloud.", STR(in->deployment_mode));
 	if (in->deployment_config && str_is(in->deployment_config->mode, "EXPRESS"))
@@ -118,7 +124,8 @@ static int target(struct call *c, const struct cloudformation_create_change_set_
 {
 	int r = stack_lookup(c->txn, c->arena, c->account, call_region(c), in->stack_name, s);
 
-	*ret_create = str_is(in->change_set_type, "CREATE");
+	*ret_create = str_is(in->change_set_type, "CREATE") ||
+		      (str_is(in->change_set_type, "IMPORT") && (r == -ENOENT || (r == 0 && str_is(s->status, "REVIEW_IN_PROGRESS"))));
 	*ret_new = false;
 	if (r == 0 && *ret_create && !str_is(s->status, "REVIEW_IN_PROGRESS"))
 		return cfn_invalid(c, "Stack [%.*s] already exists and cannot be created again with the changeSet [%.*s].",
@@ -137,7 +144,8 @@ static int target(struct call *c, const struct cloudformation_create_change_set_
 }
 
 /* Fills the change set with its changes, or with why there are none. */
-static int describe_changes(struct call *c, struct cfn_rec_stack *s, bool create, struct input *ask, struct cfn_rec_change_set *cs)
+static int describe_changes(struct call *c, const struct cloudformation_create_change_set_input *in, struct cfn_rec_stack *s, bool create,
+			    struct input *ask, struct cfn_rec_change_set *cs)
 {
 	struct json *changes = NULL;
 	struct input old;
@@ -157,6 +165,12 @@ static int describe_changes(struct call *c, struct cfn_rec_stack *s, bool create
 	cs->execution = any ? S("AVAILABLE") : S("UNAVAILABLE");
 	if (!any)
 		cs->reason = S(NO_CHANGES);
+	if (any && in->resources_to_import.n)
+		r = validate_import(c, ask, cs, &in->resources_to_import, changes);
+	else if (any && !in->disable_validation.v)
+		r = validate_changes(c, ask, cs, changes);
+	if (r < 0)
+		return r;
 	cs->changes = state_seal_json(c->cloud, c->arena, changes ? changes : json_new(c->arena, JSON_ARRAY));
 	return 0;
 }
@@ -220,9 +234,9 @@ CFN_HANDLER(create_change_set, output)
 		return r;
 	cs.arn = call_arn(c, "cloudformation", "changeSet/%.*s/%.*s", STR(cs.name), STR(cs.id));
 	cs.stack = s.id;
-	cs.type = create ? S("CREATE") : S("UPDATE");
+	cs.type = str_is(in->change_set_type, "IMPORT") ? S("IMPORT") : create ? S("CREATE") : S("UPDATE");
 	cs.next = &ask.set;
-	r = describe_changes(c, &s, create, &ask, &cs);
+	r = describe_changes(c, in, &s, create, &ask, &cs);
 	ask.set.template = cs.id;
 	if (r == 0)
 		r = store_set(c, &s, new, &cs, ask.text);
@@ -368,7 +382,7 @@ CFN_HANDLER(execute_change_set, output)
 	if (!str_is(cs.execution, "AVAILABLE"))
 		return call_fail(c, &cloudformation_err_invalid_change_set_status,
 				 "ChangeSet [%.*s] cannot be executed in its current status of [%.*s]", STR(cs.arn), STR(cs.status));
-	create = str_is(cs.type, "CREATE");
+	create = str_is(cs.type, "CREATE") || (str_is(cs.type, "IMPORT") && str_is(s.status, "REVIEW_IN_PROGRESS"));
 	if (create ? !str_is(s.status, "REVIEW_IN_PROGRESS") : !cfn_updatable(&s))
 		return cfn_invalid(c, "Stack:%.*s is in %.*s state and can not be updated.", STR(s.arn), STR(s.status));
 	if (in->disable_rollback.v && cs.on_failure.p)
@@ -378,6 +392,8 @@ CFN_HANDLER(execute_change_set, output)
 	go.on_failure = in->disable_rollback.v ? S("DO_NOTHING") : cs.on_failure.p ? cs.on_failure : S("ROLLBACK");
 	s.disable_rollback = OPT_BOOL(str_is(go.on_failure, "DO_NOTHING"));
 	go.role = cs.next->role;
+	go.imports = &cs.imports;
+	go.import = str_is(cs.type, "IMPORT");
 	go.change_set = cs.name;
 	if (create) {
 		s.now = cs.next;
@@ -391,6 +407,8 @@ CFN_HANDLER(execute_change_set, output)
 		go.status = "UPDATE_IN_PROGRESS";
 		go.op_type = "UPDATE_STACK";
 	}
+	if (go.import)
+		go.status = "IMPORT_IN_PROGRESS";
 	s.updated = OPT_TIME(c->now_ms);
 	go.phase = "make";
 	r = set_put(c, &s, &cs);

@@ -290,7 +290,33 @@ static bool operation_event(struct call *c, const struct cfn_rec_stack *s, const
 	return true;
 }
 
-/* Change sets have no events here: they are validated before they exist. */
+/* What early validation found, as an event for each fault. */
+static void fault_events(struct call *c, const struct cfn_rec_stack *s, const struct cfn_rec_change_set *cs,
+			 struct cloudformation_describe_events_output *out)
+{
+	out->operation_events.v = arena_array(c->arena, struct cloudformation_operation_event, cs->faults.n + 1);
+	for (size_t i = 0; i < cs->faults.n; i++) {
+		const struct cfn_rec_fault *f = &cs->faults.v[i];
+
+		out->operation_events.v[out->operation_events.n++] = (struct cloudformation_operation_event){
+			.event_id = f->id,
+			.stack_id = s->arn,
+			.operation_id = cs->id,
+			.operation_type = S("CREATE_CHANGESET"),
+			.event_type = S("VALIDATION_ERROR"),
+			.logical_resource_id = f->logical,
+			.physical_resource_id = f->physical,
+			.resource_type = f->type,
+			.timestamp = cs->created,
+			.validation_failure_mode = S("FAIL"),
+			.validation_name = f->name,
+			.validation_status = S("FAILED"),
+			.validation_status_reason = f->reason,
+			.validation_path = f->path,
+		};
+	}
+}
+
 CFN_HANDLER(describe_events, output)
 {
 	struct operation_events x = { in, out };
@@ -303,11 +329,13 @@ CFN_HANDLER(describe_events, output)
 	else if (in->stack_name.p)
 		r = cfn_stack(c, in->stack_name, &s);
 	else
-		return cfn_invalid(c, "Either StackName or ChangeSetName must be specified.");
+		return cfn_invalid(c, "One of ChangeSetName, OperationId or StackName must be specified");
+	if (r == 0 && in->change_set_name.p) {
+		fault_events(c, &s, &cs, out);
+		return 0;
+	}
 	out->operation_events.v = arena_array(c->arena, struct cloudformation_operation_event, PAGE_EVENTS);
-	if (r < 0 || in->change_set_name.p)
-		return r;
-	return each_event(c, &s, in->next_token, operation_event, &x, &out->next_token);
+	return r < 0 ? r : each_event(c, &s, in->next_token, operation_event, &x, &out->next_token);
 }
 
 /* --- resources --- */
@@ -329,7 +357,7 @@ static void resource_out(struct call *c, const struct cfn_rec_stack *s, const st
 }
 
 /* The stack that a physical id belongs to: its tables are looked through, as AWS says nothing of an index either. */
-static int find_physical(struct call *c, struct str physical, struct cfn_rec_stack *ret)
+int cfn_find_physical(struct call *c, struct str physical, struct cfn_rec_stack *ret)
 {
 	struct store_range range = { 0 };
 	struct cfn_rec_resource row;
@@ -367,7 +395,7 @@ CFN_HANDLER(describe_stack_resources, output)
 	else if (!in->physical_resource_id.p)
 		return cfn_invalid(c, "Either stack name or physical resource id must be specified");
 	else {
-		r = find_physical(c, in->physical_resource_id, &s);
+		r = cfn_find_physical(c, in->physical_resource_id, &s);
 		if (r == -ENOENT)
 			return cfn_invalid(c, "Stack for %.*s does not exist", STR(in->physical_resource_id));
 	}

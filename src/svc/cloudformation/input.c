@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* input.c - what an operation is asked to make: the template's text, its parameters, capabilities, tags. All refusals that
  * need no action come from here. Calls of other services are nested ones, made as the caller. */
+#include "cfn/actor.h"
 #include "gen_s3.h"
 #include "gen_ssm.h"
 #include "svc/cloudformation/cfn_int.h"
@@ -131,8 +132,6 @@ static struct cfn_rec_resource *row_of(struct input *in, size_t resource, size_t
 	return NULL;
 }
 
-#define LATER "{{changeSet:KNOWN_AFTER_APPLY}}"
-
 static struct json *row_attrs(struct input *in, size_t i)
 {
 	if (!in->attrs)
@@ -193,24 +192,9 @@ static int import(void *user, struct str name, struct str *ret)
 static int ask_service(struct input *in, const char *service, const char *op_name, const struct json *params, struct json **ret,
 		       struct call_error *err)
 {
-	struct call *c = in->call;
-	const struct service *svc = cloud_service(c->cloud, service);
-	const struct op *op = svc ? wire_op(svc->model, str_c(op_name)) : NULL;
-	struct wire_fault fault = { 0 };
-	void *q, *out;
-	int r;
+	int r = actor_ask(in->call, in->call->who, service, op_name, params, ret, err);
 
-	if (!op)
-		return -ENOSYS;
-	q = arena_zalloc(c->arena, svc->model->shapes[op->in].size);
-	out = arena_zalloc(c->arena, svc->model->shapes[op->out].size);
-	if (wire_from_json(svc->model, op->in, params, c->arena, q, &fault) < 0 ||
-	    wire_validate(svc->model, svc->model->protocols[0], op->in, q, c->arena, &fault) < 0)
-		return template_fail(&in->ctx, "%.*s", STR(fault.message));
-	r = call_invoke(c, svc->model, op_name, q, out, VIA, err);
-	if (r == 0)
-		*ret = wire_to_json(svc->model, op->out, out, c->arena, false);
-	return r;
+	return r == -EINVAL && !err->err ? template_fail(&in->ctx, "%.*s", STR(err->message)) : r;
 }
 
 static int zones(void *user, struct str region, struct str_list *ret)

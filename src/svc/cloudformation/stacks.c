@@ -176,6 +176,8 @@ int cfn_start(struct call *c, struct cfn_rec_stack *s, const struct start *q)
 		.started = OPT_TIME(c->now_ms),
 		.on_failure = q->on_failure,
 		.change_set = q->change_set,
+		.imports = q->imports ? *q->imports : (struct str_map){ 0 },
+		.import = OPT_BOOL(q->import),
 		.retain_except = OPT_BOOL(q->retain_except),
 	};
 	struct keybuf k;

@@ -413,6 +413,7 @@ static const struct cfn_type role_type = {
 	.update = role_update,
 	.delete = role_delete,
 	.read = role_read,
+	.find = role_read,
 };
 
 /* --- AWS::IAM::User --- */
@@ -453,6 +454,11 @@ static int user_delete(struct cfn_resource *r)
 	return delete (r, SUBJECT_USER);
 }
 
+static int user_find(struct cfn_resource *r)
+{
+	return read_subject(r, SUBJECT_USER, r->physical_id);
+}
+
 static const struct cfn_property user_properties[] = {
 	{ "Groups", CFN_UPDATE }, { "LoginProfile", CFN_UPDATE },        { "ManagedPolicyArns", CFN_UPDATE },
 	{ "Path", CFN_UPDATE },   { "PermissionsBoundary", CFN_UPDATE }, { "Policies", CFN_UPDATE },
@@ -468,6 +474,7 @@ static const struct cfn_type user_type = {
 	.create = user_create,
 	.update = user_update,
 	.delete = user_delete,
+	.find = user_find,
 };
 
 /* --- AWS::IAM::Group --- */
@@ -491,6 +498,11 @@ static int group_delete(struct cfn_resource *r)
 	return delete (r, SUBJECT_GROUP);
 }
 
+static int group_find(struct cfn_resource *r)
+{
+	return read_subject(r, SUBJECT_GROUP, r->physical_id);
+}
+
 static const struct cfn_property group_properties[] = {
 	{ "GroupName", CFN_REPLACE }, { "ManagedPolicyArns", CFN_UPDATE }, { "Path", CFN_UPDATE }, { "Policies", CFN_UPDATE }, { NULL },
 };
@@ -503,6 +515,7 @@ static const struct cfn_type group_type = {
 	.create = group_create,
 	.update = group_update,
 	.delete = group_delete,
+	.find = group_find,
 };
 
 const struct cfn_type *const iam_cfn_types[] = {

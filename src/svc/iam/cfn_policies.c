@@ -206,6 +206,19 @@ static int managed_delete(struct cfn_resource *r)
 	return e < 0 ? e : cfn_call(r, "iam", "DeletePolicy", iam_cfn_params(r, "PolicyArn", arn), NULL, NULL);
 }
 
+/* By name, as templates say it, or by ARN. */
+static int managed_find(struct cfn_resource *r)
+{
+	struct str path = iam_cfn_get(r->props, "Path");
+
+	if (!str_starts(r->physical_id, S("arn:")))
+		r->ret_physical_id = str_printf(r->arena, "arn:%.*s:iam::%.*s:policy%.*s%.*s", STR(r->partition), STR(r->account),
+						STR(path.p ? path : S("/")), STR(r->physical_id));
+	else
+		r->ret_physical_id = r->physical_id;
+	return managed_read(r, r->ret_physical_id);
+}
+
 static const struct cfn_property managed_properties[] = {
 	{ "Description", CFN_REPLACE },
 	{ "Groups", CFN_UPDATE },
@@ -228,6 +241,7 @@ const struct cfn_type iam_cfn_managed_policy = {
 	.iam = true,
 	.create = managed_create,
 	.update = managed_update,
+	.find = managed_find,
 	.delete = managed_delete,
 };
 
@@ -286,6 +300,15 @@ static int profile_create(struct cfn_resource *r)
 	return json_is(roles, JSON_ARRAY) && roles->n ? 0 : profile_role(r, name);
 }
 
+static int profile_find(struct cfn_resource *r)
+{
+	struct json *out = NULL;
+	int e = cfn_call(r, "iam", "GetInstanceProfile", iam_cfn_params(r, "InstanceProfileName", r->physical_id), &out, NULL);
+
+	r->ret_attrs = iam_cfn_params(r, "Arn", iam_cfn_get(json_getz(out, "InstanceProfile"), "Arn"));
+	return e;
+}
+
 static int profile_update(struct cfn_resource *r)
 {
 	return profile_role(r, r->physical_id);
@@ -321,6 +344,7 @@ const struct cfn_type iam_cfn_profile = {
 	.iam = true,
 	.create = profile_create,
 	.update = profile_update,
+	.find = profile_find,
 	.delete = profile_delete,
 };
 

@@ -345,6 +345,14 @@ static int bucket_delete(struct cfn_resource *r)
 	return str_is(code, "NoSuchBucket") ? 0 : e;
 }
 
+static int bucket_find(struct cfn_resource *r)
+{
+	int e = cfn_call(r, "s3", "HeadBucket", params(r, r->physical_id), NULL, NULL);
+
+	attributes(r, r->physical_id);
+	return e;
+}
+
 static const struct cfn_property bucket_properties[] = {
 	{ "AccessControl", CFN_UPDATE, false },
 	{ "BucketEncryption", CFN_UPDATE, false },
@@ -367,6 +375,7 @@ static const struct cfn_type bucket_type = {
 	.create = bucket_create,
 	.update = bucket_update,
 	.delete = bucket_delete,
+	.find = bucket_find,
 };
 
 /* --- bucket policy --- */

@@ -112,6 +112,20 @@ static int delete (struct cfn_resource *r)
 	return str_is(code, "ParameterNotFound") ? 0 : e;
 }
 
+static int find(struct cfn_resource *r)
+{
+	struct json *p = json_new(r->arena, JSON_OBJECT), *out = NULL, *it;
+	int e;
+
+	json_set_str(r->arena, p, "Name", r->physical_id);
+	e = cfn_call(r, "ssm", "GetParameter", p, &out, NULL);
+	it = json_getz(out, "Parameter");
+	r->ret_attrs = json_new(r->arena, JSON_OBJECT);
+	json_set_str(r->arena, r->ret_attrs, "Type", json_get_str(it, "Type"));
+	json_set_str(r->arena, r->ret_attrs, "Value", json_get_str(it, "Value"));
+	return e;
+}
+
 static const struct cfn_property properties[] = {
 	{ "AllowedPattern", CFN_UPDATE, false }, { "DataType", CFN_UPDATE, false },
 	{ "Description", CFN_UPDATE, false },    { "Name", CFN_REPLACE, false },
@@ -128,5 +142,6 @@ static const struct cfn_type parameter_type = {
 	.create = create,
 	.update = update,
 	.delete = delete,
+	.find = find,
 };
 const struct cfn_type *const ssm_cfn[] = { &parameter_type, NULL };
