@@ -20,8 +20,8 @@ struct cfn_actor {
 	struct str op, stack;                /* ids of the operation and its stack */
 	const struct str_list *capabilities; /* that the stack was given */
 	bool keep_failed;                    /* what fails is not rolled back */
-	void *step;      /* the engine's */
-	struct call *call; /* not NULL: calls are nested in this one, and only read */
+	void *step;                          /* the engine's */
+	struct call *call;                   /* not NULL: calls are nested in this one, and only read */
 };
 /* actor_ask makes a reading call nested in c, with parameters by the model's member names. -EINVAL with a sentence in
  * ret_err->message when they are not right. */

@@ -518,7 +518,7 @@ def test_change_set_of_a_stack_that_is_given_up(cf):
     cf.delete_stack(StackName="review")
     assert settle(cf, r["StackId"])["StackStatus"] == "DELETE_COMPLETE"
     refused("ValidationError", "does not exist", cf.create_change_set, StackName="review", ChangeSetName="c", TemplateBody=template({"P": parameter()}), ChangeSetType="UPDATE")
-    refused("ValidationError", "IMPORT are not implemented", cf.create_change_set, StackName="review", ChangeSetName="c", TemplateBody=template({"P": parameter()}), ChangeSetType="IMPORT")
+    refused("ValidationError", "ResourcesToImport must be specified", cf.create_change_set, StackName="review", ChangeSetName="c", TemplateBody=template({"P": parameter()}), ChangeSetType="IMPORT")
 
 
 def test_template_from_s3(cloud, cf):

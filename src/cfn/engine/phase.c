@@ -356,7 +356,7 @@ static int close_change_set(struct ending *x, struct store_txn *t, const struct 
 		return r == -ENOENT ? 0 : r;
 	cs.execution = str_is(s->status, "CREATE_COMPLETE") || str_is(s->status, "UPDATE_COMPLETE") || str_is(s->status, "IMPORT_COMPLETE")
 			       ? S("EXECUTE_COMPLETE")
-												    : S("EXECUTE_FAILED");
+			       : S("EXECUTE_FAILED");
 	return record_put(t, &cfn_records, CFN_REC_CHANGE_SET, &k, &cs);
 }
 

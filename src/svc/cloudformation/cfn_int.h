@@ -14,7 +14,7 @@
 #define STACK_TAGS_MAX 50
 #define STACK_NAME_MAX 128
 #define LATER "{{changeSet:KNOWN_AFTER_APPLY}}" /* what Ref and Fn::GetAtt give before the resource is there */
-#define NESTED_DEPTH_MAX 10 /* stacks around a stack */
+#define NESTED_DEPTH_MAX 10                     /* stacks around a stack */
 #define VIA "cloudformation.amazonaws.com"
 
 #define CFN_HANDLER(name, Out)                                                                                                             \

@@ -6,8 +6,9 @@
 #include "svc/cloudformation/validate.h"
 #include <errno.h>
 
-#define FAILED_BY "The following hook(s)/validation failed: [%.*s]. To troubleshoot Early Validation errors, use the DescribeEvents API for " \
-		  "detailed failure information."
+#define FAILED_BY                                                                                                                          \
+	"The following hook(s)/validation failed: [%.*s]. To troubleshoot Early Validation errors, use the DescribeEvents API for "        \
+	"detailed failure information."
 
 struct check {
 	struct call *call;
@@ -71,7 +72,8 @@ static void check_properties(struct check *x, size_t resource, const struct cfn_
 
 	for (const struct cfn_property *p = t->properties; p && p->name; p++)
 		if (p->required && !json_getz(props, p->name))
-			fault(x, resource, "PROPERTY_VALIDATION", STR_NONE, STR_NONE, str_printf(a, "Required property [%s] not found", p->name));
+			fault(x, resource, "PROPERTY_VALIDATION", STR_NONE, STR_NONE,
+			      str_printf(a, "Required property [%s] not found", p->name));
 	for (size_t i = 0; !t->open && props && i < props->n; i++)
 		if (!type_property(t, props->members[i].key))
 			fault(x, resource, "PROPERTY_VALIDATION", props->members[i].key, STR_NONE,
@@ -165,9 +167,10 @@ int validate_changes(struct call *c, struct input *in, struct cfn_rec_change_set
 	cs->execution = S("UNAVAILABLE");
 	cs->imports = (struct str_map){ 0 };
 	cs->reason = str_printf(c->arena, FAILED_BY,
-				STR(x.exist && x.property ? S("AWS::EarlyValidation::PropertyValidation, AWS::EarlyValidation::ResourceExistenceCheck")
-				    : x.exist             ? S("AWS::EarlyValidation::ResourceExistenceCheck")
-							  : S("AWS::EarlyValidation::PropertyValidation")));
+				STR(x.exist && x.property
+					    ? S("AWS::EarlyValidation::PropertyValidation, AWS::EarlyValidation::ResourceExistenceCheck")
+				    : x.exist ? S("AWS::EarlyValidation::ResourceExistenceCheck")
+					      : S("AWS::EarlyValidation::PropertyValidation")));
 	return 0;
 }
 
@@ -187,7 +190,8 @@ static int import_one(struct check *x, const struct cloudformation_resource_to_i
 	    !str_eq(x->in->tpl->resources[i].type, want->resource_type))
 		return cfn_invalid(c, "Resources [%.*s] to import are not in the template", STR(want->logical_resource_id));
 	if (!json_getz(x->in->tpl->resources[i].decl, "DeletionPolicy"))
-		return cfn_invalid(c, "The following resources to import [%.*s] must have DeletionPolicy attribute specified in the template.",
+		return cfn_invalid(c,
+				   "The following resources to import [%.*s] must have DeletionPolicy attribute specified in the template.",
 				   STR(want->logical_resource_id));
 	t = type_find(c->cloud, want->resource_type);
 	if (!t || !t->find)
@@ -210,8 +214,8 @@ static int import_one(struct check *x, const struct cloudformation_resource_to_i
 	return e == -ENOENT ? 0 : e;
 }
 
-int validate_import(struct call *c, struct input *in, struct cfn_rec_change_set *cs, const struct cloudformation_resource_to_import_list *want,
-		    struct json *changes)
+int validate_import(struct call *c, struct input *in, struct cfn_rec_change_set *cs,
+		    const struct cloudformation_resource_to_import_list *want, struct json *changes)
 {
 	struct check x;
 	int r = begin(&x, c, in, cs);
@@ -223,10 +227,11 @@ int validate_import(struct call *c, struct input *in, struct cfn_rec_change_set 
 		struct str logical = json_get_str(change, "LogicalResourceId"), id = str_map_get(&cs->imports, logical);
 
 		if (!id.p || !str_is(json_get_str(change, "Action"), "Add"))
-			return cfn_invalid(c,
-					   "There was an error creating this change set. As part of the import operation, you cannot modify "
-					   "or add [%.*s]",
-					   STR(logical));
+			return cfn_invalid(
+				c,
+				"There was an error creating this change set. As part of the import operation, you cannot modify "
+				"or add [%.*s]",
+				STR(logical));
 		json_set_str(c->arena, change, "Action", S("Import"));
 		json_set_str(c->arena, change, "PhysicalResourceId", id);
 	}

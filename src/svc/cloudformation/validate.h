@@ -7,5 +7,5 @@
  * become imports. */
 int validate_changes(struct call *c, struct input *in, struct cfn_rec_change_set *cs, struct json *changes);
 /* validate_import: the changes must be exactly what is to be imported, and all of it must exist. Fills cs->imports. */
-int validate_import(struct call *c, struct input *in, struct cfn_rec_change_set *cs, const struct cloudformation_resource_to_import_list *want,
-		    struct json *changes);
+int validate_import(struct call *c, struct input *in, struct cfn_rec_change_set *cs,
+		    const struct cloudformation_resource_to_import_list *want, struct json *changes);
