@@ -5,20 +5,35 @@
 #include <errno.h>
 
 const struct ecr_ops ecr_ops = {
+	.batch_check_layer_availability = ecr_batch_check_layer_availability,
+	.batch_delete_image = ecr_batch_delete_image,
+	.batch_get_image = ecr_batch_get_image,
+	.complete_layer_upload = ecr_complete_layer_upload,
 	.create_repository = ecr_create_repository,
 	.delete_lifecycle_policy = ecr_delete_lifecycle_policy,
 	.delete_repository = ecr_delete_repository,
 	.delete_repository_policy = ecr_delete_repository_policy,
+	.describe_image_scan_findings = ecr_describe_image_scan_findings,
+	.describe_images = ecr_describe_images,
 	.describe_repositories = ecr_describe_repositories,
+	.get_authorization_token = ecr_get_authorization_token,
+	.get_download_url_for_layer = ecr_get_download_url_for_layer,
 	.get_lifecycle_policy = ecr_get_lifecycle_policy,
+	.get_lifecycle_policy_preview = ecr_get_lifecycle_policy_preview,
 	.get_repository_policy = ecr_get_repository_policy,
+	.initiate_layer_upload = ecr_initiate_layer_upload,
+	.list_image_referrers = ecr_list_image_referrers,
+	.list_images = ecr_list_images,
 	.list_tags_for_resource = ecr_list_tags_for_resource,
+	.put_image = ecr_put_image,
 	.put_image_scanning_configuration = ecr_put_image_scanning_configuration,
 	.put_image_tag_mutability = ecr_put_image_tag_mutability,
 	.put_lifecycle_policy = ecr_put_lifecycle_policy,
 	.set_repository_policy = ecr_set_repository_policy,
+	.start_lifecycle_policy_preview = ecr_start_lifecycle_policy_preview,
 	.tag_resource = ecr_tag_resource,
 	.untag_resource = ecr_untag_resource,
+	.upload_layer_part = ecr_upload_layer_part,
 };
 
 /* A repository that is not there is decided by its ARN alone: only who may do it there learns that there is none. */
@@ -59,11 +74,17 @@ static int ecr_open(struct cloud *cl, struct region *r, struct store_txn *t, str
 	return r ? ecr_files_open(r, t) : 0;
 }
 
+static void ecr_tick(struct cloud *cl, struct region *r, int64_t now_ms)
+{
+	ecr_uploads_reap(r, now_ms);
+}
+
 const struct service ecr_service = {
 	.model = &ecr_model,
 	.principal = "ecr.amazonaws.com",
 	.open = ecr_open,
 	.resource = ecr_resource,
 	.job = ecr_job,
+	.tick = ecr_tick,
 	.cfn = ecr_cfn,
 };

@@ -67,8 +67,8 @@ void ecr_lifecycle_apply(struct arena *a, const struct ecr_rules *rules, const s
 			 int *ret_rule);
 
 /* --- lifejob.c --- */
-#define ECR_JOB_LIFECYCLE S("ecr.lifecycle")
-#define ECR_JOB_SWEEP S("ecr.sweep")
+#define ECR_JOB_LIFECYCLE S("ecr/lifecycle")
+#define ECR_JOB_SWEEP S("ecr/sweep")
 int ecr_job(struct cloud *cl, struct region *r, struct str kind, struct str id, struct str payload);
 int64_t ecr_midnight(int64_t now_ms); /* the next one, UTC */
 int ecr_job_put(struct store_txn *t, struct str kind, const struct ecr_rec_repository *p, int64_t due_ms);
@@ -138,7 +138,7 @@ int ecr_upload_finish(struct ecr_upload *u, const struct ecr_uploaded **ret);
 void ecr_upload_keep(struct call *c,
 		     struct ecr_upload *u); /* taken: ends it when the call commits, and the file stays; given back if not */
 /* ecr_upload_mount makes the upload mean a layer that another repository of the registry has. */
-int ecr_upload_mount(struct ecr_upload *u, struct str repo, struct str digest);
+void ecr_upload_mount(struct ecr_upload *u, struct str repo, struct str digest);
 bool ecr_upload_mounted(const struct ecr_upload *u, struct str *ret_repo, struct str *ret_digest);
 void ecr_uploads_reap(struct region *r, int64_t now_ms);
 
@@ -146,13 +146,16 @@ void ecr_uploads_reap(struct region *r, int64_t now_ms);
 /* ecr_layer_open gives the bytes from..to of a layer. Refuses with LayerInaccessibleException. -ENOENT: deleted meanwhile. */
 int ecr_layer_open(struct call *c, const struct ecr_rec_repository *p, const struct ecr_rec_layer *l, uint64_t from, uint64_t to,
 		   struct body **ret);
-bool ecr_digest_valid(struct str digest); /* sha256:HEX */
 /* ecr_url_open reads the secret part of a layer's download URL. -EACCES: forged or expired. */
 int ecr_url_open(struct call *c, struct str secret, struct str *ret_account, struct str *ret_repo, struct str *ret_digest);
 
 /* --- images.c --- */
 /* ecr_image_text gives an image's manifest. -EACCES: KMS does not open it. */
 int ecr_image_text(struct call *c, const struct ecr_rec_repository *p, const struct ecr_rec_image *i, struct str *ret);
+
+/* ecr_image_find finds what a request names; else *ret_code is ECR's code of the failure, with its reason. */
+int ecr_image_find(struct call *c, const struct ecr_rec_repository *p, const struct ecr_image_identifier *id, struct ecr_rec_image *ret,
+		   const char **ret_code, const char **ret_reason);
 
 /* --- manifest.c: pure --- */
 struct ecr_manifest {
@@ -165,6 +168,7 @@ struct ecr_manifest {
 int ecr_manifest_parse(struct arena *a, struct str text, struct str media_type, struct ecr_manifest *ret,
 		       struct str *ret_error); /* -EINVAL */
 bool ecr_tag_valid(struct str tag);
+bool ecr_digest_valid(struct str digest); /* sha256:HEX */
 
 /* --- token.c --- */
 int ecr_token_make(struct call *c, int64_t expires_ms, struct str *ret_password);

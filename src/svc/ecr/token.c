@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* token.c - passwords for the registry, which clients like docker send with the user name AWS.
+ *
+ * A password is sealed under a key of this cloud and says who asked for it, where, and until when. Of a long-term key it holds
+ * the key's id alone: it dies with the key, and what the user may do is looked up at each use. Of temporary credentials it holds
+ * the session, and never outlives it. No secret of the caller is in it. Source: "Private registry authentication". */
+#include "svc/ecr/ecr_int.h"
+#include <errno.h>
+
+#define PASSWORD_BYTES_MAX 16384
+
+static struct json *map_json(struct arena *a, const struct str_map *m)
+{
+	struct json *j = json_new(a, JSON_OBJECT);
+
+	for (size_t i = 0; i < m->n; i++)
+		json_set(a, j, m->v[i].key, json_new_str(a, m->v[i].value));
+	return j;
+}
+
+static struct json *list_json(struct arena *a, const struct str_list *l)
+{
+	struct json *j = json_new(a, JSON_ARRAY);
+
+	for (size_t i = 0; i < l->n; i++)
+		json_push(a, j, json_new_str(a, l->v[i]));
+	return j;
+}
+
+static struct str_map json_map(struct arena *a, const struct json *j)
+{
+	struct str_map m = { 0 };
+
+	if (!json_is(j, JSON_OBJECT))
+		return m;
+	m.v = arena_array(a, struct str_pair, j->n + 1);
+	for (; m.n < j->n; m.n++)
+		m.v[m.n] = (struct str_pair){ j->members[m.n].key, json_str(&j->members[m.n].value) };
+	return m;
+}
+
+static struct str_list json_list(struct arena *a, const struct json *j)
+{
+	struct str_list l = { 0 };
+
+	if (!json_is(j, JSON_ARRAY))
+		return l;
+	l.v = arena_array(a, struct str, j->n + 1);
+	for (; l.n < j->n; l.n++)
+		l.v[l.n] = json_str(&j->items[l.n]);
+	return l;
+}
+
+static struct json *session_json(struct arena *a, const struct principal *w)
+{
+	struct json *j = json_new(a, JSON_OBJECT);
+
+	json_set_int(a, j, "type", w->p.type);
+	json_set_str(a, j, "account", w->p.account);
+	json_set_str(a, j, "arn", w->p.arn);
+	json_set_str(a, j, "role", w->p.role_arn);
+	json_set_str(a, j, "id", w->p.unique_id);
+	json_set_str(a, j, "canonical", w->p.canonical_id);
+	json_set_str(a, j, "name", w->name);
+	json_set_str(a, j, "key", w->key_id);
+	json_set_str(a, j, "session", w->session_name);
+	json_set_str(a, j, "source", w->source_identity);
+	json_set(a, j, S("policies"), list_json(a, &w->session_policies));
+	json_set(a, j, S("tags"), map_json(a, &w->tags));
+	json_set(a, j, S("transitive"), list_json(a, &w->transitive_tags));
+	json_set_int(a, j, "issued", w->issued_ms);
+	json_set_int(a, j, "expires", w->expires_ms);
+	json_set_bool(a, j, "mfa", w->mfa);
+	return j;
+}
+
+static int session_read(struct arena *a, const struct json *j, struct principal *w)
+{
+	int64_t type;
+
+	*w = (struct principal){ .temporary = true };
+	if (json_to_i64(json_getz(j, "type"), &type) < 0 || json_to_i64(json_getz(j, "issued"), &w->issued_ms) < 0 ||
+	    json_to_i64(json_getz(j, "expires"), &w->expires_ms) < 0)
+		return -EACCES;
+	w->p = (struct policy_principal){ .type = (enum principal_type)type,
+					  .account = json_str(json_getz(j, "account")),
+					  .arn = json_str(json_getz(j, "arn")),
+					  .role_arn = json_str(json_getz(j, "role")),
+					  .unique_id = json_str(json_getz(j, "id")),
+					  .canonical_id = json_str(json_getz(j, "canonical")) };
+	w->name = json_str(json_getz(j, "name"));
+	w->key_id = json_str(json_getz(j, "key"));
+	w->session_name = json_str(json_getz(j, "session"));
+	w->source_identity = json_str(json_getz(j, "source"));
+	w->session_policies = json_list(a, json_getz(j, "policies"));
+	w->tags = json_map(a, json_getz(j, "tags"));
+	w->transitive_tags = json_list(a, json_getz(j, "transitive"));
+	w->mfa = json_to_bool(json_getz(j, "mfa"), false);
+	return 0;
+}
+
+int ecr_token_make(struct call *c, int64_t expires_ms, struct str *ret)
+{
+	struct json *j = json_new(c->arena, JSON_OBJECT);
+	const struct principal *w = c->who;
+	uint8_t key[32];
+
+	json_set_int(c->arena, j, "until", expires_ms);
+	json_set_str(c->arena, j, "region", call_region(c));
+	if (w->p.type == PRINCIPAL_ROOT && !w->temporary)
+		json_set_bool(c->arena, j, "root", true);
+	else if (w->temporary || !w->key_id.p)
+		json_set(c->arena, j, S("session"), session_json(c->arena, w));
+	if (w->key_id.p && !w->temporary) {
+		json_set_str(c->arena, j, "key", w->key_id);
+		json_set_str(c->arena, j, "id", w->p.unique_id);
+	}
+	cloud_master_key(c->cloud, "ecr-token", key);
+	*ret = base64_encode(c->arena, ecr_wrap(c->arena, key, S("token"), json_text(c->arena, j)));
+	mem_wipe(key, sizeof key);
+	return ret->n <= PASSWORD_BYTES_MAX ? 0 : -E2BIG;
+}
+
+/* The user whose key asked for the password, as it is now. */
+static int key_owner(struct cloud *cl, struct store_txn *global, const struct json *j, int64_t now_ms, struct arena *a,
+		     struct principal *ret)
+{
+	struct key_info info;
+	struct str key = json_str(json_getz(j, "key"));
+	int r = cloud_identity(cl)->find_key(cl, global, key, STR_NONE, now_ms, a, &info);
+
+	if (r < 0)
+		return -EACCES;
+	if (info.secret.p)
+		mem_wipe((char *)(uintptr_t)info.secret.p, info.secret.n);
+	*ret = info.who;
+	ret->key_id = key;
+	return str_eq(ret->p.unique_id, json_str(json_getz(j, "id"))) ? 0 : -EACCES;
+}
+
+int ecr_token_open(struct cloud *cl, struct region *r, struct store_txn *global, struct str password, int64_t now_ms, struct arena *a,
+		   struct principal *ret)
+{
+	struct str raw, plain;
+	struct json *j;
+	uint8_t key[32];
+	int64_t until;
+	int e;
+
+	if (password.n > PASSWORD_BYTES_MAX || base64_decode(a, password, &raw) < 0)
+		return -EACCES;
+	cloud_master_key(cl, "ecr-token", key);
+	e = ecr_unwrap(a, key, S("token"), raw, &plain);
+	mem_wipe(key, sizeof key);
+	if (e < 0 || json_parse(a, plain, &j, NULL) < 0 || json_to_i64(json_getz(j, "until"), &until) < 0 || until <= now_ms ||
+	    !str_eq(json_str(json_getz(j, "region")), r->name) || !cloud_identity(cl))
+		return -EACCES;
+	if (json_to_bool(json_getz(j, "root"), false)) {
+		*ret = (struct principal){ .name = S("root"), .key_id = json_str(json_getz(j, "key")) };
+		ret->p = (struct policy_principal){ .type = PRINCIPAL_ROOT,
+						    .account = cloud_account(cl),
+						    .unique_id = cloud_account(cl),
+						    .arn = str_printf(a, "arn:aws:iam::%.*s:root", STR(cloud_account(cl))) };
+		return 0;
+	}
+	if (json_getz(j, "session"))
+		return session_read(a, json_getz(j, "session"), ret);
+	return key_owner(cl, global, j, now_ms, a, ret);
+}
+
+ECR_HANDLER(get_authorization_token)
+{
+	int64_t until = c->now_ms + ECR_TOKEN_MS;
+	size_t n = in->registry_ids.n ? in->registry_ids.n : 1;
+	struct str password;
+	int r;
+
+	if (c->who->temporary && c->who->expires_ms && c->who->expires_ms < until)
+		until = c->who->expires_ms;
+	r = ecr_token_make(c, until, &password);
+	if (r < 0)
+		return r;
+	out->authorization_data.v = arena_array(c->arena, struct ecr_authorization_data, n);
+	for (; out->authorization_data.n < n; out->authorization_data.n++) {
+		struct str account = in->registry_ids.n ? in->registry_ids.v[out->authorization_data.n] : ecr_registry(c, STR_NONE);
+		struct ecr_authorization_data *d = &out->authorization_data.v[out->authorization_data.n];
+
+		d->authorization_token = base64_encode(c->arena, str_printf(c->arena, "AWS:%.*s", STR(password)));
+		d->expires_at = OPT_TIME(until);
+		d->proxy_endpoint = str_printf(c->arena, "http%s://%.*s", c->facts.host.p && !c->facts.secure_transport ? "" : "s",
+					       STR(ecr_host(c, account)));
+	}
+	return 0;
+}
