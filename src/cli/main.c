@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c - the command: its table of subcommands. */
 #include "cli/cli.h"
+#include "procd/procd.h"
 #include <errno.h>
+#include <unistd.h>
 
 #ifndef CLOUDKEEP_VERSION
 #define CLOUDKEEP_VERSION "unknown"
@@ -24,6 +26,8 @@ int main(int argc, char **argv)
 	struct cli c = { .data = getenv("CLOUDKEEP_DATA") };
 	int r;
 
+	if (strcmp(argv[0], PROCD_WORD) == 0) /* started by ourselves: procd/functions.h */
+		_exit(procd_main(argc, argv));
 	if (!c.data || !*c.data)
 		c.data = CLI_DATA_DEFAULT;
 	if (argc < 2) {

@@ -46,6 +46,7 @@ struct http_request {
 	uint64_t content_length; /* 0 when chunked */
 	struct str body;         /* HTTP_BODY_MEMORY: complete in done() */
 	bool tls;
+	struct str via;               /* what http_adopt was told of the connection; absent for one that came over the port */
 	struct sockaddr_storage peer; /* AF_INET also where IPv4 came in over an IPv6 socket */
 	struct arena arena;           /* for whoever handles the request; kept until the answer was sent */
 	void *user;                   /* the handler's */
@@ -118,6 +119,11 @@ int http_start(const struct http_opts *o, struct http_server **ret); /* -EADDRIN
 int http_tls_new(const char *cert_pem, const char *key_pem, struct ssl_ctx_st **ret);
 void http_tls_free(struct ssl_ctx_st *tls); /* accepts NULL */
 int http_port(const struct http_server *s);
+/* http_adopt gives a connected stream socket to one of the server's loops, as if it had been accepted there; the server owns
+ * it from then on. via (up to HTTP_VIA_BYTES_MAX bytes, copied) tells handlers where it came from. Any thread, before
+ * http_stop returns. Negative: the caller keeps fd (-EMFILE: too many connections, -EINVAL: via is too long). */
+#define HTTP_VIA_BYTES_MAX 63
+int http_adopt(struct http_server *s, int fd, struct str via);
 /* http_stop: stops accepting, lets requests in flight finish for grace_ms, closes the rest (gone() is called), joins the
  * threads. Not from a loop's thread. Requests that other threads still have may be replied to after it. */
 void http_stop(struct http_server *s, int grace_ms);

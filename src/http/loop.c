@@ -8,6 +8,7 @@
 #include "base/util.h"
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -413,8 +414,57 @@ static void on_accept(struct http_loop *l)
 		}
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 		atomic_fetch_add(&s->connections, 1);
-		conn_new(l, fd, (struct sockaddr *)&peer, n);
+		conn_new(l, fd, (struct sockaddr *)&peer, n, NULL);
 	}
+}
+
+struct adoption {
+	struct post post;
+	struct http_loop *loop;
+	int fd;
+	char via[HTTP_VIA_BYTES_MAX + 1];
+};
+
+static void adopt(void *arg)
+{
+	struct adoption *ad = arg;
+	struct http_loop *l = ad->loop;
+	struct sockaddr_storage peer = { .ss_family = AF_UNSPEC };
+	socklen_t n = sizeof peer;
+
+	if (l->draining || getpeername(ad->fd, (struct sockaddr *)&peer, &n) < 0) {
+		close(ad->fd);
+		atomic_fetch_sub(&l->server->connections, 1);
+	} else {
+		setsockopt(ad->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+		conn_new(l, ad->fd, (struct sockaddr *)&peer, n, ad->via);
+	}
+	free(ad);
+}
+
+int http_adopt(struct http_server *s, int fd, struct str via)
+{
+	struct http_loop *l = s->loops[atomic_fetch_add(&s->adopted, 1) % (unsigned)s->n_loops];
+	struct adoption *ad;
+
+	if (via.n > HTTP_VIA_BYTES_MAX)
+		return -EINVAL;
+	if (atomic_fetch_add(&s->connections, 1) >= s->connections_max) {
+		atomic_fetch_sub(&s->connections, 1);
+		return -EMFILE;
+	}
+	(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	ad = xzalloc(sizeof *ad);
+	ad->loop = l;
+	ad->fd = fd;
+	memcpy(ad->via, via.p, via.n);
+	ad->post = (struct post){ .fn = adopt, .arg = ad };
+	if (!loop_post(l, &ad->post)) { /* the server is stopping */
+		atomic_fetch_sub(&s->connections, 1);
+		close(fd);
+		free(ad);
+	}
+	return 0;
 }
 
 /* --- the loop --- */

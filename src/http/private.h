@@ -103,6 +103,7 @@ struct conn {
 		struct sockaddr_in6 in6;
 	} peer;
 	socklen_t peer_n;
+	char via[HTTP_VIA_BYTES_MAX + 1]; /* of an adopted connection */
 };
 
 struct timer_list {
@@ -145,6 +146,7 @@ struct http_server {
 	int connections_max;
 	atomic_int connections;
 	int grace_ms;
+	atomic_uint adopted; /* which loop has the next one */
 };
 
 /* --- loop.c --- */
@@ -160,7 +162,7 @@ struct str loop_date(struct http_loop *l);
 void loop_unlink(struct conn *c); /* from every list of the loop; it is freed when the turn is over */
 
 /* --- conn.c --- */
-void conn_new(struct http_loop *l, int fd, const struct sockaddr *peer, socklen_t peer_n);
+void conn_new(struct http_loop *l, int fd, const struct sockaddr *peer, socklen_t peer_n, const char *via); /* via NULL: none */
 void conn_event(struct conn *c, uint32_t events);
 void conn_run(struct conn *c);
 void conn_expired(struct conn *c);

@@ -14,7 +14,7 @@
 struct functions; /* all environments of one cloud */
 struct http_server;
 
-struct fn_spec { /* one function version as it is configured; copied by functions_invoke when it starts an environment */
+struct fn_spec {            /* one function version as it is configured; copied by functions_invoke when it starts an environment */
 	struct str key;     /* same key: same code and configuration. A new revision has a new key */
 	struct str runtime; /* "nodejs24.x", "python3.12" */
 	struct str handler, code_dir;
@@ -25,9 +25,13 @@ struct fn_spec { /* one function version as it is configured; copied by function
 	/* Gives what a new environment's process sees: its variables (credentials of the execution role, AWS_LAMBDA_..., the
 	 * function's own), into the arena, and until when its credentials are good (wall clock ms). Negative: it cannot start. */
 	int (*variables)(void *arg, struct arena *a, struct str_pair **ret, size_t *ret_n, int64_t *ret_expires_ms);
-	/* Text that a process wrote (complete lines, or the rest at its end), for the log; on a thread of this module. */
+	/* Text that a process wrote (complete lines, or the rest at its end), for the log; on a thread of this module. A carriage
+	 * return inside a line is a line break inside of one event, as AWS's own runtimes write it. request_id is absent for
+	 * what is written outside of an invocation (while it starts). */
 	void (*log)(void *arg, struct str environment, struct str request_id, struct str lines, int64_t at_ms);
-	void (*release)(void *arg); /* the spec's copy is gone: no further call with arg */
+	/* The spec's copy is gone: no further call with arg. Called once for each functions_invoke, on a thread of this module:
+	 * when the invocation needed no new environment, or when the environment that was made of it is gone. */
+	void (*release)(void *arg);
 	void *arg;
 };
 struct fn_event { /* copied */
@@ -63,11 +67,13 @@ struct functions_opts {
 	size_t environments_max;  /* 0: a default by memory */
 };
 int functions_open(const struct functions_opts *o, struct functions **ret);
-/* functions_close ends every environment; callbacks of invocations under way are called with FN_EXITED before it returns. */
+/* Whoever calls functions_open has a main that calls procd_main (procd/procd.h) when argv[0] is PROCD_WORD: the program starts
+ * itself once more for the part that needs rights. functions_close must come before http_stop.
+ * functions_close ends every environment; callbacks of invocations under way are called with FN_EXITED before it returns. */
 void functions_close(struct functions *f);
 /* functions_invoke never blocks. done is called exactly once, on a thread of this module; it must not block. */
-void functions_invoke(struct functions *f, const struct fn_spec *s, const struct fn_event *e, void (*done)(void *arg, const struct fn_result *r),
-		      void *arg);
+void functions_invoke(struct functions *f, const struct fn_spec *s, const struct fn_event *e,
+		      void (*done)(void *arg, const struct fn_result *r), void *arg);
 /* functions_forget ends warm environments whose key begins so (the function was changed or deleted); busy ones end after
  * their invocation. */
 void functions_forget(struct functions *f, struct str key_prefix);

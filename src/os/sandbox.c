@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sandbox.c - the side of the host: what it offers, starting, ending. What happens inside is in inside.c. */
+#include "os/sandbox.h"
+#include "base/util.h"
+#include "os/inside.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define START_TIMEOUT_MS 10000
+#define MEMORY_MIN_MB 16
+#define CPU_MEMORY_MB 1769 /* what goes with one CPU ("Configure Lambda function memory") */
+#define CPU_PERIOD_US 100000
+
+static int why_errno(char why[SANDBOX_WHY_BYTES], const char *what, int r)
+{
+	snprintf(why, SANDBOX_WHY_BYTES, "%s: %s", what, strerror(-r));
+	return r;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd);
+	*fd = -1;
+}
+
+static int write_map(pid_t pid, const char *file, const char *text)
+{
+	char path[64];
+	int fd, r = 0;
+
+	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		r = -errno;
+	(void)close(fd);
+	return r;
+}
+
+static int map_user(pid_t pid)
+{
+	char text[64];
+	int r = write_map(pid, "setgroups", "deny");
+
+	snprintf(text, sizeof text, "%d %u 1", SANDBOX_USER_INSIDE, (unsigned)geteuid());
+	if (r == 0)
+		r = write_map(pid, "uid_map", text);
+	snprintf(text, sizeof text, "%d %u 1", SANDBOX_USER_INSIDE, (unsigned)getegid());
+	return r == 0 ? write_map(pid, "gid_map", text) : r;
+}
+
+/* take_report waits for what inside.c sends when all is set up. */
+static int take_report(struct sandbox *b, const struct sandbox_spec *s, char why[SANDBOX_WHY_BYTES])
+{
+	struct inside_report rep = { 0 };
+	union {
+		struct cmsghdr h;
+		char bytes[CMSG_SPACE(sizeof(int) * SANDBOX_PORTS_MAX)];
+	} control;
+	struct iovec iov = { &rep, sizeof rep };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+	struct pollfd p = { b->status_fd, POLLIN, 0 };
+	ssize_t n = poll(&p, 1, START_TIMEOUT_MS) > 0 ? recvmsg(b->status_fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) : -1;
+	struct cmsghdr *h = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+	size_t got = 0;
+
+	if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS) {
+		got = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(b->listeners, CMSG_DATA(h), got * sizeof(int));
+	}
+	if (n == (ssize_t)sizeof rep && rep.error == 0 && got == s->n_ports)
+		return 0;
+	if (n == (ssize_t)sizeof rep && rep.error < 0) {
+		rep.what[sizeof rep.what - 1] = '\0';
+		return why_errno(why, rep.what, rep.error);
+	}
+	return why_errno(why, "the sandbox did not come up", -EPROTO);
+}
+
+static int enter_groups(const struct sandbox_host *h, const struct sandbox_spec *s, struct sandbox *b, char why[SANDBOX_WHY_BYTES])
+{
+	uint32_t cpus = (s->memory_mb + CPU_MEMORY_MB - 1) / CPU_MEMORY_MB;
+	struct cgroup_limits l = { .memory_bytes = (uint64_t)(s->memory_mb < MEMORY_MIN_MB ? MEMORY_MIN_MB : s->memory_mb) << 20,
+				   .pids = s->pids,
+				   .cpu_weight = s->memory_mb * 100 / CPU_MEMORY_MB + 1,
+				   .cpu_quota_us = (cpus ? cpus : 1) * CPU_PERIOD_US };
+	int r;
+
+	if (!h->root)
+		return 0;
+	r = cgroup_new(&h->cgroups, s->name, &l, &b->cgroup);
+	if (r == 0)
+		r = cgroup_add(&h->cgroups, &b->cgroup, b->pid);
+	return r < 0 ? why_errno(why, "control group", r) : 0;
+}
+
+static int bring_up(const struct sandbox_host *h, const struct sandbox_spec *s, struct sandbox *b, char why[SANDBOX_WHY_BYTES])
+{
+	int r = h->root ? 0 : map_user(b->pid);
+
+	if (r < 0)
+		return why_errno(why, "user namespace map", r);
+	r = enter_groups(h, s, b, why);
+	if (r == 0 && send(b->status_fd, "", 1, MSG_NOSIGNAL) != 1)
+		r = why_errno(why, "the sandbox ended early", -EPIPE);
+	return r < 0 ? r : take_report(b, s, why);
+}
+
+int sandbox_start(const struct sandbox_host *h, const struct sandbox_spec *s, struct sandbox *ret, char why[SANDBOX_WHY_BYTES])
+{
+	unsigned long flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | SIGCHLD;
+	int sp[2], out[2], err[2], r, status;
+
+	*ret = (struct sandbox){ .pid = -1, .status_fd = -1, .out_fd = -1, .err_fd = -1, .cgroup = { .freezer_fd = -1, .peak_fd = -1 } };
+	for (int i = 0; i < SANDBOX_PORTS_MAX; i++)
+		ret->listeners[i] = -1;
+	if (s->n_ports > SANDBOX_PORTS_MAX || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sp) < 0)
+		return why_errno(why, "socketpair", s->n_ports > SANDBOX_PORTS_MAX ? -EINVAL : -errno);
+	ret->status_fd = sp[0];
+	if (pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0) {
+		r = why_errno(why, "pipe", -errno); /* too few descriptors: what this start opened is closed with the process */
+		(void)close(sp[1]);
+		sandbox_done(h, ret);
+		return r;
+	}
+	ret->out_fd = out[0];
+	ret->err_fd = err[0];
+	/* The raw call, as fork does it: this process has one thread. */
+	ret->pid = (pid_t)syscall(SYS_clone, flags | (h->root ? 0 : CLONE_NEWUSER), NULL, NULL, NULL, NULL);
+	r = -errno;
+	if (ret->pid == 0)
+		inside_main(h, s, sp[1], out[1], err[1]);
+	(void)close(sp[1]);
+	(void)close(out[1]);
+	(void)close(err[1]);
+	if (ret->pid < 0)
+		r = why_errno(why, "new namespaces", r);
+	else
+		r = bring_up(h, s, ret, why);
+	if (r < 0) {
+		if (ret->pid > 0) {
+			sandbox_kill(h, ret);
+			(void)waitpid(ret->pid, &status, 0);
+		}
+		sandbox_done(h, ret);
+	}
+	return r;
+}
+
+void sandbox_kill(const struct sandbox_host *h, const struct sandbox *b)
+{
+	if (b->pid <= 0)
+		return;
+	(void)kill(b->pid, SIGKILL);
+	cgroup_freeze(&h->cgroups, b->cgroup.freezer_fd, false); /* version 1: the frozen die only when they thaw */
+}
+
+int sandbox_status(const struct sandbox *b, int wait_status)
+{
+	int32_t st;
+
+	return recv(b->status_fd, &st, sizeof st, MSG_DONTWAIT) == (ssize_t)sizeof st ? st : wait_status;
+}
+
+void sandbox_done(const struct sandbox_host *h, struct sandbox *b)
+{
+	close_fd(&b->status_fd);
+	close_fd(&b->out_fd);
+	close_fd(&b->err_fd);
+	for (int i = 0; i < SANDBOX_PORTS_MAX; i++)
+		close_fd(&b->listeners[i]);
+	if (b->cgroup.name[0])
+		cgroup_done(&h->cgroups, &b->cgroup);
+	b->pid = -1;
+}
+
+/* --- what there is --- */
+static void describe(struct sandbox_host *h)
+{
+	const struct cgroups *c = &h->cgroups;
+
+	if (h->root)
+		snprintf(h->words, sizeof h->words,
+			 "own user id, namespaces (mount, process, network, ipc, host name), read-only root, no capabilities, seccomp, "
+			 "%s cgroup limits (memory, processes%s)%s",
+			 c->v2 ? "v2" : "v1", c->has[CGROUP_CPU] ? ", cpu" : "; no cpu",
+			 c->has[CGROUP_FREEZER] ? ", frozen between invocations" : "; not frozen between invocations");
+	else
+		snprintf(h->words, sizeof h->words,
+			 "user namespace, namespaces (mount, process, network, ipc, host name), read-only root, no capabilities, seccomp, "
+			 "resource limits; for want of root: no user id of its own, memory only limited per process and roughly, cpu not "
+			 "limited, not frozen between invocations");
+}
+
+/* try_one starts the smallest sandbox and waits for its end. */
+static int try_one(const struct sandbox_host *h, char why[SANDBOX_WHY_BYTES])
+{
+	char *argv[] = { (char[]){ "/bin/true" }, NULL }, *env[] = { NULL };
+	const uint16_t ports[] = { 443 };
+	struct sandbox_spec s = { .name = "trial",
+				  .uid = INSIDE_UID_TRIAL,
+				  .cwd = "/",
+				  .argv = argv,
+				  .env = env,
+				  .memory_mb = 32,
+				  .tmp_mb = 1,
+				  .pids = 16,
+				  .ports = ports,
+				  .n_ports = 1 };
+	struct sandbox b;
+	int status = 0, r = sandbox_start(h, &s, &b, why);
+
+	if (r < 0)
+		return r;
+	(void)waitpid(b.pid, &status, 0);
+	status = sandbox_status(&b, status);
+	sandbox_done(h, &b);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	snprintf(why, SANDBOX_WHY_BYTES, "a program started in a sandbox ended with status %d", status);
+	return -EPROTO;
+}
+
+int sandbox_open(struct sandbox_host *h, const char *dir, const char *tag, char why[SANDBOX_WHY_BYTES])
+{
+	int r;
+
+	*h = (struct sandbox_host){ .root = geteuid() == 0 };
+	snprintf(h->dir, sizeof h->dir, "%s", dir);
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return why_errno(why, dir, -errno);
+	(void)umount2(dir, MNT_DETACH); /* nothing, unless somebody mounted there by hand */
+	r = filter_make(&h->filter);
+	if (r < 0)
+		return why_errno(why, "seccomp", r);
+	if (h->root) {
+		cgroups_open(&h->cgroups, tag);
+		if (!h->cgroups.has[CGROUP_MEMORY] || !h->cgroups.has[CGROUP_PIDS]) {
+			sandbox_close(h);
+			snprintf(why, SANDBOX_WHY_BYTES, "control groups for memory and processes cannot be used here");
+			return -EOPNOTSUPP;
+		}
+	}
+	r = try_one(h, why);
+	if (r < 0) {
+		sandbox_close(h);
+		return r;
+	}
+	describe(h);
+	return 0;
+}
+
+void sandbox_close(struct sandbox_host *h)
+{
+	if (h->root)
+		cgroups_close(&h->cgroups);
+	filter_done(&h->filter);
+}

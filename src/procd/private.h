@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* private.h - what the files of the serving process's side of src/procd share. Nobody else includes it.
+ *
+ * functions.c owns the thread, the queue of what others ask for and the link to procd; env.c the life of an environment;
+ * api.c the Runtime API's connections; output.c what processes write; runtime.c which program and files a runtime is.
+ * Everything but the queue belongs to the one thread. */
+#pragma once
+#include "base/arena.h"
+#include "base/buf.h"
+#include "http/parse.h"
+#include "procd/functions.h"
+#include "procd/message.h"
+#include <pthread.h>
+
+#define FN_PAYLOAD_BYTES_MAX 6291556 /* of an answer, as AWS's message says */
+#define FN_DISCARD_BYTES_MAX (64u << 20)
+#define FN_HEAD_BYTES_MAX 16384
+#define FN_CONNS_MAX 16 /* of one environment to its Runtime API */
+#define FN_LINE_BYTES_MAX (256u << 10)
+#define FN_READ_BYTES (64u << 10)
+#define FN_TAIL_BYTES 4096
+#define FN_DRAIN_READS_MAX 64
+#define FN_PIDS_MAX 1024 /* processes and threads, as at AWS */
+#define FN_FREEZE_AFTER_MS 20
+#define FN_IDLE_DEFAULT_MS 600000
+#define FN_EVENTS_MAX 128
+#define FN_PROCD_PAUSE_MS 1000 /* between two tries to start procd */
+#define FN_ENVIRONMENT_MB 64   /* of this machine's memory for each, at least */
+
+enum watch_kind { WATCH_WAKE, WATCH_PROCD, WATCH_OUT, WATCH_ERR, WATCH_API, WATCH_CLOUD, WATCH_CONN };
+struct watch { /* what an epoll event points at */
+	enum watch_kind kind;
+	int fd;
+	void *owner;
+};
+
+struct invocation {
+	struct invocation *next;
+	struct arena arena; /* has everything below */
+	struct fn_spec spec;
+	struct fn_event event;
+	void (*done)(void *arg, const struct fn_result *r);
+	void *arg;
+	bool spec_taken; /* by an environment: it releases it */
+	bool second;     /* its first environment did not come up in time */
+};
+
+enum env_state {
+	ENV_ORDERED,  /* procd has not answered yet */
+	ENV_INIT,     /* runs, has not asked for work yet */
+	ENV_IDLE,     /* waits for work */
+	ENV_BUSY,     /* has an invocation */
+	ENV_SETTLING, /* has answered, has not asked again */
+	ENV_ENDING,   /* told to end, or procd is gone */
+};
+struct output {
+	struct buf line; /* of a line that is not complete */
+};
+struct api_conn;
+struct env {
+	struct functions *f;
+	struct env *prev, *next;
+	uint32_t id;
+	char name[33];
+	struct arena arena;
+	struct fn_spec spec;
+	uint64_t key_hash;
+	enum env_state state;
+	struct invocation *inv;
+	bool forget, frozen, cold, v2, gone; /* gone: in the list of those to free after the turn */
+	struct watch out, err, listeners[3];
+	int peak_fd, freezer_fd;
+	struct output output[2];
+	char tail[FN_TAIL_BYTES];
+	size_t tail_n; /* bytes ever written into the ring for this invocation */
+	struct api_conn *conns;
+	size_t n_conns;
+	struct api_conn *waiting; /* the one that asked for the next invocation */
+	int64_t started_us, init_us, dispatched_us, deadline_us, idle_us, expires_ms;
+	struct str last_id; /* of the last invocation that was answered; in last_room */
+	char last_room[64];
+};
+
+struct api_conn { /* of a process to its Runtime API */
+	struct env *env;
+	struct api_conn *next; /* of the environment, or of the dead */
+	struct watch w;
+	struct buf in, body, out;
+	size_t out_off;
+	struct parse_scan scan;
+	struct parse_chunked chunk;
+	enum { CONN_READ_HEAD, CONN_READ_BODY, CONN_READ_CHUNKED, CONN_READ_TRAILERS, CONN_DISCARD } step;
+	struct arena arena; /* of the request */
+	struct http_request r;
+	struct parse_info info;
+	uint64_t left;
+	bool want_write, close, dead, too_large;
+};
+
+struct functions {
+	char *dir, *runtimes, *ca_pem, *tag;
+	int endpoint_port, idle_ms;
+	struct http_server *http;
+	size_t environments_max, n_envs;
+	pthread_t thread;
+	int ep;
+	struct watch wake, procd;
+	pid_t procd_pid;
+	int64_t procd_tried_ms;
+	/* under the mutex: */
+	pthread_mutex_t mutex;
+	pthread_cond_t hello;
+	struct invocation *queue, **queue_tail;
+	struct str_list forget; /* malloc'd */
+	bool stop, awake;
+	int ready; /* 0: procd has not said hello; 1; or negative errno */
+	char words[512];
+	/* the thread's own: */
+	struct env *envs, *dead_envs;
+	struct api_conn *dead_conns;
+	struct invocation *held; /* until procd says hello */
+	uint32_t last_id;
+	int64_t check_us; /* when the next deadline is due, at the earliest */
+	char *room;       /* of messages */
+	char *read_room;  /* of output and connections */
+};
+
+int64_t fn_now_us(void);
+
+/* --- functions.c --- */
+void fn_watch(struct functions *f, struct watch *w, uint32_t events); /* adds it to the epoll set */
+void fn_unwatch(struct functions *f, struct watch *w);                /* and closes it */
+void fn_deadline(struct functions *f, int64_t at_us);
+/* fn_finish tells the outcome of an invocation, and frees it. */
+void fn_finish(struct invocation *i, const struct fn_result *r);
+void fn_refuse(struct invocation *i, const char *why);
+
+/* --- env.c --- */
+void env_invoke(struct functions *f, struct invocation *i); /* takes it */
+void env_started(struct functions *f, struct message *m);
+void env_failed(struct functions *f, const struct message *m);
+void env_exited(struct functions *f, const struct message *m);
+void env_lost(struct env *e, const char *why); /* procd is gone */
+void env_end(struct env *e);                   /* is told to; its invocation, if any, must have been finished */
+void env_forget(struct functions *f, struct str prefix);
+void env_checks(struct functions *f, int64_t now_us); /* deadlines */
+/* What the Runtime API's requests mean: */
+void env_ready(struct env *e, struct api_conn *c);                                            /* it asks for work */
+void env_answer(struct env *e, enum fn_outcome o, struct str payload, struct str error_type); /* of its invocation */
+void env_init_error(struct env *e, struct str payload, struct str error_type);
+void env_free(struct env *e);
+
+/* --- api.c --- */
+void api_accept(struct env *e, int listener);
+void api_event(struct api_conn *c, uint32_t events);
+void api_send_invocation(struct api_conn *c, const struct invocation *i, int64_t deadline_ms);
+void api_drop(struct api_conn *c); /* closes it; its memory goes after the turn */
+void api_free(struct api_conn *c);
+
+/* --- output.c --- */
+void output_read(struct env *e, int which);  /* what is there, once */
+void output_drain(struct env *e, bool last); /* all that is there; last: also the end of a line that never came */
+struct str output_tail(const struct env *e, struct arena *a);
+
+/* --- runtime.c --- */
+int runtime_write_bootstraps(const char *dir);
+/* runtime_order fills in what process to start for this spec: program, files, variables. Negative with why. */
+int runtime_order(struct functions *f, const struct fn_spec *s, struct arena *a, const struct str_pair *vars, size_t n_vars,
+		  struct start_order *ret, const char **ret_why);
