@@ -316,3 +316,105 @@ def test_who_may(cloud, gw):
     refused("NotFoundException", other.get_rest_api, restApiId=a)
     for x in (a, b):
         gw.delete_rest_api(restApiId=x)
+
+
+def document(cloud):
+    """A document with everything that this gateway knows."""
+    uri = LAMBDA % cloud.account
+    return {
+        "openapi": "3.0.1", "info": {"title": "pets", "version": "1.0", "description": "all"},
+        "servers": [{"url": "https://x.example/{basePath}", "variables": {"basePath": {"default": "v1"}}}],
+        "x-amazon-apigateway-request-validators": {"all": {"validateRequestBody": True, "validateRequestParameters": True}},
+        "x-amazon-apigateway-gateway-responses": {"ACCESS_DENIED": {"statusCode": "401", "responseParameters": {"gatewayresponse.header.x": "'y'"}, "responseTemplates": {"application/json": "{}"}}},
+        "x-amazon-apigateway-binary-media-types": ["image/png"], "x-amazon-apigateway-minimum-compression-size": 100, "x-amazon-apigateway-api-key-source": "AUTHORIZER",
+        "x-amazon-apigateway-policy": {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "execute-api:Invoke", "Resource": "execute-api:/*"}]},
+        "components": {
+            "schemas": {"Pet": {"type": "object", "properties": {"name": {"type": "string"}, "owner": {"$ref": "#/components/schemas/Owner"}}}, "Owner": {"type": "object"}},
+            "securitySchemes": {"api_key": {"type": "apiKey", "name": "x-api-key", "in": "header"}, "sigv4": {"type": "apiKey", "name": "Authorization", "in": "header", "x-amazon-apigateway-authtype": "awsSigv4"},
+                                "mine": {"type": "apiKey", "name": "Auth", "in": "header", "x-amazon-apigateway-authtype": "custom", "x-amazon-apigateway-authorizer": {"type": "token", "authorizerUri": uri, "authorizerResultTtlInSeconds": 60}}}},
+        "paths": {
+            "/": {"get": {"operationId": "root", "responses": {"200": {"description": "ok", "headers": {"X": {"schema": {"type": "string"}}}, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Pet"}}}}},
+                          "x-amazon-apigateway-integration": {"type": "mock", "requestTemplates": {"application/json": '{"statusCode": 200}'}, "passthroughBehavior": "never",
+                                                              "responses": {"default": {"statusCode": "200", "responseParameters": {"method.response.header.X": "'1'"}, "responseTemplates": {"application/json": "{}"}}, "4..": {"statusCode": "200"}}}}},
+            "/pets/{id}": {"parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}],
+                           "post": {"security": [{"mine": []}, {"api_key": []}], "x-amazon-apigateway-request-validator": "all", "parameters": [{"name": "q", "in": "query", "required": True, "schema": {"type": "string"}}],
+                                    "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Pet"}}}}, "responses": {"default": {"description": "d"}},
+                                    "x-amazon-apigateway-integration": {"type": "aws_proxy", "httpMethod": "POST", "uri": uri, "timeoutInMillis": 1000}}},
+            "/pets/{id}/{proxy+}": {"x-amazon-apigateway-any-method": {"security": [{"sigv4": []}], "responses": {}, "x-amazon-apigateway-integration": {"type": "http_proxy", "httpMethod": "ANY", "uri": "https://example.com/{p}", "requestParameters": {"integration.request.path.p": "method.request.path.proxy"}}}}}}
+
+
+def picture(gw, a):
+    """The whole of an API without its ids."""
+    def clean(x):
+        if isinstance(x, dict):
+            return {k: clean(v) for k, v in x.items() if k not in ("id", "parentId", "authorizerId", "requestValidatorId", "cacheNamespace", "ResponseMetadata", "createdDate", "rootResourceId") and v != {} and v != []}
+        return [clean(i) for i in x] if isinstance(x, list) else x.replace(a, "ID") if isinstance(x, str) else x
+    parts = [gw.get_resources(restApiId=a, embed=["methods"], limit=500), gw.get_models(restApiId=a), gw.get_authorizers(restApiId=a), gw.get_request_validators(restApiId=a), gw.get_gateway_responses(restApiId=a)]
+    keys = ("path", "name", "name", "name", "responseType")
+    for p in parts[1]["items"]:
+        p["schema"] = json.loads(p["schema"])
+    return [clean(gw.get_rest_api(restApiId=a))] + [sorted((clean(i) for i in p["items"]), key=lambda i, k=k: i[k]) for p, k in zip(parts, keys)]
+
+
+def test_import(cloud, gw):
+    doc = document(cloud)
+    r = gw.import_rest_api(body=json.dumps(doc))
+    a = r["id"]
+    assert r["name"] == "pets" and r["minimumCompressionSize"] == 100 and any("default" in w for w in r["warnings"])
+    res = {i["path"]: i for i in gw.get_resources(restApiId=a, embed=["methods"])["items"]}
+    assert set(res) == {"/", "/pets", "/pets/{id}", "/pets/{id}/{proxy+}"}
+    post = res["/pets/{id}"]["resourceMethods"]["POST"]
+    assert (post["authorizationType"], post["apiKeyRequired"], post["requestModels"]) == ("CUSTOM", True, {"application/json": "Pet"})
+    assert post["requestParameters"] == {"method.request.path.id": True, "method.request.querystring.q": True}
+    assert post["methodIntegration"]["type"] == "AWS_PROXY" and post["methodIntegration"]["timeoutInMillis"] == 1000
+    get = res["/"]["resourceMethods"]["GET"]["methodIntegration"]
+    assert get["passthroughBehavior"] == "NEVER" and get["integrationResponses"]["200"]["statusCode"] == "200"
+    assert res["/pets/{id}/{proxy+}"]["resourceMethods"]["ANY"]["authorizationType"] == "AWS_IAM"
+    assert "/restapis/%s/models/Owner" % a in gw.get_model(restApiId=a, modelName="Pet")["schema"]
+    z = gw.get_authorizers(restApiId=a)["items"][0]
+    assert (z["name"], z["type"], z["identitySource"], z["authorizerResultTtlInSeconds"]) == ("mine", "TOKEN", "method.request.header.Auth", 60)
+    # merge keeps what is not named, overwrite does not
+    small = {"swagger": "2.0", "info": {"title": "small", "version": "2"}, "basePath": "/base", "paths": {"/new": {"get": {"responses": {"200": {"description": "x"}}, "x-amazon-apigateway-integration": {"type": "mock"}}}}}
+    gw.put_rest_api(restApiId=a, mode="merge", body=json.dumps(small))
+    assert {i["path"] for i in gw.get_resources(restApiId=a)["items"]} == set(res) | {"/new"}
+    p = gw.put_rest_api(restApiId=a, mode="overwrite", parameters={"basepath": "prepend"}, body=json.dumps(small))
+    assert p["name"] == "small" and {i["path"] for i in gw.get_resources(restApiId=a)["items"]} == {"/", "/base", "/base/new"}
+    assert gw.get_authorizers(restApiId=a)["items"] == []
+    y = "swagger: '2.0'\ninfo:\n  title: yaml\n  version: '1'\npaths:\n  /a:\n    get:\n      responses:\n        '200':\n          description: ok\n      x-amazon-apigateway-integration:\n        type: mock\n"
+    b = gw.import_rest_api(body=y, parameters={"endpointConfigurationTypes": "REGIONAL"})
+    assert b["endpointConfiguration"]["types"] == ["REGIONAL"] and {i["path"] for i in gw.get_resources(restApiId=b["id"])["items"]} == {"/", "/a"}
+    for x in (a, b["id"]):
+        gw.delete_rest_api(restApiId=x)
+
+
+def test_bad_imports(cloud, gw):
+    count = len(gw.get_rest_apis(limit=500)["items"])
+    doc = document(cloud)
+    for change in (lambda d: d.pop("openapi"), lambda d: d.pop("paths"), lambda d: d["info"].pop("title"), lambda d: d["paths"].update(nope={}),
+                   lambda d: d["paths"].update({"/a b": {"get": {}}}), lambda d: d["paths"]["/"]["get"]["x-amazon-apigateway-integration"].update(type="magic"),
+                   lambda d: d["components"]["securitySchemes"]["mine"]["x-amazon-apigateway-authorizer"].update(type="cognito_user_pools"),
+                   lambda d: d["paths"]["/pets/{id}"]["post"].update({"x-amazon-apigateway-request-validator": "none"}),
+                   lambda d: d["paths"].update({"/p%d" % i: {"get": {}} for i in range(400)}), lambda d: d.update({"x-amazon-apigateway-policy": {"Statement": "x"}})):
+        d = json.loads(json.dumps(doc))
+        change(d)
+        refused("BadRequestException", gw.import_rest_api, body=json.dumps(d))
+    for text in ("{", "[]", "", "a: [", "{" * 5000, "x: &a [*a]"):
+        refused("BadRequestException", gw.import_rest_api, body=text or " ")
+    assert "Warnings found" in refused("BadRequestException", gw.import_rest_api, body=json.dumps(doc), failOnWarnings=True)
+    assert len(gw.get_rest_apis(limit=500)["items"]) == count
+
+
+@pytest.mark.parametrize("kind,accepts", [("oas30", "application/json"), ("oas30", "application/yaml"), ("swagger", "application/json"), ("swagger", "application/yaml")])
+def test_export_round_trip(cloud, gw, kind, accepts):
+    a = gw.import_rest_api(body=json.dumps(document(cloud)))["id"]
+    gw.create_deployment(restApiId=a, stageName="s")
+    e = gw.get_export(restApiId=a, stageName="s", exportType=kind, accepts=accepts, parameters={"extensions": "apigateway"})
+    text = e["body"].read()
+    assert e["contentType"] == accepts and "attachment" in e["contentDisposition"]
+    b = gw.import_rest_api(body=text)["id"]
+    assert picture(gw, b) == picture(gw, a)
+    plain = gw.get_export(restApiId=a, stageName="s", exportType=kind, accepts="application/json")["body"].read()
+    assert b"x-amazon-apigateway-integration" not in plain
+    refused("BadRequestException", gw.get_export, restApiId=a, stageName="s", exportType="raml")
+    for x in (a, b):
+        gw.delete_rest_api(restApiId=x)

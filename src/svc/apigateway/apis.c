@@ -72,7 +72,10 @@ int apigw_api_check(struct call *c, struct apigw_rec_api *api)
 	if (api->policy.n > POLICY_BYTES_MAX)
 		return call_fail(c, &apigateway_err_bad_request, "Invalid policy document. The policy is larger than %d bytes.",
 				 POLICY_BYTES_MAX);
-	if (api->policy.p && policy_parse(c->arena, api->policy, POLICY_RESOURCE, &parsed, &err) < 0)
+	/* "execute-api:/STAGE/VERB/PATH" is short for the API's own ARN, whatever that is */
+	if (api->policy.p &&
+	    policy_parse(c->arena, str_replace(c->arena, api->policy, S("\"execute-api:/"), S("\"arn:aws:execute-api:*:*:*/")),
+			 POLICY_RESOURCE, &parsed, &err) < 0)
 		return call_fail(c, &apigateway_err_bad_request,
 				 "Invalid policy document. Please check the policy syntax and ensure that Principals are valid.");
 	return apigw_check_tags(c, &api->tags);
