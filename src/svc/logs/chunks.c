@@ -80,11 +80,40 @@ int logs_pos_cmp(const struct logs_pos *a, const struct logs_pos *b)
 {
 	if (a->ms != b->ms)
 		return a->ms < b->ms ? -1 : 1;
+	if (a->ingested != b->ingested)
+		return a->ingested < b->ingested ? -1 : 1;
 	if (a->stream != b->stream)
 		return a->stream < b->stream ? -1 : 1;
 	if (a->seq != b->seq)
 		return a->seq < b->seq ? -1 : 1;
 	return a->index < b->index ? -1 : a->index > b->index;
+}
+
+struct str logs_pos_text(struct arena *a, const struct logs_pos *p)
+{
+	return str_printf(a, "%lld %lld %llu %llu %u", (long long)p->ms, (long long)p->ingested, (unsigned long long)p->stream,
+			  (unsigned long long)p->seq, p->index);
+}
+
+struct str logs_event_id(struct arena *a, const struct logs_pos *p)
+{
+	return str_printf(a, "3%014lld%019llu%016llu%06u", (long long)p->ms, (unsigned long long)p->stream, (unsigned long long)p->seq,
+			  p->index);
+}
+
+int logs_pos_parse(struct str s, struct logs_pos *ret)
+{
+	struct str part[5];
+	uint64_t index;
+
+	for (int i = 0; i < 5; i++)
+		if (!str_next(&s, ' ', &part[i]))
+			return -EINVAL;
+	if (str_to_i64(part[0], &ret->ms) < 0 || str_to_i64(part[1], &ret->ingested) < 0 || str_to_u64(part[2], &ret->stream) < 0 ||
+	    str_to_u64(part[3], &ret->seq) < 0 || str_to_u64(part[4], &index) < 0 || index > UINT32_MAX)
+		return -EINVAL;
+	ret->index = (uint32_t)index;
+	return 0;
 }
 
 /* --- sealing --- */
@@ -165,6 +194,8 @@ int logs_append(struct call *c, const struct logs_rec_group *g, struct logs_rec_
 			to++;
 		}
 		r = put_chunk(c, g, &kek, &at, s, v + from, to - from, bytes);
+		if (r == 0 && g->filters.n)
+			r = logs_subscriptions_feed(c, g, s, at.first, s->next.v, v + from, to - from);
 		s->next.v++;
 		from = to;
 	}
@@ -175,7 +206,6 @@ int logs_append(struct call *c, const struct logs_rec_group *g, struct logs_rec_
 /* --- reading --- */
 struct found { /* a candidate, memory of its own */
 	struct logs_pos pos;
-	int64_t ingested;
 	size_t message_n, stream_n;
 	char *text; /* message, then stream name */
 };
@@ -195,7 +225,8 @@ struct select {
 	int64_t from, to;   /* from <= ms < to */
 	struct found *heap; /* the one furthest in the query's direction on top */
 	size_t n, cap, bytes, scanned;
-	bool bounded; /* something was left out: nothing beyond bound is wanted */
+	int64_t top_minute; /* of the first chunk */
+	bool bounded;       /* something was left out: nothing beyond bound is wanted */
 	struct logs_pos bound;
 	struct logs_kek kek;
 	bool have_kek;
@@ -313,7 +344,7 @@ static int cursor_open(struct select *s, struct cursor *k)
 }
 
 /* The event is one that the query asks for: keeps a copy of it while it is among the first. */
-static void consider(struct select *s, const struct cursor *k, const struct logs_pos *pos, int64_t ingested, struct str message)
+static void consider(struct select *s, const struct cursor *k, const struct logs_pos *pos, struct str message)
 {
 	struct found f;
 
@@ -321,7 +352,7 @@ static void consider(struct select *s, const struct cursor *k, const struct logs
 		return;
 	if ((s->bounded && beyond(s, pos, &s->bound)) || (s->q->wanted && !s->q->wanted(message, s->q->arg)))
 		return;
-	f = (struct found){ *pos, ingested, message.n, k->name.n, xmalloc(message.n + k->name.n + 1) };
+	f = (struct found){ *pos, message.n, k->name.n, xmalloc(message.n + k->name.n + 1) };
 	memcpy(f.text, message.p, message.n);
 	memcpy(f.text + message.n, k->name.p, k->name.n);
 	heap_add(s, &f);
@@ -371,7 +402,7 @@ static int read_chunk(struct select *s, const struct cursor *k)
 	plain = xmalloc(bytes + 1);
 	r = open_chunk(s, k, value, plain);
 	for (uint64_t i = 0, at = 0; r == 0 && i < n; i++) {
-		struct logs_pos pos = { 0, k->at.stream, k->at.seq, (uint32_t)i };
+		struct logs_pos pos = { 0, (int64_t)get_u(value.p + 17, 8), k->at.stream, k->at.seq, (uint32_t)i };
 		uint64_t len;
 
 		if (bytes - at < EVENT_HEADER_BYTES || (len = get_u(plain + at + 4, 4)) > bytes - at - EVENT_HEADER_BYTES) {
@@ -379,7 +410,7 @@ static int read_chunk(struct select *s, const struct cursor *k)
 			break;
 		}
 		pos.ms = k->at.first + (int64_t)get_u(plain + at, 4);
-		consider(s, k, &pos, (int64_t)get_u(value.p + 17, 8), str_of((char *)plain + at + EVENT_HEADER_BYTES, len));
+		consider(s, k, &pos, str_of((char *)plain + at + EVENT_HEADER_BYTES, len));
 		at += EVENT_HEADER_BYTES + len;
 	}
 	free(plain);
@@ -418,7 +449,8 @@ static bool chunk_wanted(const struct select *s, const struct cursor *k)
 	return k->last >= s->from && (k->s || !s->q->prefix.p || str_starts(k->name, s->q->prefix));
 }
 
-/* The call has looked at enough: everything on this side of here is known, what lies beyond is for the next call. */
+/* The call has looked at enough: everything on this side of here is known, what lies beyond is for the next call. Each call
+ * comes further than the one before it. */
 static bool enough(struct select *s, int64_t first, struct logs_pos *ret_at)
 {
 	int64_t m = minute_of(first);
@@ -426,13 +458,13 @@ static bool enough(struct select *s, int64_t first, struct logs_pos *ret_at)
 	if (s->scanned < SCAN_BYTES_MAX || !s->q->wanted)
 		return false;
 	if (s->q->backward) {
-		if (m >= minute_of(s->to - 1))
+		if (m >= s->top_minute)
 			return false;
-		*ret_at = (struct logs_pos){ (m + 1) * LOGS_CHUNK_SPAN_MS, 0, 0, 0 };
+		*ret_at = (struct logs_pos){ .ms = (m + 1) * LOGS_CHUNK_SPAN_MS };
 	} else {
-		if (first <= s->from || (s->q->after && first <= s->q->after->ms))
+		if (first - 1 <= s->from)
 			return false;
-		*ret_at = (struct logs_pos){ first - 1, UINT64_MAX, UINT64_MAX, UINT32_MAX };
+		*ret_at = (struct logs_pos){ first - 1, INT64_MAX, UINT64_MAX, UINT64_MAX, UINT32_MAX };
 	}
 	while (s->n && beyond(s, &s->heap[0].pos, ret_at))
 		free(heap_take(s).text);
@@ -446,6 +478,8 @@ static int scan(struct select *s, struct cursor *v, size_t n, bool *ret_more, st
 	int r = 0;
 
 	*ret_more = false;
+	k = nearest(s, v, n);
+	s->top_minute = k ? minute_of(k->at.first) : 0;
 	while (r == 0 && (k = nearest(s, v, n)) != NULL) {
 		if (full(s, k->at.first)) { /* what follows may hold more, which need not be known now */
 			*ret_more = true;
@@ -484,12 +518,20 @@ static void collect(struct select *s, struct logs_found **ret, size_t *ret_n)
 
 		(*ret)[s->q->backward ? *ret_n - left : left - 1] = (struct logs_found){
 			.pos = f.pos,
-			.ingested = f.ingested,
 			.message = str_dup(s->c->arena, str_of(f.text, f.message_n)),
 			.stream = str_dup(s->c->arena, str_of(f.text + f.message_n, f.stream_n)),
 		};
 		free(f.text);
 	}
+}
+
+static void select_done(struct select *s)
+{
+	while (s->n)
+		free(heap_take(s).text);
+	free(s->heap);
+	mem_wipe(&s->kek, sizeof s->kek);
+	arena_done(&s->scratch);
 }
 
 int logs_select(struct call *c, const struct logs_rec_group *g, const struct logs_query *q, struct logs_found **ret, size_t *ret_n,
@@ -521,11 +563,27 @@ int logs_select(struct call *c, const struct logs_rec_group *g, const struct log
 		store_range_close(&v[i].range);
 	if (r == 0)
 		collect(&s, ret, ret_n);
-	while (s.n)
-		free(heap_take(&s).text);
-	free(s.heap);
-	mem_wipe(&s.kek, sizeof s.kek);
-	arena_done(&s.scratch);
+	select_done(&s);
+	return r;
+}
+
+int logs_chunk_events(struct call *c, const struct logs_rec_group *g, struct str stream, uint64_t stream_id, int64_t first, uint64_t seq,
+		      bool (*wanted)(struct str message, void *arg), void *arg, struct logs_found **ret, size_t *ret_n)
+{
+	struct logs_query q = { .to = INT64_MAX, .limit = LOGS_PAGE_EVENTS_MAX, .wanted = wanted, .arg = arg };
+	struct select s = { .c = c, .g = g, .q = &q, .from = logs_cutoff_ms(g, c->now_ms), .to = INT64_MAX };
+	struct cursor k = { .at = { first, stream_id, seq }, .name = stream };
+	struct keybuf key;
+	struct str value;
+	int r;
+
+	chunk_key(&key, c->account, g->id.v, &k.at);
+	r = store_get(c->txn, key_view(&key), &value);
+	if (r == 0)
+		r = read_chunk(&s, &k);
+	if (r == 0)
+		collect(&s, ret, ret_n);
+	select_done(&s);
 	return r;
 }
 

@@ -88,6 +88,10 @@ LOGS_HANDLER(put_log_events)
 		if (r == 0)
 			r = logs_size_add(c->txn, c->account, g.id.v, bytes);
 	}
+	if (in->entity) { /* nothing here is related to entities */
+		out->rejected_entity_info = arena_new(c->arena, struct logs_rejected_entity_info);
+		out->rejected_entity_info->error_type = S("UnsupportedLogGroupType");
+	}
 	out->next_sequence_token = str_printf(c->arena, "4%055lld", (long long)s.next.v);
 	return r;
 }
@@ -96,27 +100,26 @@ LOGS_HANDLER(put_log_events)
 /* A token is "f/" or "b/" and a sealed position in this stream. */
 static struct str position_token(struct call *c, char direction, const struct logs_pos *p)
 {
-	struct str raw = str_printf(c->arena, "%lld %llu %llu %u", (long long)p->ms, (unsigned long long)p->stream,
-				    (unsigned long long)p->seq, p->index);
-
-	return str_printf(c->arena, "%c/%.*s", direction, STR(page_token(c, raw)));
+	return str_printf(c->arena, "%c/%.*s", direction, STR(page_token(c, logs_pos_text(c->arena, p))));
 }
 
 static int position_parse(struct call *c, struct str token, struct logs_pos *ret)
 {
-	struct str raw, part[4];
-	uint64_t index;
+	struct str raw;
 
 	if (token.n < 2 || token.p[1] != '/' || page_parse(c, str_skip(token, 2), &raw) < 0)
 		return -EINVAL;
-	for (int i = 0; i < 4; i++)
-		if (!str_next(&raw, ' ', &part[i]))
-			return -EINVAL;
-	if (str_to_i64(part[0], &ret->ms) < 0 || str_to_u64(part[1], &ret->stream) < 0 || str_to_u64(part[2], &ret->seq) < 0 ||
-	    str_to_u64(part[3], &index) < 0)
-		return -EINVAL;
-	ret->index = (uint32_t)index;
-	return 0;
+	return logs_pos_parse(raw, ret);
+}
+
+/* The place that an empty page stands at. */
+static struct logs_pos nowhere(struct call *c, const struct logs_query *q, const struct logs_pos *after, int64_t stream)
+{
+	if (after)
+		return *after;
+	if (q->backward)
+		return (struct logs_pos){ .ms = q->to == INT64_MAX ? c->now_ms : q->to, .stream = (uint64_t)stream };
+	return (struct logs_pos){ q->from - 1, INT64_MAX, (uint64_t)stream, UINT64_MAX, UINT32_MAX };
 }
 
 LOGS_HANDLER(get_log_events)
@@ -154,11 +157,9 @@ LOGS_HANDLER(get_log_events)
 	out->events.v = arena_array(c->arena, struct logs_output_log_event, n + 1);
 	for (size_t i = 0; i < n; i++)
 		out->events.v[out->events.n++] = (struct logs_output_log_event){ OPT_INT(found[i].pos.ms), found[i].message,
-										 OPT_INT(found[i].ingested) };
+										 OPT_INT(found[i].pos.ingested) };
 	/* Where nothing was found, both ways lead on from the same place, and the way that was taken gives its own token back. */
-	edge[0] = edge[1] = in->next_token.p ? after
-			    : q.backward     ? (struct logs_pos){ q.to == INT64_MAX ? c->now_ms : q.to, (uint64_t)s.id.v, 0, 0 }
-					     : (struct logs_pos){ q.from - 1, (uint64_t)s.id.v, UINT64_MAX, UINT32_MAX };
+	edge[0] = edge[1] = nowhere(c, &q, in->next_token.p ? &after : NULL, s.id.v);
 	if (n) {
 		edge[0] = found[0].pos;
 		edge[1] = found[n - 1].pos;

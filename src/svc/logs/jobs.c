@@ -68,7 +68,7 @@ static int drop_table(struct store_txn *t, const struct step *s, const char *tab
 
 static int drop(struct store_txn *t, void *arg)
 {
-	static const char *const tables[] = { "logs.stream", "logs.recent", "logs.key", "logs.curkey", "logs.size" };
+	static const char *const tables[] = { "logs.stream", "logs.recent", "logs.key", "logs.curkey", "logs.size", "logs.out" };
 	struct step *s = arg;
 	int64_t bytes = 0;
 	int left = STEP, r = logs_chunks_drop(t, s->account, s->group, s->stream, INT64_MAX, STEP, &bytes);
@@ -121,6 +121,8 @@ int logs_job(struct cloud *cl, struct region *r, struct str kind, struct str id,
 	bool drops = str_eq(kind, JOB_DROP);
 	int e;
 
+	if (str_eq(kind, LOGS_JOB_DELIVER))
+		return logs_deliver(cl, r, id, payload);
 	if (!str_next(&rest, '/', &s.account) || !str_next(&rest, '/', &group) || str_to_i64(group, &s.group) < 0)
 		return -EINVAL;
 	if (drops && (!str_next(&rest, '/', &stream) || str_to_i64(stream, &s.stream) < 0))

@@ -25,6 +25,14 @@ const struct logs_ops logs_ops = {
 	.describe_log_streams = logs_describe_log_streams,
 	.put_log_events = logs_put_log_events,
 	.get_log_events = logs_get_log_events,
+	.filter_log_events = logs_filter_log_events,
+	.test_metric_filter = logs_test_metric_filter,
+	.put_resource_policy = logs_put_resource_policy,
+	.describe_resource_policies = logs_describe_resource_policies,
+	.delete_resource_policy = logs_delete_resource_policy,
+	.put_subscription_filter = logs_put_subscription_filter,
+	.describe_subscription_filters = logs_describe_subscription_filters,
+	.delete_subscription_filter = logs_delete_subscription_filter,
 };
 
 /* A group of another account or region: its own ARN is what is asked about, and its account decides. */
@@ -58,11 +66,13 @@ static int logs_resource(struct call *c, const char *action, struct str kind, st
 	ret->arn = str_is(kind, "tagged") ? logs_group_arn(c, group)
 					  : str_printf(c->arena, "%.*s:log-stream:%.*s", STR(logs_group_arn(c, group)), STR(stream));
 	r = logs_group_read(c, group, g);
+	if (r < 0 && r != -ENOENT)
+		return r;
 	if (r == 0) {
 		ret->tags = g->tags;
 		c->memo = g;
 	}
-	return r == -ENOENT ? 0 : r;
+	return logs_policy_text(c, action, r == 0 ? g : NULL, &ret->policy);
 }
 
 const struct service logs_service = {

@@ -8,6 +8,8 @@
  *   logs.chunk   group id, stream id, first, seq -> a chunk of events, sealed (chunks.c)
  *   logs.time    group id, first, stream id, seq -> last event of that chunk, its bytes, its stream's name
  *   logs.size    group id                        -> stored bytes
+ *   logs.out     group id, filter id, when, stream id, seq -> first and stream of a chunk that waits for delivery
+ *   logs.policy  name                            -> ResourcePolicy of the account
  *   logs.key     group id, data key id           -> DataKey
  * Ids are random and never used again: what a deleted group leaves behind for its clean-up job belongs to nobody. */
 #pragma once
@@ -69,16 +71,18 @@ struct logs_event {
 	struct str message;
 };
 struct logs_pos { /* of an event: the order of events within a group */
-	int64_t ms;
+	int64_t ms, ingested;
 	uint64_t stream, seq;
 	uint32_t index;
 };
 struct logs_found {
 	struct logs_pos pos;
-	int64_t ingested;
 	struct str message, stream;
 };
 int logs_pos_cmp(const struct logs_pos *a, const struct logs_pos *b);
+struct str logs_pos_text(struct arena *a, const struct logs_pos *p);
+struct str logs_event_id(struct arena *a, const struct logs_pos *p); /* as AWS's: 56 digits that sort by time */
+int logs_pos_parse(struct str s, struct logs_pos *ret);              /* -EINVAL */
 /* logs_append stores events, which are in order; s->next moves on. */
 int logs_append(struct call *c, const struct logs_rec_group *g, struct logs_rec_stream *s, const struct logs_event *v, size_t n);
 struct logs_query {
@@ -99,9 +103,30 @@ int logs_select(struct call *c, const struct logs_rec_group *g, const struct log
 		bool *ret_more, struct logs_pos *ret_at);
 void logs_chunk_prefix(struct keybuf *k, struct str account, int64_t group);
 void logs_time_prefix(struct keybuf *k, struct str account, int64_t group);
+/* logs_chunk_events reads the wanted events of one chunk. -ENOENT: it is no longer there. */
+int logs_chunk_events(struct call *c, const struct logs_rec_group *g, struct str stream, uint64_t stream_id, int64_t first, uint64_t seq,
+		      bool (*wanted)(struct str message, void *arg), void *arg, struct logs_found **ret, size_t *ret_n);
 /* logs_chunks_drop removes at most max chunks, oldest first: of one stream, or (stream 0) of the group, where first < before.
  * Returns how many; *ret_bytes is what they held. */
 int logs_chunks_drop(struct store_txn *t, struct str account, int64_t group, int64_t stream, int64_t before, int max, int64_t *ret_bytes);
+
+/* --- filter.c --- */
+struct logs_pattern;
+int logs_pattern_read(struct call *c, struct str text, struct logs_pattern **ret); /* absent: all events; refuses */
+
+/* --- policies.c --- */
+/* logs_policy_text: the resource policies that count for this call, in one document; absent: none does. g may be NULL. */
+int logs_policy_text(struct call *c, const char *action, const struct logs_rec_group *g, struct str *ret);
+
+/* --- subscriptions.c, deliver.c --- */
+/* logs_subscriptions_feed notes, for each filter of the group that events of this chunk match, that it is to be delivered. */
+int logs_subscriptions_feed(struct call *c, const struct logs_rec_group *g, const struct logs_rec_stream *s, int64_t first, int64_t seq,
+			    const struct logs_event *v, size_t n);
+#define LOGS_JOB_DELIVER S("logs/deliver") /* id ACCOUNT/GROUP/FILTER, payload "FAILURES NAME" */
+/* logs_facts_for: facts of a call that the Logs service makes for a group (its ARN, without ":*"). */
+struct call_facts logs_facts_for(struct arena *a, struct call_facts facts, struct str group_arn, struct str account);
+int logs_deliver(struct cloud *cl, struct region *r, struct str id, struct str payload);
+void logs_out_key(struct keybuf *k, struct str account, int64_t group, int64_t filter);
 
 /* --- jobs.c --- */
 int logs_job(struct cloud *cl, struct region *r, struct str kind, struct str id, struct str payload);
@@ -129,5 +154,13 @@ LOGS_HANDLER(delete_log_stream);
 LOGS_HANDLER(describe_log_streams);
 LOGS_HANDLER(put_log_events);
 LOGS_HANDLER(get_log_events);
+LOGS_HANDLER(filter_log_events);
+LOGS_HANDLER(test_metric_filter);
+LOGS_HANDLER(put_resource_policy);
+LOGS_HANDLER(describe_resource_policies);
+LOGS_HANDLER(delete_resource_policy);
+LOGS_HANDLER(put_subscription_filter);
+LOGS_HANDLER(describe_subscription_filters);
+LOGS_HANDLER(delete_subscription_filter);
 
 extern const struct cfn_type *const logs_cfn[];
