@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds infrastructure tools and their plugins on this machine, and runs them against a cloud of the tests'."""
+import importlib.util
 import json
 import os
 import pathlib
@@ -10,6 +11,17 @@ import subprocess
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PLACES = ("/opt", "/usr/local/share", "/usr/share", "/usr/local/lib", "~/.terraform.d", "~/.local/share/terraform", "~/.pulumi")
 DEPTH = 8  # folders below a place that are looked into
+
+
+def of_tests():
+    """tests/conftest.py, whatever other conftest is on the path."""
+    spec = importlib.util.spec_from_file_location("cloudkeep_tests", ROOT / "tests" / "conftest.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+binary, make_cloud = (lambda m: (m.binary, m.make_cloud))(of_tests())
 
 
 def walk(place, depth=DEPTH):
@@ -44,7 +56,6 @@ def environment(cloud, **more):
 
 
 def cloudkeep_env(cloud):
-    from conftest import binary
     p = subprocess.run([str(binary()), "env", "--json", "--data", str(cloud.data)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                        timeout=30)
     assert p.returncode == 0, p.stderr
@@ -52,7 +63,6 @@ def cloudkeep_env(cloud):
 
 
 def status(cloud):
-    from conftest import binary
     p = subprocess.run([str(binary()), "status", "--json", "--data", str(cloud.data)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                        text=True, timeout=30)
     assert p.returncode == 0, p.stderr

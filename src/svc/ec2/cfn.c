@@ -99,8 +99,16 @@ void cfn_ec2_attr(struct cfn_resource *r, const char *name, struct str value)
 	json_set_str(r->arena, r->ret_attrs, name, value);
 }
 
-/* Deletes by the one parameter that names the resource. */
-static int delete_by(struct cfn_resource *r, const char *op, const char *param, struct str id)
+struct str cfn_ec2_token(struct cfn_resource *r)
+{
+	struct str token = str_printf(r->arena, "%.*s/%.*s", STR(r->token), STR(r->logical_id));
+	uint8_t h[32];
+
+	hash_sha256(token.p, token.n, h);
+	return hex_encode(r->arena, h, sizeof h);
+}
+
+int cfn_ec2_delete(struct cfn_resource *r, const char *op, const char *param, struct str id)
 {
 	struct json *p = cfn_ec2_params(r);
 	struct str code = STR_NONE;
@@ -227,7 +235,7 @@ static int vpc_read(struct cfn_resource *r)
 
 static int vpc_delete(struct cfn_resource *r)
 {
-	return delete_by(r, "DeleteVpc", "VpcId", r->physical_id);
+	return cfn_ec2_delete(r, "DeleteVpc", "VpcId", r->physical_id);
 }
 
 static bool vpc_replaces(struct cfn_resource *r, struct str property)
@@ -354,7 +362,7 @@ static int subnet_read(struct cfn_resource *r)
 
 static int subnet_delete(struct cfn_resource *r)
 {
-	return delete_by(r, "DeleteSubnet", "SubnetId", r->physical_id);
+	return cfn_ec2_delete(r, "DeleteSubnet", "SubnetId", r->physical_id);
 }
 
 static const struct cfn_property subnet_properties[] = {
@@ -415,7 +423,7 @@ static int gateway_update(struct cfn_resource *r)
 
 static int gateway_delete(struct cfn_resource *r)
 {
-	return delete_by(r, "DeleteInternetGateway", "InternetGatewayId", r->physical_id);
+	return cfn_ec2_delete(r, "DeleteInternetGateway", "InternetGatewayId", r->physical_id);
 }
 
 static const struct cfn_property gateway_properties[] = { { "Tags", CFN_UPDATE, false }, { NULL, 0, false } };
@@ -467,7 +475,7 @@ static int block_delete(struct cfn_resource *r)
 	struct str association, vpc;
 
 	(void)str_cut(r->physical_id, '|', &association, &vpc);
-	return delete_by(r, "DisassociateVpcCidrBlock", "AssociationId", association);
+	return cfn_ec2_delete(r, "DisassociateVpcCidrBlock", "AssociationId", association);
 }
 
 static const struct cfn_property block_properties[] = {
@@ -535,7 +543,7 @@ static int dhcp_create(struct cfn_resource *r)
 
 static int dhcp_delete(struct cfn_resource *r)
 {
-	return delete_by(r, "DeleteDhcpOptions", "DhcpOptionsId", r->physical_id);
+	return cfn_ec2_delete(r, "DeleteDhcpOptions", "DhcpOptionsId", r->physical_id);
 }
 
 static const struct cfn_property dhcp_properties[] = {
@@ -596,6 +604,8 @@ static const struct cfn_type dhcp_join_type = {
 };
 
 const struct cfn_type *const ec2_cfn[] = {
-	&dhcp_type,   &gateway_type,        &cfn_ec2_route, &cfn_ec2_route_table, &cfn_ec2_group,  &cfn_ec2_egress,     &cfn_ec2_ingress,
-	&subnet_type, &cfn_ec2_association, &vpc_type,      &block_type,          &dhcp_join_type, &cfn_ec2_attachment, NULL,
+	&dhcp_type,           &gateway_type,    &cfn_ec2_route,      &cfn_ec2_route_table,     &cfn_ec2_group,
+	&cfn_ec2_egress,      &cfn_ec2_ingress, &subnet_type,        &cfn_ec2_association,     &vpc_type,
+	&block_type,          &dhcp_join_type,  &cfn_ec2_attachment, &cfn_ec2_endpoint,        &cfn_ec2_interface,
+	&cfn_ec2_prefix_list, &cfn_ec2_acl,     &cfn_ec2_acl_entry,  &cfn_ec2_acl_association, NULL,
 };

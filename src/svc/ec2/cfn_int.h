@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cfn_int.h - shared by the resource types of EC2 (cfn.c, cfn_route.c, cfn_group.c). */
+/* cfn_int.h - shared by the resource types of EC2 (cfn.c, cfn_route.c, cfn_group.c, cfn_endpoint.c). */
 #pragma once
 #include "cfn/type.h"
 
@@ -14,5 +14,10 @@ bool cfn_ec2_gone(struct str code); /* the error says that it is not there: a de
 int cfn_ec2_find(struct cfn_resource *r, const char *op, const char *list, const char *filter, struct str value, const struct json **ret);
 void cfn_ec2_attr(struct cfn_resource *r, const char *name, struct str value); /* adds to r->ret_attrs */
 
+struct str cfn_ec2_token(struct cfn_resource *r); /* ClientToken of this resource in this attempt */
+int cfn_ec2_delete(struct cfn_resource *r, const char *op, const char *param, struct str id); /* by the one parameter that names it */
+
+extern const struct cfn_type cfn_ec2_endpoint, cfn_ec2_interface, cfn_ec2_prefix_list;
+extern const struct cfn_type cfn_ec2_acl, cfn_ec2_acl_entry, cfn_ec2_acl_association;
 extern const struct cfn_type cfn_ec2_route_table, cfn_ec2_route, cfn_ec2_association, cfn_ec2_attachment;
 extern const struct cfn_type cfn_ec2_group, cfn_ec2_ingress, cfn_ec2_egress;

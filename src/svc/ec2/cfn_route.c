@@ -10,15 +10,12 @@
 static int table_create(struct cfn_resource *r)
 {
 	struct json *p = cfn_ec2_params(r), *out;
-	struct str id = r->physical_id, token;
-	uint8_t h[32];
+	struct str id = r->physical_id;
 	int e = 0;
 
 	if (!id.p) {
-		token = str_printf(r->arena, "%.*s/%.*s", STR(r->token), STR(r->logical_id));
-		hash_sha256(token.p, token.n, h);
 		json_set_str(r->arena, p, "VpcId", json_get_str(r->props, "VpcId"));
-		json_set_str(r->arena, p, "ClientToken", hex_encode(r->arena, h, sizeof h));
+		json_set_str(r->arena, p, "ClientToken", cfn_ec2_token(r));
 		cfn_ec2_tag_specs(r, p, "route-table");
 		e = cfn_call(r, "ec2", "CreateRouteTable", p, &out, NULL);
 		if (e < 0)
