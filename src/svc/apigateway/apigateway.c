@@ -4,6 +4,7 @@
  * IAM actions are the HTTP methods, resources are the paths of the API without an account: "apigateway:PATCH" on
  * "arn:aws:apigateway:REGION::/restapis/ID". Source: "Actions, resources, and condition keys for Amazon API Gateway Management". */
 #include "svc/apigateway/apigateway_int.h"
+#include "svc/apigateway/front.h"
 #include "svc/services.h"
 #include <errno.h>
 
@@ -143,4 +144,7 @@ const struct service apigateway_service = {
 	.model = &apigateway_model,
 	.principal = "apigateway.amazonaws.com",
 	.resource = apigateway_resource,
+	.front = &apigateway_front,
+	.close = apigateway_front_close,
+	.tick = apigateway_front_tick,
 };
