@@ -2,6 +2,7 @@
 /* phase.c - the phases of an operation: which nodes each has, and what follows it. A phase begins from the store alone,
  * so that a restart after a crash is nothing special; it ends in one transaction that also begins the next. */
 #include "cfn/engine/run.h"
+#include "cfn/stackpolicy.h"
 #include "store/jobs.h"
 #include <errno.h>
 
@@ -107,6 +108,26 @@ static int begin_template(struct run *u)
 	return 0;
 }
 
+/* The policy of the stack as it is, or the one for this update only. What is removed is asked for here: that comes last. */
+static int check_policy(struct run *u, const struct resource_rows *rows)
+{
+	struct str text = u->settings->temporary_policy.p ? u->settings->temporary_policy : u->stack.now->policy;
+	struct json *policy;
+
+	if (!str_is(u->op.kind, "UPDATE") || !text.p)
+		return 0;
+	if (stack_policy_parse(&u->arena, text, &policy) < 0) {
+		u->reason = S("Error validating stack policy: Invalid stack policy");
+		return -EINVAL;
+	}
+	u->policy = policy;
+	for (size_t i = 0; i < rows->n; i++)
+		if (find_node(u, rows->v[i].logical) < 0 &&
+		    !stack_policy_allows(&u->arena, policy, "Update:Delete", rows->v[i].logical, rows->v[i].type, &u->reason))
+			return -EINVAL;
+	return 0;
+}
+
 static int begin_make(struct run *u, struct store_txn *t)
 {
 	struct resource_rows rows, prev;
@@ -164,7 +185,7 @@ static int begin_make(struct run *u, struct store_txn *t)
 				u->nodes[i].dependents[u->nodes[i].n_dependents++] = (size_t)u->by_resource[g->dependents[d]];
 		u->nodes[i].wait = g->n_deps;
 	}
-	return 0;
+	return check_policy(u, &rows);
 }
 
 /* unmake: everything there is; cleanup: what is old. The youngest first. */
@@ -257,6 +278,7 @@ static void forget_phase(struct run *u)
 	u->by_resource = NULL;
 	u->ready = u->again = NULL;
 	u->tpl = NULL;
+	u->policy = NULL;
 	u->n_nodes = u->n_ready = u->head_ready = u->n_again = u->head_again = u->cap_again = u->parked = u->cap_imports = 0;
 	u->zones = u->imports = (struct str_list){ 0 };
 	u->outputs = (struct cfn_rec_output_list){ 0 };

@@ -55,6 +55,7 @@ struct run {
 	struct call_facts facts;
 	const struct cfn_rec_settings *settings; /* in effect for this operation */
 	struct json *tags;
+	const struct json *policy; /* what an update may change; NULL: everything */
 	struct template *tpl;
 	struct template_ctx ctx;
 	struct template_graph graph;

@@ -2,6 +2,7 @@
 /* step.c - what happens to one resource: create, update, replace, delete, put back. A step that was interrupted is run
  * again from its beginning; the journal answers the calls it had made. */
 #include "cfn/engine/run.h"
+#include "cfn/stackpolicy.h"
 #include <errno.h>
 
 struct step {
@@ -515,6 +516,18 @@ static void keep(struct step *s, const struct json *attrs)
 	publish(s);
 }
 
+/* The stack's policy has the say before anything is done. */
+static bool permitted(struct step *s, const struct cfn_rec_resource *base, const char *action)
+{
+	struct str why = STR_NONE;
+
+	if (stack_policy_allows(s->arena, s->run->policy, action, s->node->logical, base->type, &why))
+		return true;
+	announce(s, "UPDATE_IN_PROGRESS", STR_NONE);
+	fail(s, "UPDATE_FAILED", why);
+	return false;
+}
+
 static void make_changed(struct step *s, const struct cfn_rec_resource *base, struct json *props)
 {
 	struct json *old = NULL, *attrs = NULL;
@@ -546,13 +559,16 @@ static void make_changed(struct step *s, const struct cfn_rec_resource *base, st
 	}
 	n = template_property_changes(s->arena, old, props, &names);
 	if (str_is(base->status, "CREATE_FAILED") || must_replace(s, names, n)) {
-		replace(s, base, props, old);
+		if (permitted(s, base, "Update:Replace"))
+			replace(s, base, props, old);
 		return;
 	}
 	if (n == 0 && !str_is(base->status, "UPDATE_FAILED") && !s->node->type->always) {
 		keep(s, attrs);
 		return;
 	}
+	if (n && !permitted(s, base, "Update:Modify"))
+		return;
 	s->row.props = state_seal_json(s->run->cloud, s->arena, props);
 	announce(s, "UPDATE_IN_PROGRESS", STR_NONE);
 	r = update_in_place(s, props, old, attrs);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* policy.c - stack policies: which resources an update may change. The language is IAM's; without a policy every update is
  * allowed, with one only what it allows. Source: "Prevent updates to stack resources" (CloudFormation User Guide). */
+#include "cfn/stackpolicy.h"
 #include "svc/cloudformation/cfn_int.h"
 #include <errno.h>
 
 int cfn_policy_valid(struct call *c, struct str body)
 {
-	return cfn_invalid(c, "Stack policies are not implemented by this cloud.");
+	struct json *p;
+
+	return stack_policy_parse(c->arena, body, &p) < 0 ? cfn_invalid(c, "Error validating stack policy: Invalid stack policy") : 0;
 }
 
 CFN_HANDLER(set_stack_policy, response)
@@ -15,10 +18,12 @@ CFN_HANDLER(set_stack_policy, response)
 	struct str body = in->stack_policy_body;
 	int r = cfn_stack(c, in->stack_name, &s);
 
+	if (r == 0 && in->stack_policy_url.p && body.p)
+		return cfn_invalid(c, "You cannot specify both StackPolicyURL and StackPolicyBody");
 	if (r == 0 && in->stack_policy_url.p)
 		r = input_text(c, STR_NONE, in->stack_policy_url, &body);
 	if (r == 0 && !body.p)
-		return cfn_invalid(c, "Either StackPolicyBody or StackPolicyURL must be specified.");
+		return cfn_invalid(c, "You must specify either StackPolicyBody or StackPolicyURL");
 	if (r == 0)
 		r = cfn_policy_valid(c, body);
 	if (r < 0)

@@ -563,6 +563,27 @@ CFN_HANDLER(cancel_update_stack, response)
 	return record_put(c->txn, &cfn_records, CFN_REC_OP, &k, &op);
 }
 
+/* Only what could not be put back can be left out. */
+static int skippable(struct call *c, const struct cfn_rec_stack *s, const struct str_list *skip)
+{
+	struct resource_rows rows;
+	int r = resources_load(c->txn, c->arena, c->account, "cfn.res", s->id, &rows);
+
+	for (size_t i = 0; r == 0 && i < skip->n; i++) {
+		const struct cfn_rec_resource *row = NULL;
+
+		for (size_t k = 0; k < rows.n; k++)
+			if (str_eq(rows.v[k].logical, skip->v[i]))
+				row = &rows.v[k];
+		if (!row)
+			return cfn_invalid(c, "Resource [%.*s] does not exist in stack [%.*s]", STR(skip->v[i]), STR(s->arn));
+		if (!str_is(row->status, "UPDATE_FAILED"))
+			return cfn_invalid(c, "Resource [%.*s] is in %.*s state and cannot be skipped: it must be in UPDATE_FAILED state",
+					   STR(skip->v[i]), STR(row->status));
+	}
+	return r;
+}
+
 CFN_HANDLER(continue_update_rollback, output)
 {
 	struct start go = { .kind = "UPDATE",
@@ -584,7 +605,9 @@ CFN_HANDLER(continue_update_rollback, output)
 	if (!str_is(s.status, "UPDATE_ROLLBACK_FAILED"))
 		return cfn_invalid(c, "Stack:%.*s is in %.*s state and can not continue the rollback of an update.", STR(s.arn),
 				   STR(s.status));
-	r = cfn_role(c, in->role_arn);
+	r = skippable(c, &s, &in->resources_to_skip);
+	if (r == 0)
+		r = cfn_role(c, in->role_arn);
 	if (r == 0)
 		r = cfn_token_put(c, "ContinueUpdateRollback", s.id, in->client_request_token, s.arn);
 	go.role = in->role_arn.p ? in->role_arn : s.now->role;

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Updates that must not be, and updates that go wrong twice: stack policies, ContinueUpdateRollback."""
+import json
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from test_cfn_waits import parked, put, signal_ok, until, waiting  # noqa: E402
+from test_cloudformation import create, delete, key, parameter, physical, reasons, refused, settle, story, template, update  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def cf(cloud):
+    return cloud.client("cloudformation")
+
+
+@pytest.fixture(scope="module")
+def ssm(cloud):
+    return cloud.client("ssm")
+
+
+ALLOW = {"Effect": "Allow", "Action": "Update:*", "Principal": "*", "Resource": "*"}
+
+
+def policy(*deny):
+    return json.dumps({"Statement": [ALLOW, *[{"Effect": "Deny", "Principal": "*", "Resource": "*", **d} for d in deny]]})
+
+
+def value(cf, ssm, stack, logical):
+    return ssm.get_parameter(Name=physical(cf, stack, logical))["Parameter"]["Value"]
+
+
+def test_stack_policies_are_enforced(cloud, cf, ssm):
+    create(cf, "pol", template({"P": parameter("one"), "Q": parameter("one")}), StackPolicyBody=policy({"Action": "Update:Modify", "Resource": "LogicalResourceId/P"}))
+    assert json.loads(cf.get_stack_policy(StackName="pol")["StackPolicyBody"])["Statement"][0] == ALLOW
+    update(cf, "pol", template({"P": parameter("one"), "Q": parameter("two")}))
+    update(cf, "pol", template({"P": parameter("two"), "Q": parameter("three")}), want="UPDATE_ROLLBACK_COMPLETE")
+    assert ("UPDATE_FAILED", "Action denied by stack policy: Statement [#2] does not allow [Update:Modify] for resource [LogicalResourceId/P]") in story(cf, "pol", "P")
+    assert value(cf, ssm, "pol", "P") == "one" and value(cf, ssm, "pol", "Q") == "two"
+    # for one update only
+    update(cf, "pol", template({"P": parameter("two"), "Q": parameter("two")}), StackPolicyDuringUpdateBody=policy())
+    assert value(cf, ssm, "pol", "P") == "two"
+    update(cf, "pol", template({"P": parameter("three"), "Q": parameter("two")}), want="UPDATE_ROLLBACK_COMPLETE")
+    # removal and replacement
+    cf.set_stack_policy(StackName="pol", StackPolicyBody=policy({"Action": "Update:Delete", "Condition": {"StringEquals": {"ResourceType": ["AWS::SSM::Parameter"]}}}))
+    update(cf, "pol", template({"P": parameter("three")}), want="UPDATE_ROLLBACK_COMPLETE")
+    assert any("does not allow [Update:Delete] for resource [*]" in (x[2] or "") for x in reasons(cf, "pol"))
+    assert value(cf, ssm, "pol", "Q") == "two"
+    cf.set_stack_policy(StackName="pol", StackPolicyBody=policy({"Action": "Update:Replace"}))
+    update(cf, "pol", template({"P": parameter("three", Name="/pol/new"), "Q": parameter("two")}), want="UPDATE_ROLLBACK_COMPLETE")
+    with pytest.raises(ssm.exceptions.ParameterNotFound):
+        ssm.get_parameter(Name="/pol/new")
+    # change sets are updates too; a policy given with an update counts after it
+    cf.set_stack_policy(StackName="pol", StackPolicyBody=policy({"Action": "Update:*"}))
+    cs = cf.create_change_set(StackName="pol", ChangeSetName="c", TemplateBody=template({"P": parameter("nine"), "Q": parameter("two")}))
+    cf.execute_change_set(ChangeSetName=cs["Id"])
+    assert settle(cf, "pol")["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    update(cf, "pol", template({"P": parameter("nine"), "Q": parameter("two")}), StackPolicyBody=policy(), want="UPDATE_ROLLBACK_COMPLETE")
+    delete(cf, "pol")
+
+
+def test_stack_policies_are_checked(cloud, cf):
+    create(cf, "polv", template({"P": parameter()}))
+    assert "StackPolicyBody" not in cf.get_stack_policy(StackName="polv")
+    for bad in ("{}", "nonsense", json.dumps({"Statement": [{**ALLOW, "Action": "Delete:*"}]}), json.dumps({"Statement": [{**ALLOW, "Principal": "me"}]})):
+        refused("ValidationError", "Error validating stack policy: Invalid stack policy", cf.set_stack_policy, StackName="polv", StackPolicyBody=bad)
+    refused("ValidationError", "You cannot specify both", cf.set_stack_policy, StackName="polv", StackPolicyBody=policy(), StackPolicyURL=cloud.https + "/b/k")
+    cloud.client("s3").create_bucket(Bucket="stack-policies")
+    cloud.client("s3").put_object(Bucket="stack-policies", Key="p.json", Body=policy())
+    cf.set_stack_policy(StackName="polv", StackPolicyURL=cloud.https + "/stack-policies/p.json")
+    assert json.loads(cf.get_stack_policy(StackName="polv")["StackPolicyBody"])["Statement"] == [ALLOW]
+    delete(cf, "polv")
+
+
+def rollback_fails(cloud, cf, name):
+    """An update that fails, whose rollback fails too: the key is to be deleted by then."""
+    create(cf, name, template({"K": key(Description="one"), "P": parameter("one")}))
+    k = physical(cf, name, "K")
+    more = json.loads(waiting())["Resources"]
+    more["W"]["DependsOn"] = ["K", "P"]
+    cf.update_stack(StackName=name, TemplateBody=template({"K": key(Description="two"), "P": parameter("two"), **more}))
+    url = parked(cf, name)
+    cloud.client("kms").schedule_key_deletion(KeyId=k, PendingWindowInDays=7)
+    assert put(cloud, url, signal_ok(status="FAILURE")) == 200
+    assert settle(cf, name)["StackStatus"] == "UPDATE_ROLLBACK_FAILED", reasons(cf, name)
+    return k
+
+
+def test_continue_update_rollback(cloud, cf, ssm):
+    kms = cloud.client("kms")
+    k = rollback_fails(cloud, cf, "cont")
+    refused("ValidationError", "can not be updated", cf.update_stack, StackName="cont", TemplateBody=template({"P": parameter("x")}))
+    cf.continue_update_rollback(StackName="cont")
+    assert settle(cf, "cont")["StackStatus"] == "UPDATE_ROLLBACK_FAILED"
+    kms.cancel_key_deletion(KeyId=k)
+    kms.enable_key(KeyId=k)
+    cf.continue_update_rollback(StackName="cont")
+    assert settle(cf, "cont")["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE", reasons(cf, "cont")
+    assert kms.describe_key(KeyId=k)["KeyMetadata"]["Description"] == "one" and value(cf, ssm, "cont", "P") == "one"
+    assert {x["LogicalResourceId"] for x in cf.list_stack_resources(StackName="cont")["StackResourceSummaries"]} == {"K", "P"}
+    refused("ValidationError", "can not continue the rollback", cf.continue_update_rollback, StackName="cont")
+    update(cf, "cont", template({"K": key(Description="three"), "P": parameter("three")}))
+    delete(cf, "cont")
+
+
+def test_resources_to_skip(cloud, cf, ssm):
+    k = rollback_fails(cloud, cf, "skip")
+    refused("ValidationError", "does not exist", cf.continue_update_rollback, StackName="skip", ResourcesToSkip=["Nope"])
+    cf.continue_update_rollback(StackName="skip", ResourcesToSkip=["K"])
+    assert settle(cf, "skip")["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE", reasons(cf, "skip")
+    assert value(cf, ssm, "skip", "P") == "one"
+    assert cloud.client("kms").describe_key(KeyId=k)["KeyMetadata"]["KeyState"] == "PendingDeletion"
+    delete(cf, "skip")
+
+
+def test_delete_of_a_stack_whose_rollback_failed(cloud, cf):
+    rollback_fails(cloud, cf, "doomed")
+    delete(cf, "doomed")
+
+
+def test_role_of_later_operations(cloud, cf):
+    """The role given with an operation is the stack's from then on; passing it needs iam:PassRole."""
+    iam = cloud.client("iam")
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "cloudformation.amazonaws.com"}, "Action": "sts:AssumeRole"}]})
+    arn = iam.create_role(RoleName="cfn-later", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    iam.put_role_policy(RoleName="cfn-later", PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ssm:*", "Resource": "*"}]}))
+    who = cloud.user("later", {"Effect": "Allow", "Action": "cloudformation:*", "Resource": "*"})
+    mine = cloud.client("cloudformation", key=who)
+    create(cf, "later", template({"P": parameter("one")}))
+    refused("AccessDenied", "iam:PassRole", mine.update_stack, StackName="later", TemplateBody=template({"P": parameter("two")}), RoleARN=arn)
+    refused("AccessDenied", "iam:PassRole", mine.delete_stack, StackName="later", RoleARN=arn)
+    update(cf, "later", template({"P": parameter("two")}), RoleARN=arn)
+    update(mine, "later", template({"P": parameter("three")}))  # as the role, which it may not pass itself but the stack has
+    assert cf.describe_stacks(StackName="later")["Stacks"][0]["RoleARN"] == arn
+    iam.delete_role_policy(RoleName="cfn-later", PolicyName="p")
+    delete(mine, "later", want="DELETE_FAILED")
+    iam.put_role_policy(RoleName="cfn-later", PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ssm:*", "Resource": "*"}]}))
+    delete(mine, "later")
+    until(lambda: True)
