@@ -434,6 +434,14 @@ static int read_reply(struct client *cl, struct arena *a, bool head, struct clie
 }
 
 /* --- requests --- */
+static bool named_host(const struct http_header *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_eq_ci(v[i].name, S("host")))
+			return true;
+	return false;
+}
+
 static struct str compose(struct client *cl, struct arena *a, const char *method, struct str target, const struct http_header *more,
 			  size_t n_more, struct str body)
 {
@@ -446,7 +454,8 @@ static struct str compose(struct client *cl, struct arena *a, const char *method
 	assert(n_more + 6 <= CLIENT_HEADERS_MAX);
 	hash_sha256(body.p ? body.p : "", body.n, digest);
 	hash = hex_encode(a, digest, sizeof digest);
-	h[n++] = (struct http_header){ S("Host"), cl->host_header };
+	if (!named_host(more, n_more))
+		h[n++] = (struct http_header){ S("Host"), cl->host_header };
 	for (size_t i = 0; i < n_more; i++)
 		h[n++] = more[i];
 	if (cl->o.key_id.p) {

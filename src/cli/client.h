@@ -27,7 +27,8 @@ struct client_reply {
 int client_new(const struct client_opts *o, struct arena *a, struct client **ret, struct str *ret_problem); /* -EINVAL with a sentence */
 void client_free(struct client *cl);                                                                        /* accepts NULL */
 
-/* client_send sends one request and reads its answer; everything returned is in a. target: raw path, perhaps with a query.
+/* client_send sends one request and reads its answer; everything returned is in a. target: raw path, perhaps with a query. A
+ * Host among the headers goes out instead of the endpoint's own.
  * 0, or negative with *ret_problem: a sentence on what failed. */
 int client_send(struct client *cl, struct arena *a, const char *method, struct str target, const struct http_header *headers,
 		size_t n_headers, struct str body, struct client_reply *ret, struct str *ret_problem);

@@ -11,6 +11,9 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("CLOUDKEEP_BUILD", ROOT / "build")).resolve() / "src" / "cli" / "cloudkeep"
 REGIONS = ["us-east-1", "eu-central-1"]
+PASSWORDS = {"MinimumPasswordLength": 14, "RequireSymbols": True, "RequireNumbers": True, "RequireUppercaseCharacters": True,
+             "RequireLowercaseCharacters": True, "AllowUsersToChangePassword": True, "HardExpiry": True, "PasswordReusePrevention": 5,
+             "MaxPasswordAge": 90}
 
 
 def secure_transport(bucket):
@@ -23,10 +26,17 @@ def make(cloud, region):
     """One region's resources; returns what Terraform would say of them."""
     s3, kms, ec2 = (cloud.client(s, region=region) for s in ("s3", "kms", "ec2"))
     bucket, at = "tf-" + region, {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    group_arn = "arn:aws:logs:%s:%s:log-group:/app/%s" % (region, cloud.account, region)
     key_policy = json.dumps({"Version": "2012-10-17", "Statement": [
-        {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::%s:root" % cloud.account}, "Action": "kms:*", "Resource": "*"}]})
+        {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::%s:root" % cloud.account}, "Action": "kms:*", "Resource": "*"},
+        {"Effect": "Allow", "Principal": {"Service": "logs.%s.amazonaws.com" % region},
+         "Action": ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"], "Resource": "*",
+         "Condition": {"ArnEquals": {"kms:EncryptionContext:aws:logs:arn": group_arn}}}]})
     key = kms.create_key(Policy=key_policy)["KeyMetadata"]
     kms.enable_key_rotation(KeyId=key["KeyId"])
+    logs = cloud.client("logs", region=region)
+    logs.create_log_group(logGroupName="/app/" + region, kmsKeyId=key["Arn"])
+    logs.put_retention_policy(logGroupName="/app/" + region, retentionInDays=90)
     s3.create_bucket(Bucket=bucket, **at)
     s3.put_bucket_policy(Bucket=bucket, Policy=secure_transport(bucket))
     s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": {
@@ -56,6 +66,8 @@ def make(cloud, region):
                                  "ingress": []},
         "aws_security_group_rule.r": {"id": "sgr", "security_group_id": group, "type": "ingress", "protocol": "tcp", "from_port": 443,
                                       "to_port": 443, "cidr_blocks": ["10.0.0.0/16"], "self": False},
+        "aws_cloudwatch_log_group.l": {"id": "/app/" + region, "name": "/app/" + region, "arn": group_arn, "kms_key_id": key["Arn"],
+                                       "retention_in_days": 90, "tags": {}},
         "random_id.x": {"id": "x"},
     }
 
@@ -75,7 +87,13 @@ def state(modules):
 def world(cloud):
     p = subprocess.run([str(BINARY), "region", "start", "eu-central-1", "--data", str(cloud.data)], capture_output=True, text=True)
     assert p.returncode == 0, p.stderr
-    return {r: make(cloud, r) for r in REGIONS}
+    made = {r: make(cloud, r) for r in REGIONS}
+    cloud.client("iam").update_account_password_policy(**PASSWORDS)
+    made["us-east-1"]["aws_iam_account_password_policy.p"] = {
+        "id": "iam-account-password-policy", "expire_passwords": True, "minimum_password_length": 14, "require_symbols": True,
+        "require_numbers": True, "require_uppercase_characters": True, "require_lowercase_characters": True,
+        "allow_users_to_change_password": True, "hard_expiry": True, "password_reuse_prevention": 5, "max_password_age": 90}
+    return made
 
 
 def prove(cloud, document, *args):
@@ -89,9 +107,9 @@ def test_holds_in_all_regions(cloud, world):
         code, report, err = prove(cloud, document)
         assert report, err
         bad = [(p["promise"], p["attempt"], p["got"]) for p in report["proofs"] if p["verdict"] in ("broken", "untried")]
-        assert code == 0 and bad == []
+        assert bad == [] and code == 0
         assert {p["region"] for p in report["proofs"]} == set(REGIONS)
-        assert {"transport", "encryption", "access", "public", "key use", "network"} <= {p["family"] for p in report["proofs"]}
+        assert {"transport", "encryption", "access", "public", "key use", "network", "passwords"} <= {p["family"] for p in report["proofs"]}
         assert "not looked at: module.us-east-1.random_id.x" in err and report["leftBehind"] == 0
         assert any("aws_s3_bucket" in p["promise"] or "aws_s3_bucket" in p["declared"] for p in report["proofs"])
 
@@ -109,6 +127,39 @@ def test_catches_what_was_changed_behind_its_back(cloud, world):
     broken = [(p["family"], p["region"]) for p in report["proofs"] if p["verdict"] == "broken"]
     assert ("network", "us-east-1") in broken and ("transport", "us-east-1") in broken
     assert not [b for b in broken if b[1] == "eu-central-1" and b[0] in ("network", "transport")]
+
+
+def promises(report, verdict="broken"):
+    return {p["promise"] for p in report["proofs"] if p["verdict"] == verdict}
+
+
+def test_catches_a_weak_password_policy(cloud, world):
+    iam = cloud.client("iam")
+    iam.update_account_password_policy(**dict(PASSWORDS, RequireSymbols=False, MinimumPasswordLength=8))
+    code, report, _ = prove(cloud, shown({"us-east-1": world["us-east-1"]}))
+    iam.update_account_password_policy(**PASSWORDS)
+    assert code == 1 and report["leftBehind"] == 0
+    bad = {p["attempt"] for p in report["proofs"] if p["verdict"] == "broken" and p["family"] == "passwords"}
+    assert {"RequireSymbols", "MinimumPasswordLength", "CreateLoginProfile with 13 characters", "CreateLoginProfile against RequireSymbols"} == bad
+
+
+def test_catches_what_happened_to_a_log_group(cloud, world):
+    logs, kms = cloud.client("logs"), cloud.client("kms")
+    key = world["us-east-1"]["aws_kms_key.k"]
+    logs.put_retention_policy(logGroupName="/app/us-east-1", retentionInDays=1)
+    kms.put_key_policy(KeyId=key["key_id"], PolicyName="default", Policy=key["policy"].replace("/app/us-east-1", "*"))
+    code, report, _ = prove(cloud, shown({"us-east-1": world["us-east-1"]}))
+    kms.put_key_policy(KeyId=key["key_id"], PolicyName="default", Policy=key["policy"])
+    logs.put_retention_policy(logGroupName="/app/us-east-1", retentionInDays=90)
+    assert code == 1 and report["leftBehind"] == 0
+    bad = promises(report)
+    name = "module.us-east-1.aws_cloudwatch_log_group.l"
+    assert "%s keeps events as long as declared" % name in bad and "the key of %s seals no other log group" % name in bad
+    assert not logs.describe_log_groups(logGroupNamePrefix="/cloudkeep-prove/")["logGroups"]
+    logs.disassociate_kms_key(logGroupName="/app/us-east-1")
+    _, report, _ = prove(cloud, shown({"us-east-1": world["us-east-1"]}))
+    logs.associate_kms_key(logGroupName="/app/us-east-1", kmsKeyId=key["arn"])
+    assert "%s is sealed with the declared key" % name in promises(report)
 
 
 @pytest.mark.parametrize("text,words", [("{}", "neither"), ("[1", "neither"), ('{"version":3,"resources":[]}', "neither"),

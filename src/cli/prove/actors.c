@@ -14,6 +14,14 @@ struct undo *undo_later(struct prove *p, enum undo_kind kind, struct str region,
 	return &(vec_push(&p->arena, p->undo, p->n_undo, p->cap_undo) = u, p->undo)[p->n_undo - 1];
 }
 
+struct undo *undo_hit(struct prove *p, struct str what, const struct hit *h)
+{
+	struct undo *u = undo_later(p, UNDO_HIT, h->region, what, STR_NONE);
+
+	u->hit = arena_dup(&p->arena, h, sizeof *h);
+	return u;
+}
+
 static int iam(struct prove *p, const char *action, struct answer *ret, const char *n1, struct str v1, const char *n2, struct str v2,
 	       const char *n3, struct str v3)
 {
@@ -29,7 +37,9 @@ static int iam(struct prove *p, const char *action, struct answer *ret, const ch
 
 static bool gone(const struct answer *a)
 {
-	return a->status == 404 || str_starts(a->code.p ? a->code : S(""), S("NoSuch"));
+	struct str code = a->code.p ? a->code : S("");
+
+	return a->status == 404 || str_starts(code, S("NoSuch")) || str_find(code, S("NotFound")) >= 0;
 }
 
 /* Calls action(KIND=name, member=value) for each value listed by list. */
@@ -62,6 +72,7 @@ static int remove_user(struct prove *p, struct str name)
 
 	(void)each(p, "UserName", name, "ListAccessKeys", "AccessKeyId", "DeleteAccessKey", "AccessKeyId");
 	(void)each(p, "UserName", name, "ListUserPolicies", "", "DeleteUserPolicy", "PolicyName");
+	(void)iam(p, "DeleteLoginProfile", &a, "UserName", name, NULL, STR_NONE, NULL, STR_NONE);
 	return iam(p, "DeleteUser", &a, "UserName", name, NULL, STR_NONE, NULL, STR_NONE) < 0 && !gone(&a) ? -EIO : 0;
 }
 
@@ -127,6 +138,7 @@ static int restore_key(struct prove *p, const struct undo *u)
 
 void undo_one(struct prove *p, struct undo *u)
 {
+	struct answer a;
 	int r = -EIO;
 
 	if (u->done)
@@ -146,6 +158,9 @@ void undo_one(struct prove *p, struct undo *u)
 		break;
 	case UNDO_KEY:
 		r = restore_key(p, u);
+		break;
+	case UNDO_HIT:
+		r = call_hit(p, u->hit, "removing", &a) < 0 && !gone(&a) ? -EIO : 0;
 		break;
 	}
 	u->done = r == 0;
@@ -224,8 +239,8 @@ int actors_make(struct prove *p, struct stack *const *stacks, size_t n_stacks)
 {
 	struct arena *a = &p->arena;
 	struct json *buckets = json_new(a, JSON_ARRAY), *keys = json_new(a, JSON_ARRAY), *params = json_new(a, JSON_ARRAY),
-		    *others = json_new(a, JSON_ARRAY), *ids = json_new(a, JSON_ARRAY), *roles = json_new(a, JSON_ARRAY),
-		    *anything = json_new(a, JSON_ARRAY);
+		    *groups = json_new(a, JSON_ARRAY), *functions = json_new(a, JSON_ARRAY), *others = json_new(a, JSON_ARRAY),
+		    *ids = json_new(a, JSON_ARRAY), *roles = json_new(a, JSON_ARRAY), *anything = json_new(a, JSON_ARRAY);
 	struct json *insider = json_new(a, JSON_ARRAY), *keyless = json_new(a, JSON_ARRAY), *neighbour = json_new(a, JSON_ARRAY),
 		    *deleter = json_new(a, JSON_ARRAY), *assumer = json_new(a, JSON_ARRAY);
 
@@ -241,6 +256,10 @@ int actors_make(struct prove *p, struct stack *const *stacks, size_t n_stacks)
 				json_push(a, keys, json_new_str(a, t->arn));
 			else if (declared_is(t, "AWS::SSM::Parameter") && t->arn.p)
 				json_push(a, params, json_new_str(a, t->arn));
+			else if (declared_is(t, "AWS::Logs::LogGroup") && t->arn.p)
+				json_push(a, groups, json_new_str(a, t->arn));
+			else if (declared_is(t, "AWS::Lambda::Function") && t->arn.p)
+				json_push(a, functions, json_new_str(a, t->arn));
 		}
 	}
 	json_push(a, others, json_new_str(a, str_printf(a, "arn:*:s3:::" PROVE_NAME "-%.*s-*", STR(p->run))));
@@ -250,9 +269,15 @@ int actors_make(struct prove *p, struct stack *const *stacks, size_t n_stacks)
 	allow(a, insider, buckets, "s3:*", NULL);
 	allow(a, insider, keys, "kms:*", NULL);
 	allow(a, insider, params, "ssm:*", NULL);
+	allow(a, insider, functions, "lambda:*", NULL);
+	if (groups->n)
+		json_push(a, groups, json_new_str(a, str_printf(a, "arn:*:logs:*:*:log-group:" PROVE_PATH "*")));
+	allow(a, insider, groups, "logs:*", NULL);
 	allow(a, keyless, buckets, "s3:*", NULL);
 	/* The neighbour may do much, but elsewhere; and may ask for every role, so that only trust policies stand in its way. */
-	allow(a, neighbour, others, "s3:*", "kms:*", NULL);
+	json_push(a, others, json_new_str(a, str_printf(a, "arn:*:logs:*:%.*s:log-group:" PROVE_PATH "*", STR(p->account))));
+	json_push(a, others, json_new_str(a, str_printf(a, "arn:*:lambda:*:%.*s:function:" PROVE_NAME "-*", STR(p->account))));
+	allow(a, neighbour, others, "s3:*", "kms:*", "logs:*", "lambda:*", NULL);
 	allow(a, neighbour, anything, "sts:AssumeRole", NULL);
 	/* May ask for the stack's deletion but delete nothing that is in it: what stands in the way of the first is what is tried. */
 	allow(a, deleter, ids, "cloudformation:DeleteStack", "cloudformation:DescribeStacks", NULL);
@@ -280,6 +305,23 @@ int actor_role(struct prove *p, const char *suffix, struct str *ret_name, struct
 	if (iam(p, "CreateRole", &ans, "RoleName", name, "Path", S(PROVE_PATH), "AssumeRolePolicyDocument", trust) < 0)
 		return -EIO;
 	*ret_name = name;
+	*ret_arn = xml_text(xml_deep(ans.xml, "Role"), "Arn");
+	return 0;
+}
+
+int actor_service_role(struct prove *p, const char *suffix, const char *service, struct str *ret_arn)
+{
+	struct arena *a = &p->arena;
+	struct str name = str_printf(a, PROVE_NAME "-%.*s-%s", STR(p->run), suffix);
+	struct str trust = str_printf(a,
+				      "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"Service\":\"%s\"},"
+				      "\"Action\":\"sts:AssumeRole\"}]}",
+				      service);
+	struct answer ans;
+
+	undo_later(p, UNDO_ROLE, STR_NONE, name, STR_NONE);
+	if (iam(p, "CreateRole", &ans, "RoleName", name, "Path", S(PROVE_PATH), "AssumeRolePolicyDocument", trust) < 0)
+		return -EIO;
 	*ret_arn = xml_text(xml_deep(ans.xml, "Role"), "Arn");
 	return 0;
 }

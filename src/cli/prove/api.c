@@ -47,6 +47,29 @@ struct hit hit_json(struct prove *p, const char *service, const char *target, st
 	return h;
 }
 
+struct hit hit_rest(struct prove *p, const char *service, struct str region, const char *method, struct str path, const struct json *body,
+		    const struct creds *who)
+{
+	struct hit h = { .service = service, .region = region, .method = str_c(method), .path = path, .who = who };
+
+	if (body) {
+		hit_header(&h, "content-type", S("application/json"));
+		h.body = json_text(&p->arena, body);
+	}
+	return h;
+}
+
+struct json *call_rest(struct prove *p, const char *service, struct str region, const char *method, struct str path,
+		       const struct json *body)
+{
+	struct hit h = hit_rest(p, service, region, method, path, body, &p->caller);
+	struct answer a;
+
+	if (call_hit(p, &h, str_printf(&p->arena, "%s %s %.*s", service, method, STR(path)).p, &a) < 0)
+		return NULL;
+	return a.json ? a.json : json_new(&p->arena, JSON_OBJECT);
+}
+
 struct hit hit_s3(struct prove *p, struct str region, const char *method, struct str bucket, struct str key, struct str query,
 		  const struct creds *who)
 {

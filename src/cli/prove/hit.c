@@ -177,7 +177,7 @@ int hit(struct prove *p, const struct hit *in, struct answer *ret)
 	if (!h.path.p)
 		h.path = S("/");
 	memmove(&h.headers[1], &h.headers[0], h.n_headers * sizeof *h.headers);
-	h.headers[0] = (struct http_header){ S("host"), p->authority };
+	h.headers[0] = (struct http_header){ S("host"), h.host.p ? h.host : p->authority };
 	h.n_headers++;
 	if (h.who && h.presign_s)
 		sign_query(p, &h);
@@ -185,8 +185,8 @@ int hit(struct prove *p, const struct hit *in, struct answer *ret)
 		sign_header(p, &h);
 	tamper(&h);
 	to = h.query.n ? str_printf(&p->arena, "%.*s?%.*s", STR(h.path), STR(h.query)) : h.path;
-	if (!prove_stop || p->cleaning) /* the client sends Host by itself */
-		r = client_send(h.plain ? p->plain : p->tls, &p->arena, str_z(&p->arena, h.method), to, h.headers + 1, h.n_headers - 1,
+	if (!prove_stop || p->cleaning)
+		r = client_send(h.plain ? p->plain : p->tls, &p->arena, str_z(&p->arena, h.method), to, h.headers, h.n_headers,
 				h.body.p ? h.body : S(""), &ret->reply, &ret->error);
 	ret->took_ms = clock_mono_ms() - t;
 	if (r < 0)

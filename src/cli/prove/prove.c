@@ -150,6 +150,18 @@ static void attack_stack(struct prove *p, struct stack *s)
 			attack_key(p, &s->v[i]);
 		else if (declared_is(&s->v[i], "AWS::SSM::Parameter"))
 			attack_parameter(p, &s->v[i]);
+		else if (declared_is(&s->v[i], "AWS::Logs::LogGroup"))
+			attack_logs(p, &s->v[i]);
+		else if (declared_is(&s->v[i], PROVE_PASSWORD_POLICY))
+			attack_passwords(p, &s->v[i]);
+		else if (declared_is(&s->v[i], "AWS::Lambda::Function"))
+			attack_function(p, &s->v[i]);
+		else if (declared_is(&s->v[i], "AWS::ApiGateway::RestApi"))
+			attack_api(p, &s->v[i]);
+		else if (declared_is(&s->v[i], "AWS::EC2::VPCEndpoint"))
+			attack_endpoint(p, &s->v[i]);
+	if (!prove_stop)
+		attack_isolation(p);
 	for (size_t i = 0; i < s->n && !prove_stop; i++)
 		if (declared_is(&s->v[i], "AWS::IAM::Role"))
 			attack_role(p, &s->v[i]);

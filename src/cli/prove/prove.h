@@ -50,8 +50,10 @@ struct undo {
 		UNDO_OBJECTS,       /* a: bucket, b: prefix: all versions */
 		UNDO_BUCKET_POLICY, /* a: bucket, b: the policy it had, absent: none; only when touched */
 		UNDO_KEY,           /* a: key ARN whose deletion was asked for */
+		UNDO_HIT,           /* a: what is removed, in words; hit: the call that removes it */
 	} kind;
 	struct str region, a, b;
+	const struct hit *hit;
 	bool done;
 };
 enum verdict { VERDICT_HELD, VERDICT_BROKEN, VERDICT_SKIPPED, VERDICT_UNTRIED };
@@ -117,6 +119,7 @@ extern volatile sig_atomic_t prove_stop; /* the number of the signal that asks t
 struct hit {
 	const char *service; /* in the signature's scope */
 	struct str region;
+	struct str host;                /* absent: the endpoint's own */
 	struct str method, path, query; /* as they go over the line; path and query already encoded */
 	struct http_header headers[PROVE_HEADERS_MAX];
 	size_t n_headers;
@@ -149,6 +152,11 @@ struct hit hit_query(struct prove *p, const char *service, struct str region, co
 void hit_param(struct prove *p, struct hit *h, const char *name, struct str value);
 struct hit hit_json(struct prove *p, const char *service, const char *target, struct str region, const struct json *params,
 		    const struct creds *who);
+/* hit_rest: a call of a REST-JSON service; body NULL: none. */
+struct hit hit_rest(struct prove *p, const char *service, struct str region, const char *method, struct str path, const struct json *body,
+		    const struct creds *who);
+struct json *call_rest(struct prove *p, const char *service, struct str region, const char *method, struct str path,
+		       const struct json *body); /* the operator's; an empty object for an empty answer; NULL: p->trouble */
 struct hit hit_s3(struct prove *p, struct str region, const char *method, struct str bucket, struct str key, struct str query,
 		  const struct creds *who);
 /* call_*: the operator's own calls. 0, or -EIO with p->trouble set ("IAM CreateUser: ...") unless quiet. */
@@ -182,7 +190,10 @@ int actor_role(struct prove *p, const char *suffix, struct str *ret_name, struct
 struct undo *undo_later(struct prove *p, enum undo_kind kind, struct str region, struct str a, struct str b);
 size_t undo_all(struct prove *p); /* how many things could not be removed */
 void undo_one(struct prove *p, struct undo *u);
-void actors_sweep(struct prove *p); /* removes what killed runs left behind */
+struct undo *undo_hit(struct prove *p, struct str what, const struct hit *h); /* h is copied */
+int actor_service_role(struct prove *p, const char *suffix, const char *service,
+		       struct str *ret_arn); /* trusts a service, may do nothing */
+void actors_sweep(struct prove *p);          /* removes what killed runs left behind */
 static inline const struct creds *actor(const struct prove *p, enum actor a)
 {
 	return &p->actors[a].creds;
@@ -252,6 +263,12 @@ void attack_key(struct prove *p, struct declared *key);
 void attack_role(struct prove *p, struct declared *role);
 void attack_parameter(struct prove *p, struct declared *parameter);
 void attack_signatures(struct prove *p);
+void attack_logs(struct prove *p, struct declared *group);
+void attack_passwords(struct prove *p, struct declared *policy);
+void attack_function(struct prove *p, struct declared *function);
+void attack_isolation(struct prove *p); /* once a region that has functions */
+void attack_api(struct prove *p, struct declared *api);
+void attack_endpoint(struct prove *p, struct declared *endpoint);
 void attack_network(struct prove *p);
 void attack_keep(struct prove *p);
 void attack_trail(struct prove *p);

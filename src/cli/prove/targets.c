@@ -88,6 +88,10 @@ static struct str arn_of(struct prove *p, const struct stack *s, const struct de
 	if (declared_is(t, "AWS::SSM::Parameter"))
 		return str_printf(a, "arn:%.*s:ssm:%.*s:%.*s:parameter%s%.*s", STR(part), STR(s->region), STR(s->account),
 				  id.p[0] == '/' ? "" : "/", STR(id));
+	if (declared_is(t, "AWS::Logs::LogGroup"))
+		return str_printf(a, "arn:%.*s:logs:%.*s:%.*s:log-group:%.*s:*", STR(part), STR(s->region), STR(s->account), STR(id));
+	if (declared_is(t, "AWS::Lambda::Function"))
+		return str_printf(a, "arn:%.*s:lambda:%.*s:%.*s:function:%.*s", STR(part), STR(s->region), STR(s->account), STR(id));
 	if (declared_is(t, "AWS::IAM::Role") || declared_is(t, "AWS::IAM::User")) {
 		path = prop_str(t->props ? t->props : s->tpl->resources[t->index].properties, "Path");
 		return str_printf(a, "arn:%.*s:iam::%.*s:%s%.*s%.*s", STR(part), STR(s->account),

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* attack_api.c - APIs that should be private, and the endpoints they are reached through.
+ *
+ * The API itself may have no method that is safe to call. So its policy and its endpoint configuration are tried on a twin: an
+ * API made for the proof with one mock method, which answers through the declared endpoint, and neither from outside nor
+ * through another endpoint in the same network. Both are removed again. */
+#include "cli/prove/prove.h"
+
+#define STAGE "prove"
+#define REFUSED "ForbiddenException|AccessDeniedException|HTTP 403|MissingAuthenticationTokenException"
+
+static struct str api_host(struct prove *p, struct str api, struct str endpoint)
+{
+	return str_printf(&p->arena, "%.*s%s%.*s.execute-api.%.*s.amazonaws.com", STR(api), endpoint.n ? "-" : "",
+			  endpoint.n ? (int)endpoint.n : 0, endpoint.p, STR(p->stack->region));
+}
+
+static struct hit visit(struct prove *p, struct str api, struct str endpoint)
+{
+	struct hit h = { .service = "execute-api", .region = p->stack->region, .method = S("GET"), .path = S("/" STAGE "/") };
+
+	h.host = api_host(p, api, endpoint);
+	return h;
+}
+
+/* The endpoint that the API names, or the only one that the stack has for APIs. */
+static struct str endpoint_of(struct prove *p, const struct declared *api)
+{
+	const struct json *ids = prop_get(api->props, "EndpointConfiguration.VpcEndpointIds");
+	struct str service = str_printf(&p->arena, "com.amazonaws.%.*s.execute-api", STR(p->stack->region));
+
+	if (list_len(ids))
+		return json_scalar(list_at(ids, 0));
+	for (size_t i = 0; i < p->stack->n; i++)
+		if (declared_is(&p->stack->v[i], "AWS::EC2::VPCEndpoint") && str_eq(prop_str(p->stack->v[i].props, "ServiceName"), service))
+			return p->stack->v[i].physical;
+	return STR_NONE;
+}
+
+/* --- the twin --- */
+static struct json *put(struct prove *p, struct str path, struct json *body)
+{
+	return call_rest(p, "apigateway", p->stack->region, "PUT", path, body);
+}
+
+static struct str make_twin(struct prove *p, const struct declared *api)
+{
+	struct arena *a = &p->arena;
+	struct json *body = json_object(a, "name", str_printf(a, PROVE_NAME "-%.*s", STR(p->run))), *e = json_new(a, JSON_OBJECT), *types,
+		    *j, *mock, *templates;
+	const struct json *ids = prop_get(api->props, "EndpointConfiguration.VpcEndpointIds"), *policy = prop_get(api->props, "Policy");
+	struct str id, base, root;
+	struct hit away;
+
+	types = json_new(a, JSON_ARRAY);
+	json_push(a, types, json_new_str(a, S("PRIVATE")));
+	json_set(a, e, S("types"), types);
+	if (list_len(ids))
+		json_set(a, e, S("vpcEndpointIds"), ids);
+	json_set(a, body, S("endpointConfiguration"), e);
+	if (policy)
+		json_set_str(a, body, "policy", json_is(policy, JSON_OBJECT) ? json_text(a, policy) : json_scalar(policy));
+	j = call_rest(p, "apigateway", p->stack->region, "POST", S("/restapis"), body);
+	id = json_get_str(j, "id");
+	if (!id.n)
+		return STR_NONE;
+	base = str_printf(a, "/restapis/%.*s", STR(id));
+	away = hit_rest(p, "apigateway", p->stack->region, "DELETE", base, NULL, &p->caller);
+	(void)undo_hit(p, str_printf(a, "the API %.*s", STR(id)), &away);
+	root = json_get_str(j, "rootResourceId");
+	if (!root.n) {
+		j = call_rest(p, "apigateway", p->stack->region, "GET", str_printf(a, "%.*s/resources", STR(base)), NULL);
+		root = json_get_str(list_at(json_getz(j, "item"), 0), "id");
+	}
+	base = str_printf(a, "%.*s/resources/%.*s/methods/GET", STR(base), STR(root));
+	mock = json_object(a, "type", S("MOCK"));
+	templates = json_object(a, "application/json", S("{\"statusCode\":200}"));
+	json_set(a, mock, S("requestTemplates"), templates);
+	if (!put(p, base, json_object(a, "authorizationType", S("NONE"))) || !put(p, str_printf(a, "%.*s/integration", STR(base)), mock) ||
+	    !put(p, str_printf(a, "%.*s/responses/200", STR(base)), json_new(a, JSON_OBJECT)) ||
+	    !put(p, str_printf(a, "%.*s/integration/responses/200", STR(base)), json_new(a, JSON_OBJECT)) ||
+	    !call_rest(p, "apigateway", p->stack->region, "POST", str_printf(a, "/restapis/%.*s/deployments", STR(id)),
+		       json_object(a, "stageName", S(STAGE))))
+		return STR_NONE;
+	return id;
+}
+
+/* Another endpoint for APIs in the network of the declared one; absent: p->trouble. */
+static struct str other_endpoint(struct prove *p, struct str endpoint)
+{
+	struct hit h = hit_query(p, "ec2", p->stack->region, "DescribeVpcEndpoints", &p->caller), away;
+	struct answer a;
+	struct str vpc, id;
+
+	hit_param(p, &h, "VpcEndpointId.1", endpoint);
+	if (call_hit(p, &h, "EC2 DescribeVpcEndpoints", &a) < 0)
+		return STR_NONE;
+	vpc = xml_text(xml_deep(a.xml, "vpcEndpointSet"), "item/vpcId");
+	h = hit_query(p, "ec2", p->stack->region, "CreateVpcEndpoint", &p->caller);
+	hit_param(p, &h, "VpcId", vpc);
+	hit_param(p, &h, "ServiceName", str_printf(&p->arena, "com.amazonaws.%.*s.execute-api", STR(p->stack->region)));
+	hit_param(p, &h, "VpcEndpointType", S("Interface"));
+	hit_param(p, &h, "PrivateDnsEnabled", S("false"));
+	if (call_hit(p, &h, "EC2 CreateVpcEndpoint", &a) < 0)
+		return STR_NONE;
+	id = xml_text(xml_deep(a.xml, "vpcEndpoint"), "vpcEndpointId");
+	away = hit_query(p, "ec2", p->stack->region, "DeleteVpcEndpoints", &p->caller);
+	hit_param(p, &away, "VpcEndpointId.1", id);
+	(void)undo_hit(p, str_printf(&p->arena, "the endpoint %.*s", STR(id)), &away);
+	return id;
+}
+
+/* --- policies as they are now --- */
+static bool same_document(struct prove *p, const struct json *declared, struct str live)
+{
+	struct json *d = NULL, *l = NULL;
+	struct str text = json_is(declared, JSON_STRING) ? json_str(declared) : STR_NONE;
+
+	if (json_is(declared, JSON_OBJECT))
+		d = json_copy(&p->arena, declared);
+	else if (!text.n || json_parse(&p->arena, text, &d, NULL) < 0)
+		return false;
+	/* API Gateway gives its policy with escaped quotes. */
+	if (json_parse(&p->arena, live.p ? live : S(""), &l, NULL) < 0 &&
+	    json_parse(&p->arena, str_replace(&p->arena, live, S("\\\""), S("\"")), &l, NULL) < 0)
+		return false;
+	return json_equal(json_getz(d, "Statement"), json_getz(l, "Statement"));
+}
+
+static void api_policy(struct prove *p, const struct promise *m, struct declared *api)
+{
+	struct json *j = call_rest(p, "apigateway", p->stack->region, "GET", str_printf(&p->arena, "/restapis/%.*s", STR(api->physical)),
+				   NULL);
+
+	if (!j)
+		(void)proof_add(p, m, VERDICT_UNTRIED, S("GetRestApi"), S("an answer"), p->trouble);
+	else if (prop_get(api->props, "Policy"))
+		(void)proof_equal(p, m, S("the API's policy"), S("as declared"),
+				  same_document(p, prop_get(api->props, "Policy"), json_get_str(j, "policy")) ? S("as declared")
+													      : S("another"));
+}
+
+void attack_api(struct prove *p, struct declared *api)
+{
+	const struct json *types = prop_get(api->props, "EndpointConfiguration.Types");
+	struct promise m = { "private API", str_printf(&p->arena, "%.*s answers through its endpoint only", STR(api->id)), api->id, api };
+	struct str endpoint = endpoint_of(p, api), twin, other;
+	struct hit h = visit(p, api->physical, STR_NONE);
+	struct answer a;
+
+	if (!list_len(types) || !str_is(json_scalar(list_at(types, 0)), "PRIVATE") || !promise_owed(p, &m, true))
+		return;
+	api_policy(p, &m, api);
+	(void)proof_denied(p, &m, S("GET from outside"), &h, REFUSED, &a);
+	if (!endpoint.n) {
+		proof_skip(p, &m, S("the stack has no endpoint for it"));
+		return;
+	}
+	twin = make_twin(p, api);
+	if (!twin.n) {
+		(void)proof_add(p, &m, VERDICT_UNTRIED, S("make a twin of the API"), S("an API"), p->trouble);
+		return;
+	}
+	h = visit(p, twin, endpoint);
+	(void)proof_allowed(p, &m, S("GET of its twin through the endpoint"), &h, &a);
+	h = visit(p, twin, STR_NONE);
+	(void)proof_denied(p, &m, S("GET of its twin from outside"), &h, REFUSED, &a);
+	other = other_endpoint(p, endpoint);
+	if (!other.n) {
+		(void)proof_add(p, &m, VERDICT_UNTRIED, S("make another endpoint"), S("an endpoint"), p->trouble);
+		return;
+	}
+	h = visit(p, twin, other);
+	(void)proof_denied(p, &m, S("GET of its twin through another endpoint"), &h, REFUSED, &a);
+}
+
+void attack_endpoint(struct prove *p, struct declared *e)
+{
+	const struct json *doc = prop_get(e->props, "PolicyDocument");
+	struct promise m = { "network", str_printf(&p->arena, "%.*s lets through what its policy says", STR(e->id)), e->id, e };
+	struct hit h = hit_query(p, "ec2", p->stack->region, "DescribeVpcEndpoints", &p->caller);
+	struct answer a;
+
+	if (!doc || !promise_owed(p, &m, true))
+		return;
+	hit_param(p, &h, "VpcEndpointId.1", e->physical);
+	if (call_hit(p, &h, "EC2 DescribeVpcEndpoints", &a) < 0) {
+		(void)proof_add(p, &m, VERDICT_UNTRIED, S("DescribeVpcEndpoints"), S("an answer"), p->trouble);
+		return;
+	}
+	(void)proof_equal(p, &m, S("the endpoint's policy"), S("as declared"),
+			  same_document(p, doc, xml_text(xml_deep(a.xml, "vpcEndpointSet"), "item/policyDocument")) ? S("as declared")
+														    : S("another"));
+}
