@@ -87,4 +87,5 @@ const struct service ecr_service = {
 	.job = ecr_job,
 	.tick = ecr_tick,
 	.cfn = ecr_cfn,
+	.front = &ecr_front,
 };

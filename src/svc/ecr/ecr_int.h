@@ -137,7 +137,7 @@ struct ecr_uploaded {
 int ecr_upload_finish(struct ecr_upload *u, const struct ecr_uploaded **ret);
 void ecr_upload_keep(struct call *c,
 		     struct ecr_upload *u); /* taken: ends it when the call commits, and the file stays; given back if not */
-/* ecr_upload_mount makes the upload mean a layer that another repository of the registry has. */
+/* ecr_upload_mount makes the upload mean a layer that another repository of the registry has; absent: no more. */
 void ecr_upload_mount(struct ecr_upload *u, struct str repo, struct str digest);
 bool ecr_upload_mounted(const struct ecr_upload *u, struct str *ret_repo, struct str *ret_digest);
 void ecr_uploads_reap(struct region *r, int64_t now_ms);
@@ -172,7 +172,7 @@ bool ecr_digest_valid(struct str digest); /* sha256:HEX */
 
 /* --- token.c --- */
 int ecr_token_make(struct call *c, int64_t expires_ms, struct str *ret_password);
-/* ecr_token_open finds who a password stands for. -EACCES: not one of ours, expired, of another region, or its key is gone. */
+/* ecr_token_open finds who a password stands for. -ESTALE: expired; -EACCES: not one of ours, of another region, or its key is gone. */
 int ecr_token_open(struct cloud *cl, struct region *r, struct store_txn *global, struct str password, int64_t now_ms, struct arena *a,
 		   struct principal *ret);
 

@@ -152,9 +152,11 @@ int ecr_token_open(struct cloud *cl, struct region *r, struct store_txn *global,
 	cloud_master_key(cl, "ecr-token", key);
 	e = ecr_unwrap(a, key, S("token"), raw, &plain);
 	mem_wipe(key, sizeof key);
-	if (e < 0 || json_parse(a, plain, &j, NULL) < 0 || json_to_i64(json_getz(j, "until"), &until) < 0 || until <= now_ms ||
+	if (e < 0 || json_parse(a, plain, &j, NULL) < 0 || json_to_i64(json_getz(j, "until"), &until) < 0 ||
 	    !str_eq(json_str(json_getz(j, "region")), r->name) || !cloud_identity(cl))
 		return -EACCES;
+	if (until <= now_ms)
+		return -ESTALE;
 	if (json_to_bool(json_getz(j, "root"), false)) {
 		*ret = (struct principal){ .name = S("root"), .key_id = json_str(json_getz(j, "key")) };
 		ret->p = (struct policy_principal){ .type = PRINCIPAL_ROOT,

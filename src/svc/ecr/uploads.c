@@ -311,8 +311,8 @@ void ecr_upload_mount(struct ecr_upload *u, struct str repo, struct str digest)
 
 	free(u->mount_repo);
 	free(u->mount_digest);
-	u->mount_repo = xstrdup(str_z(&a, repo));
-	u->mount_digest = xstrdup(str_z(&a, digest));
+	u->mount_repo = repo.p ? xstrdup(str_z(&a, repo)) : NULL;
+	u->mount_digest = repo.p ? xstrdup(str_z(&a, digest)) : NULL;
 	arena_done(&a);
 }
 
