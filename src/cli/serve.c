@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define STOP_GRACE_MS 3000
-#define NAMES_MAX 64
+#define NAMES_MAX 256
 #define BUSY_WAIT_MS 1000 /* for a process that has been killed and is still letting go of the data */
 #define BUSY_STEP_MS 5
 
@@ -71,6 +71,36 @@ static bool any_address(struct str host)
 	return str_is(host, "0.0.0.0") || str_is(host, "::");
 }
 
+/* The regions that will run: those asked for, or those that ran last (cloud.c decides the same way, later). */
+static struct json *regions_to_run(const struct serving *s, struct arena *a)
+{
+	struct str rest = s->o->regions ? str_c(s->o->regions) : STR_NONE, text, one;
+	struct json *j;
+
+	if (!rest.p && cli_read_file(a, str_printf(a, "%s/regions.json", s->o->data).p, &text) == 0 && json_parse(a, text, &j, NULL) == 0 &&
+	    json_is(j, JSON_ARRAY) && j->n)
+		return j;
+	if (!rest.p)
+		rest = S("us-east-1,us-west-2,eu-west-1");
+	j = json_new(a, JSON_ARRAY);
+	while (str_next(&rest, ',', &one))
+		if (region_name_valid(str_trim(one)))
+			json_push(a, j, json_new_str(a, str_trim(one)));
+	return j;
+}
+
+/* Data planes have host names of their own (cloud/front.h), and a wildcard stands for one label only. */
+static size_t plane_names(const struct serving *s, struct arena *a, const char **v, size_t n)
+{
+	static const char *const planes[] = { "dkr.ecr", "execute-api", "lambda-url" };
+	const struct json *regions = regions_to_run(s, a);
+
+	for (size_t i = 0; i < regions->n; i++)
+		for (size_t k = 0; k < ELEMENTS(planes) && n < NAMES_MAX - 8; k++)
+			v[n++] = str_printf(a, "*.%s.%.*s.localhost", planes[k], STR(json_str(&regions->items[i]))).p;
+	return n;
+}
+
 static const char *const *names_of(const struct serving *s, struct arena *a, struct str account)
 {
 	const char **v = arena_array(a, const char *, NAMES_MAX + 1);
@@ -82,6 +112,7 @@ static const char *const *names_of(const struct serving *s, struct arena *a, str
 	for (; n < ELEMENTS(fixed); n++)
 		v[n] = fixed[n];
 	v[n++] = str_printf(a, "%.*s.localhost", STR(account)).p;
+	n = plane_names(s, a, v, n);
 	if (s->host.n && !any_address(s->host) && !str_is(s->host, "127.0.0.1") && !str_is(s->host, "::1") && !str_is(s->host, "localhost"))
 		v[n++] = s->host.p;
 	if (!any_address(s->host))

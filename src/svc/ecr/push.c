@@ -109,7 +109,8 @@ void registry_uploads(struct visit *v)
 
 	in->registry_id = v->account;
 	in->repository_name = v->path.name;
-	registry_call(v, "InitiateLayerUpload", in, arena_new(a, struct ecr_initiate_layer_upload_response), mount ? begun_to_mount : begun, NULL);
+	registry_call(v, "InitiateLayerUpload", in, arena_new(a, struct ecr_initiate_layer_upload_response), mount ? begun_to_mount : begun,
+		      NULL);
 }
 
 /* --- PATCH and PUT of an upload --- */
@@ -294,8 +295,7 @@ static bool same_manifest(struct visit *v, const struct call_error *e)
 	if (!e->err || strcmp(e->err->code, "ImageAlreadyExistsException") != 0)
 		return false;
 	hash_sha256(in->image_manifest.p, in->image_manifest.n, d);
-	created(v, "manifests",
-		str_printf(&v->f->http->arena, "sha256:%.*s", STR(hex_encode(&v->f->http->arena, d, sizeof d))));
+	created(v, "manifests", str_printf(&v->f->http->arena, "sha256:%.*s", STR(hex_encode(&v->f->http->arena, d, sizeof d))));
 	return true;
 }
 

@@ -384,7 +384,8 @@ static void tags_allowed(struct visit *v)
 		r = ecr_repo_read(c.txn, a, v->account, v->path.name, &p);
 		if (r == 0) {
 			ecr_key(&after, &p, "ecr.tag", last, STR_NONE);
-			r = t.limit ? ecr_each(c.txn, &p, "ecr.tag", last.n && last.n <= 128 ? key_view(&after) : STR_NONE, take_tag, &t) : 0;
+			r = t.limit ? ecr_each(c.txn, &p, "ecr.tag", last.n && last.n <= 128 ? key_view(&after) : STR_NONE, take_tag, &t)
+				    : 0;
 		}
 		front_call_end(&c);
 	}
@@ -395,8 +396,9 @@ static void tags_allowed(struct visit *v)
 	json_set_str(a, j, "name", v->path.name);
 	json_set(a, j, S("tags"), t.list);
 	if (t.more)
-		registry_header(v, "Link",
-				str_printf(a, "</v2/%.*s/tags/list?n=%zu&last=%.*s>; rel=\"next\"", STR(v->path.name), t.limit, STR(t.last)));
+		registry_header(
+			v, "Link",
+			str_printf(a, "</v2/%.*s/tags/list?n=%zu&last=%.*s>; rel=\"next\"", STR(v->path.name), t.limit, STR(t.last)));
 	registry_answer(v, 200, json_type, json_text(a, j));
 }
 
@@ -466,8 +468,9 @@ static void get_tags(struct visit *v)
 /* --- who comes --- */
 static void not_authorized(struct visit *v, struct str why)
 {
-	registry_header(v, "WWW-Authenticate",
-			str_printf(&v->f->http->arena, "Basic realm=\"https://%.*s/\",service=\"ecr.amazonaws.com\"", STR(v->f->http->host)));
+	registry_header(
+		v, "WWW-Authenticate",
+		str_printf(&v->f->http->arena, "Basic realm=\"https://%.*s/\",service=\"ecr.amazonaws.com\"", STR(v->f->http->host)));
 	registry_refuse(v, 401, "UNAUTHORIZED", why);
 }
 
@@ -571,7 +574,8 @@ static void headers(struct front_request *f)
 	v->region = front_region(f->cloud, region);
 	v->pending = true; /* whatever answers within headers() */
 	if (!v->region) {
-		registry_refuse(v, 503, "UNAVAILABLE", str_printf(&f->http->arena, "The region %.*s is not running in this cloud", STR(region)));
+		registry_refuse(v, 503, "UNAVAILABLE",
+				str_printf(&f->http->arena, "The region %.*s is not running in this cloud", STR(region)));
 		return;
 	}
 	r = uri_decode(&f->http->arena, f->http->path, false, &path) < 0 ? -ENOENT : registry_path_parse(path, &v->path);
@@ -585,7 +589,8 @@ static void headers(struct front_request *f)
 	if (authenticate(v) < 0)
 		return;
 	if (r < 0) {
-		registry_refuse(v, r == -EINVAL ? 400 : 404, r == -EINVAL ? "NAME_INVALID" : "UNSUPPORTED", S("The path is not one of the registry's"));
+		registry_refuse(v, r == -EINVAL ? 400 : 404, r == -EINVAL ? "NAME_INVALID" : "UNSUPPORTED",
+				S("The path is not one of the registry's"));
 		return;
 	}
 	v->pending = false;

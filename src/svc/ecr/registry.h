@@ -45,7 +45,7 @@ int registry_repo(struct visit *v, struct ecr_rec_repository *ret); /* read, wit
 struct str registry_param(struct visit *v, const char *name);       /* of the query; absent */
 
 /* --- push.c --- */
-void registry_uploads(struct visit *v);       /* POST */
+void registry_uploads(struct visit *v);        /* POST */
 void registry_upload_headers(struct visit *v); /* PATCH, PUT: takes the body in; GET, DELETE: answers */
 int registry_upload_body(struct visit *v, struct str piece);
 void registry_upload_done(struct visit *v);
