@@ -5,6 +5,7 @@
  * is decoded and encoded again in one way only; "." and ".." and encodings of NUL are refused; a slash at the end is not part of it. */
 #include "svc/apigateway/front.h"
 #include <errno.h>
+#include <zlib.h>
 
 /* Not for methods and backends; source: "Important notes for REST APIs" (API Gateway Developer Guide). */
 static const char *const dropped[] = { "connection",
@@ -166,10 +167,50 @@ bool visit_binary_type(const struct visit *v, struct str content_type)
 	return false;
 }
 
+/* inflate_body: what came compressed, where the API compresses; never more than a payload may have. */
+static int inflate_body(struct visit *v)
+{
+	struct str coding = visit_header(v, S("content-encoding"));
+	z_stream z = { 0 };
+	struct buf out;
+	size_t n = 0;
+	int r = Z_OK;
+
+	if (!v->served->snap.api->minimum_compression_size.has || !v->body.n ||
+	    !(str_eq_ci(coding, S("gzip")) || str_eq_ci(coding, S("deflate"))))
+		return 0;
+	if (inflateInit2(&z, 15 + 32) != Z_OK)
+		return -EINVAL;
+	buf_init(&out, VISIT_BODY_BYTES_MAX);
+	z.next_in = (Bytef *)(uintptr_t)v->body.p;
+	z.avail_in = (uInt)v->body.n;
+	while (r == Z_OK) {
+		char *p = buf_reserve(&out, 65536);
+
+		if (!p)
+			break;
+		z.next_out = (Bytef *)p;
+		z.avail_out = 65536;
+		r = inflate(&z, Z_NO_FLUSH);
+		out.n += 65536 - z.avail_out;
+	}
+	inflateEnd(&z);
+	if (r == Z_STREAM_END)
+		v->body = str_dup(v->a, buf_view(&out));
+	buf_done(&out);
+	for (size_t i = 0; i < v->n_headers; i++)
+		if (!str_eq_ci(v->headers[i].key, S("content-encoding")))
+			v->headers[n++] = v->headers[i];
+	v->n_headers = n;
+	return r == Z_STREAM_END ? 0 : -EINVAL;
+}
+
 int visit_parse(struct visit *v)
 {
 	if (parse_path(v) < 0 || parse_query(v) < 0 || parse_headers(v) < 0)
 		return bad_path(v);
+	if (inflate_body(v) < 0)
+		return visit_refuse(v, GW_DEFAULT_4XX, S("Bad Request"));
 	v->body_binary = visit_binary_type(v, visit_header(v, S("content-type")));
 	return 0;
 }

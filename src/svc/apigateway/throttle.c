@@ -307,11 +307,16 @@ static bool method_rate(struct visit *v)
 		    s->throttling_rate_limit.v, (double)s->throttling_burst_limit.v, v->now_ms);
 }
 
+static bool same_method(struct str key, struct str method) /* with or without a slash in front */
+{
+	return str_eq(key.n && key.p[0] == '/' ? str_skip(key, 1) : key, method);
+}
+
 static bool plan_rate(struct visit *v, const struct apigw_rec_usage_plan *plan)
 {
 	const struct apigw_rec_throttle *t = plan->throttle, *own = NULL;
 	struct str key = str_printf(v->a, "p/%.*s/%.*s/%.*s", STR(v->region->name), STR(plan->id), STR(v->key.id));
-	struct str method = str_printf(v->a, "%.*s/%.*s", STR(v->m->resource->path), STR(v->method));
+	struct str method = str_printf(v->a, "%.*s/%.*s", STR(str_skip(v->m->resource->path, 1)), STR(v->method));
 
 	for (size_t i = 0; i < plan->api_stages.n; i++) {
 		const struct apigw_rec_api_stage *s = &plan->api_stages.v[i];
@@ -319,7 +324,7 @@ static bool plan_rate(struct visit *v, const struct apigw_rec_usage_plan *plan)
 		if (!str_eq(s->api_id, v->api) || !str_eq(s->stage, v->stage_name))
 			continue;
 		for (size_t j = 0; j < s->throttle.n; j++)
-			if (str_eq(s->throttle.v[j].key, method))
+			if (same_method(s->throttle.v[j].key, method))
 				own = &s->throttle.v[j].value;
 	}
 	if (own) {
