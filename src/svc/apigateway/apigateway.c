@@ -147,4 +147,5 @@ const struct service apigateway_service = {
 	.front = &apigateway_front,
 	.close = apigateway_front_close,
 	.tick = apigateway_front_tick,
+	.cfn = apigateway_cfn,
 };

@@ -37,7 +37,6 @@ static int check_quota(struct call *c, const struct apigw_rec_quota *q)
 
 static int check(struct call *c, struct apigw_rec_usage_plan *p)
 {
-	struct apigw_rec_stage st;
 	int r = check_throttle(c, p->throttle);
 
 	if (r == 0)
@@ -57,12 +56,16 @@ static int check(struct call *c, struct apigw_rec_usage_plan *p)
 			if (str_eq(p->api_stages.v[j].api_id, s->api_id) && str_eq(p->api_stages.v[j].stage, s->stage))
 				return call_fail(c, &apigateway_err_conflict, "Usage plan already contains API stage %.*s:%.*s",
 						 STR(s->api_id), STR(s->stage));
-		if (r == 0)
-			r = apigw_get(c, &apigw_stage_kind, s->api_id, s->stage, &st);
-		if (r == -ENOENT)
-			return call_fail(c, &apigateway_err_not_found, "API Stage not found: %.*s:%.*s", STR(s->api_id), STR(s->stage));
 	}
 	return r;
+}
+
+static int check_stage(struct call *c, struct str api, struct str stage)
+{
+	struct apigw_rec_stage st;
+	int r = apigw_get(c, &apigw_stage_kind, api, stage, &st);
+
+	return r == -ENOENT ? call_fail(c, &apigateway_err_not_found, "API Stage not found: %.*s:%.*s", STR(api), STR(stage)) : r;
 }
 
 /* Keys of method throttles come as "/path/VERB" or "~1path/VERB". */
@@ -89,6 +92,8 @@ APIGW_HANDLER(create_usage_plan, create_usage_plan_request, usage_plan)
 	apigw_in(c, in, APIGW_REC_USAGE_PLAN, &p);
 	normal_keys(c, &p);
 	r = check(c, &p);
+	for (size_t i = 0; r == 0 && i < p.api_stages.n; i++)
+		r = check_stage(c, p.api_stages.v[i].api_id, p.api_stages.v[i].stage);
 	if (r == 0)
 		r = apigw_count(c, &apigw_plan_kind, STR_NONE, APIGW_PLANS_MAX);
 	if (r >= APIGW_PLANS_MAX)
@@ -180,7 +185,7 @@ static int change_stages(struct call *c, void *rec, enum apigw_patch_op op, cons
 	v[p->api_stages.n].stage = stage;
 	p->api_stages.v = v;
 	p->api_stages.n++;
-	return 0;
+	return check_stage(c, api, stage);
 }
 
 static bool is_stage_throttle(struct str path)
