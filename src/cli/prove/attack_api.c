@@ -9,17 +9,26 @@
 #define STAGE "prove"
 #define REFUSED "ForbiddenException|AccessDeniedException|HTTP 403|MissingAuthenticationTokenException"
 
-static struct str api_host(struct prove *p, struct str api, struct str endpoint)
-{
-	return str_printf(&p->arena, "%.*s%s%.*s.execute-api.%.*s.amazonaws.com", STR(api), endpoint.n ? "-" : "",
-			  endpoint.n ? (int)endpoint.n : 0, endpoint.p, STR(p->stack->region));
-}
-
-static struct hit visit(struct prove *p, struct str api, struct str endpoint)
+/* From outside: the name that every API has. */
+static struct hit outside(struct prove *p, struct str api)
 {
 	struct hit h = { .service = "execute-api", .region = p->stack->region, .method = S("GET"), .path = S("/" STAGE "/") };
 
-	h.host = api_host(p, api, endpoint);
+	h.host = str_printf(&p->arena, "%.*s.execute-api.%.*s.amazonaws.com", STR(api), STR(p->stack->region));
+	return h;
+}
+
+/* Through an endpoint: its own name, and the API's id beside it ("Invoke a private API", API Gateway Developer Guide). */
+static struct hit through(struct prove *p, struct str api, struct str endpoint)
+{
+	struct hit h = outside(p, api), q = hit_query(p, "ec2", p->stack->region, "DescribeVpcEndpoints", &p->caller);
+	struct answer a;
+
+	hit_param(p, &q, "VpcEndpointId.1", endpoint);
+	h.host = S("unknown.invalid");
+	if (call_hit(p, &q, "EC2 DescribeVpcEndpoints", &a) == 0 && xml_deep(a.xml, "dnsEntrySet"))
+		h.host = xml_text(xml_deep(a.xml, "dnsEntrySet"), "item/dnsName");
+	hit_header(&h, "x-apigw-api-id", api);
 	return h;
 }
 
@@ -145,7 +154,7 @@ void attack_api(struct prove *p, struct declared *api)
 	const struct json *types = prop_get(api->props, "EndpointConfiguration.Types");
 	struct promise m = { "private API", str_printf(&p->arena, "%.*s answers through its endpoint only", STR(api->id)), api->id, api };
 	struct str endpoint = endpoint_of(p, api), twin, other;
-	struct hit h = visit(p, api->physical, STR_NONE);
+	struct hit h = outside(p, api->physical);
 	struct answer a;
 
 	if (!list_len(types) || !str_is(json_scalar(list_at(types, 0)), "PRIVATE") || !promise_owed(p, &m, true))
@@ -161,16 +170,16 @@ void attack_api(struct prove *p, struct declared *api)
 		(void)proof_add(p, &m, VERDICT_UNTRIED, S("make a twin of the API"), S("an API"), p->trouble);
 		return;
 	}
-	h = visit(p, twin, endpoint);
+	h = through(p, twin, endpoint);
 	(void)proof_allowed(p, &m, S("GET of its twin through the endpoint"), &h, &a);
-	h = visit(p, twin, STR_NONE);
+	h = outside(p, twin);
 	(void)proof_denied(p, &m, S("GET of its twin from outside"), &h, REFUSED, &a);
 	other = other_endpoint(p, endpoint);
 	if (!other.n) {
 		(void)proof_add(p, &m, VERDICT_UNTRIED, S("make another endpoint"), S("an endpoint"), p->trouble);
 		return;
 	}
-	h = visit(p, twin, other);
+	h = through(p, twin, other);
 	(void)proof_denied(p, &m, S("GET of its twin through another endpoint"), &h, REFUSED, &a);
 }
 
