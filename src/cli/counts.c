@@ -10,10 +10,13 @@ static const struct {
 	const char *service, *what, *table;
 	bool no_account; /* its keys begin with no account */
 } tables[] = {
+	{ "apigateway", "APIs", "apigw.api", false },
 	{ "cloudformation", "stacks", "cfn.name", false },
 	{ "ec2", "vpcs", "ec2.vpc", false },
 	{ "ec2", "subnets", "ec2.subnet", false },
 	{ "ec2", "security groups", "ec2.sg", false },
+	{ "ec2", "endpoints", "ec2.vpce", false },
+	{ "ecr", "repositories", "ecr.repo", false },
 	{ "ec2", "route tables", "ec2.rtb", false },
 	{ "ec2", "internet gateways", "ec2.igw", false },
 	{ "ec2", "network acls", "ec2.acl", false },
@@ -26,6 +29,8 @@ static const struct {
 	{ "iam", "policies", "iam.policy", false },
 	{ "kms", "keys", "kms.key", false },
 	{ "kms", "aliases", "kms.alias", false },
+	{ "lambda", "functions", "lambda.fn", false },
+	{ "logs", "log groups", "logs.group", false },
 	{ "s3", "buckets", "s3.bucket", true },
 	{ "s3", "objects", "s3.obj", true },
 	{ "ssm", "parameters", "ssm.param", false },

@@ -103,3 +103,9 @@ def test_catches_a_function_that_everybody_may_call(cloud, function):
     for s in ("open", "wide"):
         fn.remove_permission(FunctionName="f", StatementId=s)
     assert code == 1 and any("is run, read and changed by no outsider" in p for p in promises(report))
+
+
+def test_status_counts_them(cloud, api, function):
+    from cli_tool import run
+    held = {r["name"]: r["resources"] for r in json.loads(run("status", "--json", data=cloud.data, check=0).stdout)["regions"]}["us-east-1"]
+    assert held["apigateway"] == {"APIs": 1} and held["lambda"] == {"functions": 1} and held["ec2"]["endpoints"] == 1
