@@ -40,6 +40,8 @@ static uint32_t memory_used(const struct env *e)
 {
 	struct cgroup c = { .peak_fd = e->peak_fd };
 
+	if (e->peak_mb) /* it has ended */
+		return e->peak_mb;
 	return (uint32_t)((cgroup_peak_bytes(&c) + (1 << 20) - 1) >> 20);
 }
 
@@ -405,6 +407,7 @@ void env_exited(struct functions *f, const struct message *m)
 	if (!e)
 		return;
 	output_drain(e, true);
+	e->peak_mb = m->head.peak_mb;
 	if (e->inv) {
 		bool memory = m->head.flag && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 		struct fn_result r = { .outcome = memory ? FN_NO_MEMORY : FN_EXITED, .exit_text = exit_words(&a, status) };

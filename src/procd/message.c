@@ -12,17 +12,16 @@ union fd_room {
 	char bytes[CMSG_SPACE(sizeof(int) * MESSAGE_FDS_MAX)];
 };
 
-int message_send(int fd, enum message_kind kind, uint32_t id, int64_t number, uint32_t flag, struct str body, const int *fds, size_t n_fds)
+static int send_packet(int fd, struct message_head *h, struct str body, const int *fds, size_t n_fds)
 {
-	struct message_head h = {
-		.magic = MESSAGE_MAGIC, .kind = kind, .id = id, .length = (uint32_t)body.n, .number = number, .flag = flag
-	};
-	struct iovec iov[] = { { &h, sizeof h }, { (void *)(uintptr_t)body.p, body.n } };
+	struct iovec iov[] = { { h, sizeof *h }, { (void *)(uintptr_t)body.p, body.n } };
 	struct msghdr m = { .msg_iov = iov, .msg_iovlen = body.n ? 2 : 1 };
 	union fd_room room = { 0 };
 	ssize_t n;
 
-	if (body.n > MESSAGE_BYTES_MAX - sizeof h || n_fds > MESSAGE_FDS_MAX)
+	h->magic = MESSAGE_MAGIC;
+	h->length = (uint32_t)body.n;
+	if (body.n > MESSAGE_BYTES_MAX - sizeof *h || n_fds > MESSAGE_FDS_MAX)
 		return -EMSGSIZE;
 	if (n_fds) {
 		m.msg_control = &room;
@@ -36,6 +35,20 @@ int message_send(int fd, enum message_kind kind, uint32_t id, int64_t number, ui
 		n = sendmsg(fd, &m, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : 0;
+}
+
+int message_send(int fd, enum message_kind kind, uint32_t id, int64_t number, uint32_t flag, struct str body, const int *fds, size_t n_fds)
+{
+	struct message_head h = { .kind = kind, .id = id, .number = number, .flag = flag };
+
+	return send_packet(fd, &h, body, fds, n_fds);
+}
+
+int message_send_exited(int fd, uint32_t id, int status, bool no_memory, uint32_t peak_mb)
+{
+	struct message_head h = { .kind = MESSAGE_EXITED, .id = id, .number = status, .flag = no_memory, .peak_mb = peak_mb };
+
+	return send_packet(fd, &h, S(""), NULL, 0);
 }
 
 static void take_fds(struct msghdr *m, struct message *ret)

@@ -25,7 +25,7 @@ enum message_kind {
 struct message_head {
 	uint32_t magic, kind, id, length; /* length of the body */
 	int64_t number;
-	uint32_t flag, zero;
+	uint32_t flag, peak_mb; /* MESSAGE_EXITED: the most memory it used */
 };
 enum started_fd { STARTED_OUT, STARTED_ERR, STARTED_API, STARTED_HTTPS, STARTED_PORT, STARTED_PEAK, STARTED_FREEZER, STARTED_FDS };
 /* STARTED carries as many as there are: those without control groups end before STARTED_PEAK. */
@@ -41,6 +41,8 @@ struct start_order { /* strings end in NUL; those decoded point into the message
 
 /* message_send writes one packet. 0, -EMSGSIZE, -EPIPE and others. Thread-safe. */
 int message_send(int fd, enum message_kind kind, uint32_t id, int64_t number, uint32_t flag, struct str body, const int *fds, size_t n_fds);
+/* message_send_exited is message_send for MESSAGE_EXITED. */
+int message_send_exited(int fd, uint32_t id, int status, bool no_memory, uint32_t peak_mb);
 struct message {
 	struct message_head head;
 	struct str body;

@@ -70,6 +70,7 @@ struct env {
 	bool forget, frozen, cold, v2, gone; /* gone: in the list of those to free after the turn */
 	struct watch out, err, listeners[3];
 	int peak_fd, freezer_fd;
+	uint32_t peak_mb;
 	struct output output[2];
 	char tail[FN_TAIL_BYTES];
 	size_t tail_n; /* bytes ever written into the ring for this invocation */

@@ -156,8 +156,8 @@ static int reap(struct procd *p)
 			if (!c->used || c->b.pid != pid)
 				continue;
 			status = sandbox_status(&c->b, status);
-			e = message_send(PROCD_FD, MESSAGE_EXITED, c->id, status, cgroup_oom_kills(&p->host.cgroups, &c->b.cgroup) > 0,
-					 S(""), NULL, 0);
+			e = message_send_exited(PROCD_FD, c->id, status, cgroup_oom_kills(&p->host.cgroups, &c->b.cgroup) > 0,
+						(uint32_t)((cgroup_peak_bytes(&c->b.cgroup) + (1 << 20) - 1) >> 20));
 			if (e < 0)
 				r = e;
 			sandbox_done(&p->host, &c->b);

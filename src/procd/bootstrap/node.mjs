@@ -220,6 +220,10 @@ async function loadHandler() {
 	const handler = find(module) ?? find(module?.default);
 	if (handler === undefined || handler === null) throw failure('Runtime.HandlerNotFound', `${full} is undefined or not exported`);
 	if (typeof handler !== 'function') throw failure('Runtime.HandlerNotFound', `${full} is not a function`);
+	if (handler.length >= 3 && /nodejs(2[4-9]|[3-9]\d)\./.test(env.AWS_EXECUTION_ENV || ''))
+		throw failure('Runtime.CallbackHandlerDeprecated', 'ERROR: AWS Lambda has removed support for callback-based function handlers starting with Node.js 24. '
+			+ 'You need to modify this function to use a supported handler signature to use Node.js 24 or later. '
+			+ 'For more information see https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html.');
 	return handler;
 }
 
