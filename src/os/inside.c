@@ -59,6 +59,31 @@ static void __attribute__((noreturn)) give_up(const char *what)
 	_exit(1);
 }
 
+/* --- the user, where a user namespace maps it --- */
+static void write_map(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		give_up(path);
+	(void)close(fd);
+}
+
+/* map_user needs the ids from before the namespaces: inside nothing is mapped yet. */
+static void map_user(const struct sandbox_host *h)
+{
+	char text[64];
+
+	/* Files below /proc/self are ours only while we are dumpable; drop_rights ends that again. */
+	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+		give_up("prctl");
+	write_map("/proc/self/setgroups", "deny");
+	snprintf(text, sizeof text, "%d %u 1", SANDBOX_USER_INSIDE, h->uid);
+	write_map("/proc/self/uid_map", text);
+	snprintf(text, sizeof text, "%d %u 1", SANDBOX_USER_INSIDE, h->gid);
+	write_map("/proc/self/gid_map", text);
+}
+
 /* --- the root --- */
 
 /* make_dirs makes the directories of a relative path; all of it, or all but its last part. */
@@ -347,6 +372,8 @@ void inside_main(const struct sandbox_host *h, const struct sandbox_spec *s, int
 	status = status_fd;
 	if (recv(status, &go, 1, 0) != 1) /* until maps and groups are written */
 		_exit(1);
+	if (!h->root)
+		map_user(h);
 	(void)umask(0);
 	build_root(h, s);
 	network(s, fds);

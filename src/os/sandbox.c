@@ -33,33 +33,6 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-static int write_map(pid_t pid, const char *file, const char *text)
-{
-	char path[64];
-	int fd, r = 0;
-
-	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		r = -errno;
-	(void)close(fd);
-	return r;
-}
-
-static int map_user(pid_t pid)
-{
-	char text[64];
-	int r = write_map(pid, "setgroups", "deny");
-
-	snprintf(text, sizeof text, "%d %u 1", SANDBOX_USER_INSIDE, (unsigned)geteuid());
-	if (r == 0)
-		r = write_map(pid, "uid_map", text);
-	snprintf(text, sizeof text, "%d %u 1", SANDBOX_USER_INSIDE, (unsigned)getegid());
-	return r == 0 ? write_map(pid, "gid_map", text) : r;
-}
-
 /* take_report waits for what inside.c sends when all is set up. */
 static int take_report(struct sandbox *b, const struct sandbox_spec *s, char why[SANDBOX_WHY_BYTES])
 {
@@ -107,11 +80,8 @@ static int enter_groups(const struct sandbox_host *h, const struct sandbox_spec 
 
 static int bring_up(const struct sandbox_host *h, const struct sandbox_spec *s, struct sandbox *b, char why[SANDBOX_WHY_BYTES])
 {
-	int r = h->root ? 0 : map_user(b->pid);
+	int r = enter_groups(h, s, b, why);
 
-	if (r < 0)
-		return why_errno(why, "user namespace map", r);
-	r = enter_groups(h, s, b, why);
 	if (r == 0 && send(b->status_fd, "", 1, MSG_NOSIGNAL) != 1)
 		r = why_errno(why, "the sandbox ended early", -EPIPE);
 	return r < 0 ? r : take_report(b, s, why);
@@ -236,7 +206,7 @@ int sandbox_open(struct sandbox_host *h, const char *dir, const char *tag, char 
 {
 	int r;
 
-	*h = (struct sandbox_host){ .root = geteuid() == 0 };
+	*h = (struct sandbox_host){ .root = geteuid() == 0, .uid = geteuid(), .gid = getegid() };
 	snprintf(h->dir, sizeof h->dir, "%s", dir);
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
 		return why_errno(why, dir, -errno);

@@ -20,6 +20,7 @@
 
 struct sandbox_host { /* what this machine offers; made once */
 	bool root;
+	uint32_t uid, gid; /* ours */
 	struct cgroups cgroups;
 	struct filter filter;
 	char dir[CGROUP_PATH_MAX]; /* an empty directory to build roots on */
