@@ -7,7 +7,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from test_cfn_waits import parked, put, signal_ok, until, waiting  # noqa: E402
+from test_cfn_waits import command, parked, put, signal_ok, until, waiting  # noqa: E402
 from test_cloudformation import create, delete, key, parameter, physical, reasons, refused, settle, story, template, update  # noqa: E402
 
 
@@ -139,3 +139,55 @@ def test_role_of_later_operations(cloud, cf):
     iam.put_role_policy(RoleName="cfn-later", PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ssm:*", "Resource": "*"}]}))
     delete(mine, "later")
     until(lambda: True)
+
+
+def test_force_delete(cloud, cf):
+    s3 = cloud.client("s3")
+    create(cf, "force", template({"B": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "force-deleted"}}, "P": parameter()}))
+    refused("ValidationError", "DELETE_FAILED state", cf.delete_stack, StackName="force", DeletionMode="FORCE_DELETE_STACK")
+    s3.put_object(Bucket="force-deleted", Key="k", Body=b"x")
+    delete(cf, "force", want="DELETE_FAILED")
+    s = delete(cf, "force", DeletionMode="FORCE_DELETE_STACK")
+    assert story(cf, s["StackId"], "B")[-1][0] == "DELETE_SKIPPED"
+    assert s3.list_objects_v2(Bucket="force-deleted")["KeyCount"] == 1
+
+
+def test_what_nobody_acts_on_is_refused(cf):
+    refused("ValidationError", "CreationPolicy (resource P) is not implemented", cf.create_stack, StackName="cp",
+            TemplateBody=template({"P": {**parameter(), "CreationPolicy": {"ResourceSignal": {"Count": 1}}}}))
+    refused("ValidationError", "UpdatePolicy (resource P) is not implemented", cf.create_stack, StackName="cp",
+            TemplateBody=template({"P": {**parameter(), "UpdatePolicy": {"UseOnlineResharding": True}}}))
+
+
+def test_tokens_are_forgotten_and_old_texts_go(own_cloud):
+    cf = own_cloud.client("cloudformation")
+    create(cf, "tok", template({"P": parameter("0")}))
+    kw = dict(ClientRequestToken="token-1")
+    update(cf, "tok", template({"P": parameter("1")}), **kw)
+    events = len(cf.describe_stack_events(StackName="tok")["StackEvents"])
+    cf.update_stack(StackName="tok", TemplateBody=template({"P": parameter("2")}), **kw)  # the same request again
+    assert len(cf.describe_stack_events(StackName="tok")["StackEvents"]) == events
+    command(own_cloud, "clock", "+8d")
+    def forgotten():
+        update(cf, "tok", template({"P": parameter("3")}), **kw)
+        return len(cf.describe_stack_events(StackName="tok")["StackEvents"]) > events
+    until(forgotten)
+    filler = "x" * 40000
+    s3 = own_cloud.client("s3")
+    s3.create_bucket(Bucket="old-texts")
+    def url(i):  # by address, as the trail keeps what is sent
+        s3.put_object(Bucket="old-texts", Key="t.json", Body=template({"P": parameter(str(i))}, Metadata={"F": filler, "I": i}))
+        return own_cloud.https + "/old-texts/t.json"
+    update(cf, "tok", TemplateURL=url(0))
+    def size():
+        out = own_cloud.data.parent / "out.export"
+        command(own_cloud, "export", str(out))
+        n = out.stat().st_size
+        out.unlink()
+        return n
+    before = size()
+    for i in range(1, 11):
+        update(cf, "tok", TemplateURL=url(i))
+        cf.create_change_set(StackName="tok", ChangeSetName="c%d" % i, TemplateURL=url(i + 100))
+        cf.delete_change_set(StackName="tok", ChangeSetName="c%d" % i)
+    assert size() - before < 10 * len(filler) / 2

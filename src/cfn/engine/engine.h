@@ -16,7 +16,7 @@ void engine_wake_stack(struct str stack);
 void engine_stop(struct cloud *cl);
 /* engine_open: at a region's start, inside its transaction: jobs for all operations that are not finished. */
 int engine_open(struct store_txn *t, struct arena *a);
-/* engine_job runs jobs of kind "cloudformation/...": resume, timeout, forget, answer, sweep. */
+/* engine_job runs jobs of kind "cloudformation/...": resume, timeout, answer, token, forget. */
 int engine_job(struct cloud *cl, struct region *r, struct str kind, struct str id, struct str payload);
 
 /* --- exports (exports.c), in a transaction --- */

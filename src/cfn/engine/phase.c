@@ -392,6 +392,8 @@ static int over(struct ending *x, struct store_txn *t, const struct cfn_rec_stac
 	r = job_del(t, S("cloudformation/timeout"), u->op_id);
 	if (r == 0 || r == -ENOENT)
 		r = close_change_set(x, t, s);
+	if (r == 0)
+		r = stack_sweep(t, &x->arena, s);
 	if (r < 0)
 		return r;
 	key_begin(&k, S(""), "cfn.journal");
@@ -609,7 +611,6 @@ static int unmade(struct ending *x, struct store_txn *t, struct cfn_rec_stack *s
 {
 	struct run *u = x->run;
 	struct cfn_rec_output_list none = { 0 };
-	struct keybuf k;
 	int r;
 
 	u->imports = (struct str_list){ 0 };
@@ -628,9 +629,8 @@ static int unmade(struct ending *x, struct store_txn *t, struct cfn_rec_stack *s
 	r = status(x, t, s, "DELETE_COMPLETE", STR_NONE);
 	if (r == 0)
 		r = stack_unlist(t, s);
-	stack_key(&k, s->account, "cfn.cs", s->id);
 	if (r == 0)
-		r = rows_delete(t, &k);
+		r = change_sets_drop(t, &x->arena, s, STR_NONE);
 	if (r == 0)
 		r = job_put(t, s->deleted.ms + STACK_KEEP_MS, S("cloudformation/forget"), s->id, s->account);
 	return r < 0 ? r : over(x, t, s);

@@ -553,6 +553,17 @@ static int due_forget(struct store_txn *t, void *arg)
 	return r < 0 && r != -ENOENT ? r : due_drop(t, arg);
 }
 
+static int due_token(struct store_txn *t, void *arg)
+{
+	struct due *d = arg;
+	struct keybuf k;
+	int r;
+
+	stack_key(&k, d->payload, "cfn.token", d->id);
+	r = store_del(t, key_view(&k));
+	return r < 0 && r != -ENOENT ? r : due_drop(t, arg);
+}
+
 static void wake_asked(struct region *r, struct str id)
 {
 	struct cfn_rec_ask ask;
@@ -586,5 +597,7 @@ int engine_job(struct cloud *cl, struct region *r, struct str kind, struct str i
 		wake_asked(r, id);
 		return store_write(r->store, due_drop, &d);
 	}
+	if (str_is(kind, "cloudformation/token"))
+		return store_write(r->store, due_token, &d);
 	return store_write(r->store, str_is(kind, "cloudformation/forget") ? due_forget : due_drop, &d);
 }

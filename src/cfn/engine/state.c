@@ -136,6 +136,82 @@ int stack_template(struct store_txn *t, struct arena *a, const struct cfn_rec_st
 	return r;
 }
 
+/* Names and ids of a stack's change sets. */
+static int change_sets(struct store_txn *t, struct arena *a, const struct cfn_rec_stack *s, struct str_map *ret)
+{
+	struct store_range range = { 0 };
+	struct cfn_rec_change_set cs;
+	struct str key, value;
+	struct keybuf k;
+	size_t cap = 0;
+	int r;
+
+	*ret = (struct str_map){ 0 };
+	stack_key(&k, s->account, "cfn.cs", s->id);
+	r = store_range_open(&range, t, key_view(&k), STR_NONE, false);
+	while (r >= 0 && (r = store_range_next(&range, &key, &value)) > 0) {
+		r = record_decode(&cfn_records, CFN_REC_CHANGE_SET, a, value, &cs);
+		if (r < 0)
+			break;
+		vec_push(a, ret->v, ret->n, cap) = (struct str_pair){ str_dup(a, cs.name), str_dup(a, cs.id) };
+	}
+	store_range_close(&range);
+	return r < 0 ? r : 0;
+}
+
+int change_sets_drop(struct store_txn *t, struct arena *a, const struct cfn_rec_stack *s, struct str keep)
+{
+	struct keybuf k;
+	struct str_map sets;
+	int r = change_sets(t, a, s, &sets);
+
+	for (size_t i = 0; i < sets.n && r == 0; i++) {
+		if (keep.p && str_eq(sets.v[i].key, keep))
+			continue;
+		stack_key2(&k, s->account, "cfn.cs", s->id, sets.v[i].key);
+		r = store_del(t, key_view(&k));
+		stack_key(&k, s->account, "cfn.csid", sets.v[i].value);
+		if (r == 0)
+			r = store_del(t, key_view(&k));
+		r = r == -ENOENT ? 0 : r;
+	}
+	return r;
+}
+
+int stack_sweep(struct store_txn *t, struct arena *a, const struct cfn_rec_stack *s)
+{
+	struct store_range range = { 0 };
+	struct str key, value, id, *old = NULL;
+	size_t n = 0, cap = 0;
+	struct str_map sets;
+	struct keybuf k;
+	int r = change_sets(t, a, s, &sets);
+
+	if (r < 0)
+		return r;
+	stack_key(&k, s->account, "cfn.tpl", s->id);
+	r = store_range_open(&range, t, key_view(&k), STR_NONE, false);
+	while (r >= 0 && (r = store_range_next(&range, &key, &value)) > 0) {
+		struct str rest = str_skip(key, k.n);
+		bool used;
+
+		r = key_take_str(&rest, a, &id);
+		if (r < 0)
+			break;
+		used = str_eq(id, s->now->template);
+		for (size_t i = 0; i < sets.n; i++)
+			used |= str_eq(id, sets.v[i].value); /* its text has its id */
+		if (!used)
+			vec_push(a, old, n, cap) = id;
+	}
+	store_range_close(&range);
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		stack_key2(&k, s->account, "cfn.tpl", s->id, old[i]);
+		r = store_del(t, key_view(&k));
+	}
+	return r < 0 ? r : 0;
+}
+
 int stack_put_template(struct store_txn *t, const struct cfn_rec_stack *s, struct str id, struct str text)
 {
 	struct keybuf k;

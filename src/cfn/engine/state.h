@@ -20,7 +20,7 @@
 
 #define STACK_TYPE "AWS::CloudFormation::Stack"
 #define STACK_KEEP_MS (90LL * 86400000) /* deleted stacks can be looked at for 90 days */
-#define STACK_DELETE_CHUNK 1000
+#define TOKEN_KEEP_MS (7LL * 86400000)  /* a client token is known for a week */
 
 /* --- keys --- */
 void stack_key(struct keybuf *k, struct str account, const char *table, struct str id);
@@ -38,6 +38,10 @@ int stack_add(struct store_txn *t, const struct cfn_rec_stack *s);    /* a new o
 int stack_unlist(struct store_txn *t, const struct cfn_rec_stack *s); /* deleted: its name is free again */
 int stack_forget(struct store_txn *t, struct arena *a, const struct cfn_rec_stack *s); /* removes everything */
 int stack_template(struct store_txn *t, struct arena *a, const struct cfn_rec_stack *s, struct str id, struct str *ret);
+/* stack_sweep drops the texts that neither the stack nor one of its change sets has. */
+int stack_sweep(struct store_txn *t, struct arena *a, const struct cfn_rec_stack *s);
+/* change_sets_drop removes a stack's change sets, but the one named keep (absent: all). */
+int change_sets_drop(struct store_txn *t, struct arena *a, const struct cfn_rec_stack *s, struct str keep);
 int stack_put_template(struct store_txn *t, const struct cfn_rec_stack *s, struct str id, struct str text);
 /* stack_status sets status and reason, saves the stack and adds its event. token may be absent. */
 int stack_status(struct store_txn *t, struct arena *a, struct cfn_rec_stack *s, const char *status, struct str reason, struct str token,

@@ -708,7 +708,11 @@ static void step_delete(struct step *s)
 		park(s);
 	else if (r == 0)
 		gone(s, "DELETE_COMPLETE");
-	else if (!interrupted(s->run))
+	else if (interrupted(s->run))
+		return;
+	else if (s->run->op.force.v) /* it stays behind, the stack goes */
+		gone(s, "DELETE_SKIPPED");
+	else
 		delete_failed(s, sentence(s, r));
 }
 

@@ -92,7 +92,7 @@ struct start {
 	struct str reason, token, role; /* role absent: as the caller */
 	const struct cfn_rec_settings *next;
 	const struct str_map *imports;
-	bool import;
+	bool import, force;
 	struct str on_failure, change_set; /* the change set's name */
 	bool retain_except;
 	struct str_list retain, skip;

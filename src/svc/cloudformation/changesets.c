@@ -76,31 +76,6 @@ int change_set_find(struct call *c, struct str name, struct str stack, struct cf
 	return r == -ENOENT ? set_not_found(c, name) : r;
 }
 
-/* Those that described another state of the stack. */
-static int retire_others(struct call *c, const struct cfn_rec_stack *s, struct str keep)
-{
-	struct store_range range = { 0 };
-	struct cfn_rec_change_set cs;
-	struct str key, value, *names = NULL;
-	size_t n = 0, cap = 0;
-	struct keybuf k;
-	int r;
-
-	stack_key(&k, s->account, "cfn.cs", s->id);
-	r = store_range_open(&range, c->txn, key_view(&k), STR_NONE, false);
-	while (r >= 0 && (r = store_range_next(&range, &key, &value)) > 0) {
-		r = record_decode(&cfn_records, CFN_REC_CHANGE_SET, c->arena, value, &cs);
-		if (r == 0 && !str_eq(cs.name, keep))
-			vec_push(c->arena, names, n, cap) = cs.name;
-	}
-	store_range_close(&range);
-	for (size_t i = 0; i < n && r >= 0; i++) {
-		set_key(&k, s, names[i]);
-		r = store_del(c->txn, key_view(&k));
-	}
-	return r < 0 ? r : 0;
-}
-
 /* --- CreateChangeSet --- */
 static int create_options(struct call *c, const struct cloudformation_create_change_set_input *in)
 {
@@ -413,7 +388,7 @@ CFN_HANDLER(execute_change_set, output)
 	go.phase = "make";
 	r = set_put(c, &s, &cs);
 	if (r == 0)
-		r = retire_others(c, &s, cs.name);
+		r = change_sets_drop(c->txn, c->arena, &s, cs.name); /* the others described another state */
 	if (r == 0)
 		r = cfn_token_put(c, "ExecuteChangeSet", s.id, in->client_request_token, s.arn);
 	return r < 0 ? r : cfn_start(c, &s, &go);
@@ -446,5 +421,9 @@ CFN_HANDLER(delete_change_set, output)
 	stack_key(&k, c->account, "cfn.csid", cs.id);
 	if (r == 0)
 		r = store_del(c->txn, key_view(&k));
-	return r;
+	if (r < 0 || str_eq(cs.id, s.now->template))
+		return r;
+	stack_key2(&k, c->account, "cfn.tpl", s.id, cs.id);
+	r = store_del(c->txn, key_view(&k));
+	return r == -ENOENT ? 0 : r;
 }

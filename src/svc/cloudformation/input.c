@@ -317,12 +317,17 @@ static void add_once(struct arena *a, struct str_list *l, size_t *cap, struct st
 /* Types that nobody knows, and those that are CloudFormation's but not built here. */
 static int check_types(struct call *c, const struct template *t, const struct str_list *allowed)
 {
+	static const char *const policies[] = { "CreationPolicy", "UpdatePolicy" };
 	struct str_list unknown = { 0 };
 	size_t cap = 0;
 
 	for (size_t i = 0; i < t->n_resources; i++) {
 		struct str type = t->resources[i].type;
 
+		for (size_t k = 0; k < ELEMENTS(policies); k++)
+			if (json_getz(t->resources[i].decl, policies[k]))
+				return cfn_invalid(c, "%s (resource %.*s) is not implemented by this cloud.", policies[k],
+						   STR(t->resources[i].id));
 		if (!type_find(c->cloud, type))
 			add_once(c->arena, &unknown, &cap, type);
 	}

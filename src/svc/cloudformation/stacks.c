@@ -100,11 +100,13 @@ int cfn_token_put(struct call *c, const char *op, struct str stack, struct str t
 {
 	struct cfn_rec_token t = { .op = str_c(op), .stack = stack, .result = result, .time = OPT_TIME(c->now_ms) };
 	struct keybuf k;
+	int r;
 
 	if (!token.p)
 		return 0;
+	r = job_put(c->txn, c->now_ms + TOKEN_KEEP_MS, S("cloudformation/token"), token, c->account);
 	token_key(&k, c, token);
-	return record_put(c->txn, &cfn_records, CFN_REC_TOKEN, &k, &t);
+	return r < 0 ? r : record_put(c->txn, &cfn_records, CFN_REC_TOKEN, &k, &t);
 }
 
 /* --- roles --- */
@@ -178,6 +180,7 @@ int cfn_start(struct call *c, struct cfn_rec_stack *s, const struct start *q)
 		.change_set = q->change_set,
 		.imports = q->imports ? *q->imports : (struct str_map){ 0 },
 		.import = OPT_BOOL(q->import),
+		.force = OPT_BOOL(q->force),
 		.retain_except = OPT_BOOL(q->retain_except),
 	};
 	struct keybuf k;
@@ -493,7 +496,8 @@ CFN_HANDLER(delete_stack, response)
 			    .op_type = "DELETE_STACK",
 			    .reason = S("User Initiated"),
 			    .token = in->client_request_token,
-			    .retain = in->retain_resources };
+			    .retain = in->retain_resources,
+			    .force = str_is(in->deletion_mode, "FORCE_DELETE_STACK") };
 	struct cfn_rec_stack s;
 	bool begun;
 	int r = stack_lookup(c->txn, c->arena, c->account, call_region(c), in->stack_name, &s);
@@ -509,8 +513,12 @@ CFN_HANDLER(delete_stack, response)
 				   "Invalid operation on stack [%.*s]. When you delete a stack, specify which resources to retain only "
 				   "when the stack is in the DELETE_FAILED state.",
 				   STR(s.arn));
-	if (str_is(in->deletion_mode, "FORCE_DELETE_STACK"))
-		return cfn_invalid(c, "DeletionMode FORCE_DELETE_STACK is not implemented by this cloud.");
+	if (str_is(in->deletion_mode, "FORCE_DELETE_STACK") && !str_is(s.status, "DELETE_FAILED"))
+		return cfn_invalid(
+			c,
+			"Invalid operation on stack [%.*s]. You can only force delete a stack when the stack is in the DELETE_FAILED "
+			"state.",
+			STR(s.arn));
 	begun = str_is(s.status, "CREATE_IN_PROGRESS") || str_is(s.status, "ROLLBACK_IN_PROGRESS");
 	if (!begun && !status_is_final(s.status) && !str_is(s.status, "REVIEW_IN_PROGRESS"))
 		return cfn_invalid(c, "Stack [%.*s] cannot be deleted while in status %.*s", STR(s.arn), STR(s.status));
