@@ -322,3 +322,17 @@ def test_refused_uploads_leave_nothing(own_cloud):
     left = [p for d in ("objects", "tmp") for p in (own_cloud.data / "regions" / "us-east-1" / d).rglob("*") if p.is_file()]
     assert len(left) == 1  # the one empty object
     assert [o["Key"] for o in s3.list_objects_v2(Bucket="nothing")["Contents"]] == ["k"]
+
+
+def test_a_private_acl_needs_no_right_of_its_own(cloud):
+    u = cloud.user("bucket-maker", {"Effect": "Allow", "Action": "s3:CreateBucket", "Resource": "*"})
+    s3 = cloud.client("s3", key=u)
+    s3.create_bucket(Bucket="acl-private", ACL="private")
+    with pytest.raises(ClientError) as e:
+        s3.create_bucket(Bucket="acl-public", ACL="public-read", ObjectOwnership="ObjectWriter")
+    assert e.value.response["Error"]["Code"] == "AccessDenied"
+    may = cloud.user("acl-maker", {"Effect": "Allow", "Action": ["s3:CreateBucket", "s3:PutBucketOwnershipControls"], "Resource": "*"})
+    with pytest.raises(ClientError) as e:
+        cloud.client("s3", key=may).create_bucket(Bucket="acl-public", ACL="public-read", ObjectOwnership="ObjectWriter")
+    assert e.value.response["Error"]["Code"] == "AccessDenied" and "s3:PutBucketAcl" in e.value.response["Error"]["Message"]
+    assert "acl-public" not in [b["Name"] for b in cloud.client("s3").list_buckets()["Buckets"]]

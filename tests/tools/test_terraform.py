@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The reference stack of a private API with the real Terraform (or OpenTofu) and its AWS provider, in three regions, over TLS,
-with the environment that `cloudkeep env` prints: made, planned, changed, taken away; again with the tool and the cloud cut off."""
+with the environment that `cloudkeep env` prints and a role of few rights: made, planned, changed, taken away; then again with the
+tool and the cloud cut off."""
 import json
 import os
 import shutil
@@ -42,7 +43,14 @@ def own(terraform):
 
 @pytest.fixture(scope="module")
 def env(own):
-    return environment(own)
+    """Terraform works as a role that may do what the stack needs, and nothing else."""
+    iam, name = own.client("iam"), "terraform"
+    user = own.user("deployer", {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "arn:aws:iam::%s:role/%s" % (own.account, name)})
+    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": user["Arn"]}, "Action": "sts:AssumeRole"}]}
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    iam.put_role_policy(RoleName=name, PolicyName="stack", PolicyDocument=(STACK / "permissions.json").read_text())
+    c = own.client("sts", key=user).assume_role(RoleArn=role, RoleSessionName="apply")["Credentials"]
+    return environment(own, AWS_ACCESS_KEY_ID=c["AccessKeyId"], AWS_SECRET_ACCESS_KEY=c["SecretAccessKey"], AWS_SESSION_TOKEN=c["SessionToken"])
 
 
 def holds(cloud):
@@ -79,7 +87,7 @@ def unchanged(terraform, env):
 
 
 @pytest.fixture(scope="module")
-def before(own):
+def before(own, env):
     return holds(own)
 
 

@@ -178,6 +178,9 @@ S3_HANDLER(create_bucket, output)
 		return call_fail(c, &s3_err_invalid_bucket_name, "The specified bucket is not valid.");
 	}
 	r = check_location(c, conf, &b.location);
+	/* "private" is what every bucket has: only another ACL needs a right of its own. */
+	if (r == 0 && in->acl.p && !str_is(in->acl, "private"))
+		r = call_authorize(c, "s3:PutBucketAcl", s3_bucket_arn(c, in->bucket), NULL, 0);
 	if (r < 0)
 		return r;
 	b.id = random_hex(c->arena, 16);
