@@ -2,12 +2,19 @@
 """Searching log groups: patterns, streams, time, pages; trying patterns; resource policies. The pattern language itself is
 tested in tests/unit/svc/logs."""
 import json
+import os
+import pathlib
 import random
+import subprocess
 import time
 
 import pytest
 
 from refusals import refused
+
+
+def binary():
+    return pathlib.Path(os.environ.get("CLOUDKEEP_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build")) / "src/cli/cloudkeep"
 
 
 def now():
@@ -154,3 +161,28 @@ def test_a_search_that_finds_nothing_comes_back_in_time(own_cloud):
         pages = everything(logs, logGroupName="/big", filterPattern="MARK", startFromHead=head)
         assert [e["timestamp"] for p in pages for e in p] == sorted(marks, reverse=not head)
     assert len(everything(logs, logGroupName="/big", filterPattern="MARK")) > 2
+
+
+def test_resource_policies_count_for_services_only(cloud, logs, app):
+    """The same question that the dispatcher asks, for principals that no client can be."""
+    arn = "arn:aws:logs:us-east-1:%s:log-group:/app:log-stream:web/1" % cloud.account
+
+    def may(principal, action="logs:PutLogEvents"):
+        r = subprocess.run([binary(), "explain", "--data", str(cloud.data), "--principal", principal, "--action", action, "--resource", arn],
+                           capture_output=True, text=True)
+        assert r.returncode in (0, 1), r.stderr
+        return r.returncode == 0
+
+    user = cloud.user("plain")
+    assert not may("delivery.logs.amazonaws.com") and not may("user/plain")
+    logs.put_resource_policy(policyName="one", policyDocument=policy())
+    assert may("delivery.logs.amazonaws.com") and not may("route53.amazonaws.com") and not may("delivery.logs.amazonaws.com", "logs:CreateLogStream")
+    anyone = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*", "Action": "logs:*", "Resource": "*"}})
+    logs.put_resource_policy(policyName="two", policyDocument=anyone)
+    assert may("route53.amazonaws.com") and not may("route53.amazonaws.com", "logs:GetLogEvents")
+    assert not may("user/plain")  # not for IAM principals, whatever it says
+    refused("AccessDeniedException", cloud.client("logs", key=user).put_log_events, logGroupName="/app", logStreamName="web/1",
+            logEvents=[{"timestamp": now(), "message": "x"}])
+    for p in ("one", "two"):
+        logs.delete_resource_policy(policyName=p)
+    assert not may("delivery.logs.amazonaws.com")

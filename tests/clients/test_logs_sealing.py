@@ -176,6 +176,20 @@ def test_templates(cloud):
     assert logs.describe_log_groups(logGroupNamePrefix="lg-")["logGroups"] == []
 
 
+def test_template_of_a_resource_policy(cloud):
+    cf, logs = cloud.client("cloudformation"), cloud.client("logs")
+    doc = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "es.amazonaws.com"}, "Action": "logs:PutLogEvents", "Resource": "*"}]}
+    res = {"P": {"Type": "AWS::Logs::ResourcePolicy", "Properties": {"PolicyName": "es", "PolicyDocument": json.dumps(doc)}}}
+    create(cf, "rp", template(res))
+    assert json.loads(logs.describe_resource_policies()["resourcePolicies"][0]["policyDocument"]) == doc
+    doc["Statement"][0]["Principal"]["Service"] = "route53.amazonaws.com"
+    res["P"]["Properties"]["PolicyDocument"] = json.dumps(doc)
+    update(cf, "rp", template(res))
+    assert json.loads(logs.describe_resource_policies()["resourcePolicies"][0]["policyDocument"]) == doc
+    delete(cf, "rp")
+    assert logs.describe_resource_policies()["resourcePolicies"] == []
+
+
 def test_a_group_that_exists_fails_the_stack_and_stays(cloud):
     cf, logs = cloud.client("cloudformation"), cloud.client("logs")
     logs.create_log_group(logGroupName="/mine")

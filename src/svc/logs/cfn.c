@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cfn.c - AWS::Logs::LogGroup and AWS::Logs::LogStream. */
+/* cfn.c - AWS::Logs::LogGroup, LogStream, SubscriptionFilter and ResourcePolicy. */
 #include "cfn/type.h"
 #include "svc/logs/logs_int.h"
+#include <errno.h>
 
 static struct json *named(struct cfn_resource *r, struct str name)
 {
@@ -199,4 +200,115 @@ static const struct cfn_type stream_type = {
 	.delete = stream_delete,
 };
 
-const struct cfn_type *const logs_cfn[] = { &group_type, &stream_type, NULL };
+/* --- subscription filters --- */
+static int filter_put(struct cfn_resource *r, struct str name)
+{
+	static const char *const same[][2] = { { "LogGroupName", "logGroupName" },
+					       { "FilterPattern", "filterPattern" },
+					       { "DestinationArn", "destinationArn" },
+					       { "RoleArn", "roleArn" },
+					       { "Distribution", "distribution" },
+					       { "ApplyOnTransformedLogs", "applyOnTransformedLogs" },
+					       { "FieldSelectionCriteria", "fieldSelectionCriteria" },
+					       { "EmitSystemFields", "emitSystemFields" } };
+	struct json *p = json_new(r->arena, JSON_OBJECT);
+
+	for (size_t i = 0; i < ELEMENTS(same); i++)
+		if (json_getz(r->props, same[i][0]))
+			json_set(r->arena, p, str_c(same[i][1]), json_getz(r->props, same[i][0]));
+	json_set_str(r->arena, p, "filterName", name);
+	return cfn_call(r, "logs", "PutSubscriptionFilter", p, NULL, NULL);
+}
+
+static int filter_create(struct cfn_resource *r)
+{
+	struct str name = json_get_str(r->props, "FilterName");
+	int e;
+
+	if (!name.p)
+		name = cfn_name(r, 512, false);
+	e = cfn_note_physical(r, name);
+	r->ret_physical_id = name;
+	return e < 0 ? e : filter_put(r, name);
+}
+
+static int filter_update(struct cfn_resource *r)
+{
+	return filter_put(r, r->physical_id);
+}
+
+static int filter_delete(struct cfn_resource *r)
+{
+	struct json *p = named(r, json_get_str(r->old_props, "LogGroupName"));
+	struct str code = STR_NONE;
+	int e;
+
+	json_set_str(r->arena, p, "filterName", r->physical_id);
+	e = cfn_call(r, "logs", "DeleteSubscriptionFilter", p, NULL, &code);
+	return str_is(code, "ResourceNotFoundException") ? 0 : e;
+}
+
+static const struct cfn_property filter_properties[] = {
+	{ "ApplyOnTransformedLogs", CFN_UPDATE, false },
+	{ "DestinationArn", CFN_UPDATE, true },
+	{ "Distribution", CFN_UPDATE, false },
+	{ "EmitSystemFields", CFN_UPDATE, false },
+	{ "FieldSelectionCriteria", CFN_UPDATE, false },
+	{ "FilterName", CFN_REPLACE, false },
+	{ "FilterPattern", CFN_UPDATE, true },
+	{ "LogGroupName", CFN_REPLACE, true },
+	{ "RoleArn", CFN_UPDATE, false },
+	{ NULL, 0, false },
+};
+static const struct cfn_type filter_type = {
+	.name = "AWS::Logs::SubscriptionFilter",
+	.properties = filter_properties,
+	.name_property = "FilterName",
+	.create = filter_create,
+	.update = filter_update,
+	.delete = filter_delete,
+};
+
+/* --- resource policies --- */
+static int policy_put(struct cfn_resource *r)
+{
+	const struct json *doc = json_getz(r->props, "PolicyDocument");
+	struct json *p = json_new(r->arena, JSON_OBJECT);
+
+	json_set_str(r->arena, p, "policyName", json_get_str(r->props, "PolicyName"));
+	json_set_str(r->arena, p, "policyDocument", json_is(doc, JSON_OBJECT) ? json_text(r->arena, doc) : json_str(doc));
+	return cfn_call(r, "logs", "PutResourcePolicy", p, NULL, NULL);
+}
+
+static int policy_create(struct cfn_resource *r)
+{
+	r->ret_physical_id = json_get_str(r->props, "PolicyName");
+	return cfn_note_physical(r, r->ret_physical_id) < 0 ? -EIO : policy_put(r);
+}
+
+static int policy_delete(struct cfn_resource *r)
+{
+	struct json *p = json_new(r->arena, JSON_OBJECT);
+	struct str code = STR_NONE;
+	int e;
+
+	json_set_str(r->arena, p, "policyName", r->physical_id);
+	e = cfn_call(r, "logs", "DeleteResourcePolicy", p, NULL, &code);
+	return str_is(code, "ResourceNotFoundException") ? 0 : e;
+}
+
+static const struct cfn_property policy_properties[] = {
+	{ "PolicyDocument", CFN_UPDATE, true },
+	{ "PolicyName", CFN_REPLACE, true },
+	{ NULL, 0, false },
+};
+static const struct cfn_type policy_type = {
+	.name = "AWS::Logs::ResourcePolicy",
+	.properties = policy_properties,
+	.name_property = "PolicyName",
+	.create = policy_create,
+	.update = policy_put,
+	.delete = policy_delete,
+};
+
+const struct cfn_type *const logs_cfn[] = { &group_type, &stream_type, &filter_type, &policy_type, NULL };

@@ -52,9 +52,13 @@ static int logs_resource(struct call *c, const char *action, struct str kind, st
 {
 	struct logs_rec_group *g = arena_new(c->arena, struct logs_rec_group);
 	struct str name = id, stream = S(""), group;
+	ptrdiff_t at;
 	int r;
 
-	if (str_is(kind, "stream")) {
+	if (str_starts(id, S("arn:")) && (at = str_find(id, S(":log-stream:"))) >= 0) { /* a stream's own ARN: only questions name it */
+		name = str_of(id.p, (size_t)at);
+		stream = str_skip(id, (size_t)at + 12);
+	} else if (str_is(kind, "stream")) {
 		ptrdiff_t colon = str_rfind_char(id, ':'); /* stream names have none */
 
 		name = str_of(id.p, colon < 0 ? id.n : (size_t)colon);

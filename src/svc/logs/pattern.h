@@ -11,10 +11,10 @@
 #include "base/str.h"
 
 #define PATTERN_BYTES_MAX 1024
-#define PATTERN_DEPTH_MAX 32      /* of parentheses */
-#define PATTERN_REGEX_MAX 2       /* in one pattern */
-#define PATTERN_WILDCARDS_MAX 3   /* of property selectors, in one pattern */
-#define PATTERN_REGEX_STATES 1024 /* of one expression, repetitions written out */
+#define PATTERN_DEPTH_MAX 32     /* of parentheses */
+#define PATTERN_REGEX_MAX 2      /* in one pattern */
+#define PATTERN_WILDCARDS_MAX 3  /* of property selectors, in one pattern */
+#define PATTERN_REGEX_STATES 512 /* of one expression, repetitions written out */
 #define PATTERN_FIELDS_MAX 256
 
 struct logs_pattern;

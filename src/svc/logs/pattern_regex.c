@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pattern_regex.c - regular expressions of filter patterns: classes, repetition, alternatives, anchors; no groups. All places of
- * all alternatives are followed at once, so that no expression takes more than bytes times places.
+ * all alternatives are followed at once, as bits, so that no expression takes more than bytes times a few words.
  *
  * A message is read by characters: of one beyond ASCII only the first byte counts, which "." and negated classes match. */
 #include "svc/logs/pattern.h"
@@ -8,7 +8,8 @@
 #include <errno.h>
 
 #define UNBOUNDED (-1)
-#define REPEAT_MAX 1000
+#define REPEAT_MAX PATTERN_REGEX_STATES
+#define WORDS_MAX ((2 * PATTERN_REGEX_STATES + 64) / 64 + 1)
 
 struct state { /* one character; optional: it may be passed over; loops: it may come again */
 	uint32_t set[8];
@@ -22,18 +23,15 @@ struct pattern_regex {
 	struct state *v;
 	size_t n, cap;
 	struct alternative *alt;
-	size_t n_alt, cap_alt;
+	size_t n_alt, cap_alt, words;
+	uint64_t *accepts;                                                /* by character: the places whose state takes it */
+	uint64_t *loops, *optional, *first, *always, *done, *done_at_end; /* places */
 };
 
 static void set_add(uint32_t set[8], unsigned from, unsigned to)
 {
 	for (unsigned c = from; c <= to; c++)
 		set[c / 32] |= 1u << (c % 32);
-}
-
-static bool set_has(const uint32_t set[8], uint8_t c)
-{
-	return set[c / 32] >> (c % 32) & 1;
 }
 
 static void set_invert(uint32_t set[8])
@@ -254,6 +252,98 @@ static int read_char(struct str s, size_t *at, uint32_t set[8])
 	return 0;
 }
 
+/* --- matching: a bit a place, all places of all alternatives side by side --- */
+/* Place i of an alternative: its first i states are behind. The place behind the last state leads nowhere. */
+static void set_bit(uint64_t *v, size_t i)
+{
+	v[i / 64] |= 1ull << (i % 64);
+}
+
+static void lay_out(struct pattern_regex *x, struct arena *a)
+{
+	size_t at = 0;
+
+	x->words = (x->n + x->n_alt + 63) / 64;
+	x->accepts = arena_array(a, uint64_t, 256 * x->words);
+	x->loops = arena_array(a, uint64_t, 6 * x->words);
+	x->optional = x->loops + x->words;
+	x->first = x->optional + x->words;
+	x->always = x->first + x->words;
+	x->done = x->always + x->words;
+	x->done_at_end = x->done + x->words;
+	for (size_t k = 0; k < x->n_alt; k++) {
+		const struct alternative *alt = &x->alt[k];
+
+		set_bit(x->first, at);
+		if (!alt->anchored)
+			set_bit(x->always, at);
+		for (size_t i = 0; i < alt->n; i++, at++) {
+			const struct state *st = &x->v[alt->first + i];
+
+			for (unsigned w = 0; w < 8; w++)
+				for (uint32_t bits = st->set[w]; bits; bits &= bits - 1)
+					set_bit(x->accepts + (w * 32 + (unsigned)__builtin_ctz(bits)) * x->words, at);
+			if (st->loops)
+				set_bit(x->loops, at);
+			if (st->optional)
+				set_bit(x->optional, at);
+		}
+		set_bit(x->done_at_end, at);
+		if (!alt->ended)
+			set_bit(x->done, at);
+		at++;
+	}
+}
+
+/* From a place whose state is optional the next one is reached, too: a carry runs through each row of optional states. */
+static void pass_over(const struct pattern_regex *x, uint64_t *d)
+{
+	uint64_t carry = 0;
+
+	for (size_t w = 0; w < x->words; w++) {
+		uint64_t opt = x->optional[w], sum, over;
+
+		over = __builtin_add_overflow(d[w] & opt, opt, &sum);
+		over |= __builtin_add_overflow(sum, carry, &sum);
+		d[w] |= sum ^ opt;
+		carry = over;
+	}
+}
+
+static bool overlap(const uint64_t *a, const uint64_t *b, size_t words)
+{
+	for (size_t w = 0; w < words; w++)
+		if (a[w] & b[w])
+			return true;
+	return false;
+}
+
+bool pattern_regex_matches(const struct pattern_regex *x, struct str s)
+{
+	uint64_t d[WORDS_MAX];
+	size_t words = x->words;
+
+	memcpy(d, x->first, words * sizeof *d);
+	pass_over(x, d);
+	for (size_t i = 0; i < s.n; i++) {
+		const uint64_t *accepts = x->accepts + (uint8_t)s.p[i] * words;
+		uint64_t in = 0;
+
+		if (((unsigned char)s.p[i] & 0xc0) == 0x80)
+			continue;
+		if (overlap(d, x->done, words))
+			return true;
+		for (size_t w = 0; w < words; w++) {
+			uint64_t hit = d[w] & accepts[w];
+
+			d[w] = hit << 1 | in | (hit & x->loops[w]) | x->always[w];
+			in = hit >> 63;
+		}
+		pass_over(x, d);
+	}
+	return overlap(d, x->done_at_end, words);
+}
+
 int pattern_regex_compile(struct arena *a, struct str s, struct pattern_regex **ret)
 {
 	struct pattern_regex *x = arena_new(a, struct pattern_regex);
@@ -282,76 +372,10 @@ int pattern_regex_compile(struct arena *a, struct str s, struct pattern_regex **
 		if (!alt.n && !alt.anchored && !alt.ended)
 			return -EINVAL;
 		vec_push(a, x->alt, x->n_alt, x->cap_alt) = alt;
+		if (x->n_alt > PATTERN_REGEX_STATES)
+			return -EINVAL;
 	} while (at++ < s.n);
+	lay_out(x, a);
 	*ret = x;
 	return 0;
-}
-
-#define WORDS ((PATTERN_REGEX_STATES + 64) / 64)
-
-/* Place i of an alternative: its first i states are behind. Places reached by passing over optional states are set, too. */
-static void place(const struct pattern_regex *x, const struct alternative *alt, uint64_t *places, size_t i)
-{
-	for (;;) {
-		if (places[i / 64] >> (i % 64) & 1)
-			return;
-		places[i / 64] |= 1ull << (i % 64);
-		if (i == alt->n || !x->v[alt->first + i].optional)
-			return;
-		i++;
-	}
-}
-
-static bool step(const struct pattern_regex *x, const struct alternative *alt, const uint64_t *now, uint64_t *next, uint8_t c)
-{
-	bool any = false;
-
-	for (size_t w = 0; w <= alt->n / 64; w++)
-		for (uint64_t bits = now[w]; bits; bits &= bits - 1) {
-			size_t i = w * 64 + (size_t)__builtin_ctzll(bits);
-			const struct state *st;
-
-			if (i == alt->n)
-				continue;
-			st = &x->v[alt->first + i];
-			if (!set_has(st->set, c))
-				continue;
-			any = true;
-			place(x, alt, next, i + 1);
-			if (st->loops)
-				place(x, alt, next, i);
-		}
-	return any;
-}
-
-static bool alternative_matches(const struct pattern_regex *x, const struct alternative *alt, struct str s)
-{
-	uint64_t now[WORDS] = { 0 }, next[WORDS];
-	size_t words = alt->n / 64 + 1;
-
-	place(x, alt, now, 0);
-	for (size_t i = 0;; i++) {
-		bool end = now[alt->n / 64] >> (alt->n % 64) & 1;
-
-		if (end && (!alt->ended || i >= s.n))
-			return true;
-		if (i >= s.n)
-			return false;
-		if (((unsigned char)s.p[i] & 0xc0) == 0x80)
-			continue;
-		memset(next, 0, words * sizeof *next);
-		if (!step(x, alt, now, next, (uint8_t)s.p[i]) && alt->anchored)
-			return false;
-		if (!alt->anchored)
-			place(x, alt, next, 0);
-		memcpy(now, next, words * sizeof *now);
-	}
-}
-
-bool pattern_regex_matches(const struct pattern_regex *x, struct str s)
-{
-	for (size_t i = 0; i < x->n_alt; i++)
-		if (alternative_matches(x, &x->alt[i], s))
-			return true;
-	return false;
 }
