@@ -3,6 +3,6 @@
 #include "svc/services.h"
 
 const struct service *const services[] = {
-	&apigateway_service, &cloudformation_service, &cloudtrail_service, &ec2_service, &ecr_service, &iam_service, &kms_service,
-	&lambda_service,     &logs_service,           &ssm_service,        &sts_service, &s3_service,  NULL,
+	&apigateway_service, &cloudformation_service, &cloudtrail_service, &ec2_service, &ecr_service,       &iam_service, &kms_service,
+	&lambda_service,     &logs_service,           &ssm_service,        &sts_service, &s3control_service, &s3_service,  NULL,
 };

@@ -265,7 +265,7 @@ static int authenticate(struct exchange *x, struct str body)
 {
 	struct http_request *r = x->http;
 	struct key_info key = { 0 };
-	bool s3 = x->route.model && str_is(str_c(x->route.model->name), "s3");
+	bool s3 = x->route.model && str_starts(str_c(x->route.model->name), S("s3")); /* and S3 Control */
 	enum sigv4_fault f = x->sig_read;
 	int64_t signed_by;
 	int e;
