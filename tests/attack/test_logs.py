@@ -139,7 +139,7 @@ def test_patterns_that_are_to_take_forever(cloud, groups):
 def test_what_is_logged_comes_back_as_it_was(cloud, groups):
     logs = cloud.client("logs")
     logs.create_log_stream(logGroupName="/one", logStreamName="odd")
-    odd = ["line\nbreak", '","message":"x', "\x01\x1b[2J", "\u202e\U0001f600", "\\u0000", "<b>&amp;"]
+    odd = ["line\nbreak", "nul \x00 inside", '","message":"x', "\x01\x1b[2J", "\u202e\U0001f600", "\\u0000", "<b>&amp;"]
     logs.put_log_events(logGroupName="/one", logStreamName="odd", logEvents=[{"timestamp": now() + i, "message": m} for i, m in enumerate(odd)])
     assert [e["message"] for e in logs.get_log_events(logGroupName="/one", logStreamName="odd", startFromHead=True)["events"]] == odd
     trail = "".join(f.read_text(errors="replace") for f in pathlib.Path(cloud.data).glob("regions/us-east-1/trail/*"))

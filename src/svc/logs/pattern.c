@@ -42,7 +42,7 @@ static int read_term(struct pattern_in *in, struct term *t)
 	while (in->at < in->text.n && term_char(in->text.p[in->at]))
 		in->at++;
 	t->text = str_of(in->text.p + from, in->at - from);
-	if (!t->text.n || (in->at < in->text.n && !strchr(" \t\r\n", in->text.p[in->at])))
+	if (!t->text.n || (in->at < in->text.n && !pattern_is(in->text.p[in->at], " \t\r\n")))
 		return pattern_fail(in, "Invalid character(s) in a term: enclose what is not alphanumeric in double quotation marks.");
 	return 0;
 }
@@ -105,7 +105,7 @@ static int read_field(struct pattern_in *in, struct field *f)
 	in->field = f->name;
 	in->at = end;
 	pattern_blanks(in);
-	if (in->at < in->text.n && strchr(",]", in->text.p[in->at]))
+	if (in->at < in->text.n && pattern_is(in->text.p[in->at], ",]"))
 		return 0;
 	in->at = from; /* the condition names the field again */
 	return pattern_expression(in, &f->test);
@@ -116,7 +116,7 @@ static int read_grouped(struct pattern_in *in, struct field *f)
 {
 	size_t at = in->at, end;
 
-	while (at < in->text.n && strchr("( \t", in->text.p[at]))
+	while (at < in->text.n && pattern_is(in->text.p[at], "( \t"))
 		at++;
 	end = at;
 	while (end < in->text.n && (term_char(in->text.p[end]) || in->text.p[end] == '-'))
@@ -170,7 +170,7 @@ static bool next_token(struct str *rest, struct str *ret)
 		*rest = str_skip(*rest, (size_t)end + 2);
 		return true;
 	}
-	for (end = 0; (size_t)end < rest->n && !strchr(" \t\r\n", rest->p[end]); end++)
+	for (end = 0; (size_t)end < rest->n && !pattern_is(rest->p[end], " \t\r\n"); end++)
 		continue;
 	*ret = str_of(rest->p, (size_t)end);
 	*rest = str_skip(*rest, (size_t)end);

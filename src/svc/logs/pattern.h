@@ -61,6 +61,10 @@ struct pattern_in { /* the text being read */
 	struct str field; /* conditions are on this field; absent: on property selectors */
 	const char *error;
 };
+static inline bool pattern_is(char c, const char *set) /* NUL, which events may hold, is in no set */
+{
+	return c && strchr(set, c);
+}
 void pattern_blanks(struct pattern_in *in);
 bool pattern_take(struct pattern_in *in, const char *word); /* after blanks */
 int pattern_quoted(struct pattern_in *in, struct str *ret); /* from its opening mark, which is next */

@@ -12,7 +12,7 @@ int pattern_fail(struct pattern_in *in, const char *error)
 
 void pattern_blanks(struct pattern_in *in)
 {
-	while (in->at < in->text.n && strchr(" \t\r\n", in->text.p[in->at]) && in->text.p[in->at])
+	while (in->at < in->text.n && pattern_is(in->text.p[in->at], " \t\r\n"))
 		in->at++;
 }
 
@@ -139,7 +139,7 @@ int pattern_quoted(struct pattern_in *in, struct str *ret)
 	size_t n = 0;
 
 	for (in->at++; in->at < in->text.n && in->text.p[in->at] != '"'; in->at++) {
-		if (in->text.p[in->at] == '\\' && in->at + 1 < in->text.n && strchr("\"\\", in->text.p[in->at + 1]))
+		if (in->text.p[in->at] == '\\' && in->at + 1 < in->text.n && pattern_is(in->text.p[in->at + 1], "\"\\"))
 			in->at++;
 		out[n++] = in->text.p[in->at];
 	}
@@ -178,7 +178,7 @@ static int value(struct pattern_in *in, struct pattern_value *v)
 		return pattern_quoted(in, &v->text);
 	}
 	from = in->at;
-	while (in->at < in->text.n && !strchr(" \t\r\n,()[]{}\"%<>=!&|", in->text.p[in->at]))
+	while (in->at < in->text.n && !pattern_is(in->text.p[in->at], " \t\r\n,()[]{}\"%<>=!&|"))
 		in->at++;
 	v->text = str_of(in->text.p + from, in->at - from);
 	if (!v->text.n)

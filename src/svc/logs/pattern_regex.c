@@ -47,7 +47,7 @@ static int hex_digit(char c)
 
 static bool plain(char c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c && strchr(":_#=@/;,- ", c));
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || pattern_is(c, ":_#=@/;,- ");
 }
 
 /* What follows a backslash. A single character is returned in *ret_c, a class gives -1 there. */
@@ -85,7 +85,7 @@ static int escape(struct str s, size_t *at, uint32_t set[8], int *ret_c)
 		*ret_c = hi * 16 + lo;
 		break;
 	default:
-		if (!strchr("^$?[]{}|\\*+.:_#=@/;,-", c) || !c)
+		if (!pattern_is(c, "^$?[]{}|\\*+.:_#=@/;,-"))
 			return -EINVAL;
 		*ret_c = c;
 	}
@@ -102,7 +102,7 @@ static int class_char(struct str s, size_t *at, uint32_t set[8], int *ret_c)
 
 	if (c == '\\')
 		return escape(s, at, set, ret_c);
-	if (!plain(c) && !strchr("^$?[{}|*+.", c))
+	if (!plain(c) && !pattern_is(c, "^$?[{}|*+."))
 		return -EINVAL;
 	*ret_c = (unsigned char)c;
 	memset(set, 0, 8 * sizeof *set);
@@ -196,7 +196,7 @@ static int read_counts(struct str s, size_t *at, int *min, int *max)
 static int read_repeat(struct str s, size_t *at, int *min, int *max)
 {
 	*min = *max = 1;
-	if (*at >= s.n || !strchr("*+?{", s.p[*at]))
+	if (*at >= s.n || !pattern_is(s.p[*at], "*+?{"))
 		return 0;
 	switch (s.p[(*at)++]) {
 	case '*':
@@ -213,7 +213,7 @@ static int read_repeat(struct str s, size_t *at, int *min, int *max)
 		if (read_counts(s, at, min, max) < 0)
 			return -EINVAL;
 	}
-	return *at < s.n && strchr("*+?{", s.p[*at]) ? -EINVAL : 0; /* nothing repeats a repetition */
+	return *at < s.n && pattern_is(s.p[*at], "*+?{") ? -EINVAL : 0; /* nothing repeats a repetition */
 }
 
 static int add_states(struct pattern_regex *x, struct arena *a, const uint32_t set[8], int min, int max)

@@ -394,6 +394,9 @@ static void bombs(void **state)
 	memset(message, '[', n);
 	assert_false(matches("{ $.a = 1 }", str_of(message, n)));
 	assert_true(matches("[w1 = \"[[*\", w2]", S("[[ x")));
+	assert_true(matches("[a, ..., b = 1]", S("x \0\0 \0 1"))); /* a NUL is a character like others */
+	assert_false(matches("[a]", S(" \t")));
+	assert_true(matches("[a]", S("\0")));
 	assert_true(clock_mono_ms() - before < 20000); /* sanitizers and a busy machine included; a backtracking matcher needs years */
 	free(message);
 	arena_reset(&arena);
