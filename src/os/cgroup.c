@@ -218,7 +218,7 @@ void cgroups_open(struct cgroups *cs, const char *tag)
 {
 	*cs = (struct cgroups){ 0 };
 	find_mounts(cs, tag);
-	for (int k = 0; k < CGROUP_CONTROLLERS; k++) {
+	for (int k = CGROUP_CONTROLLERS - 1; k >= 0; k--) { /* the freezer first: the frozen do not die */
 		if (!cs->has[k])
 			continue;
 		if (is_dir(cs->base[k]))
@@ -235,7 +235,7 @@ void cgroups_open(struct cgroups *cs, const char *tag)
 
 void cgroups_close(struct cgroups *cs)
 {
-	for (int k = 0; k < CGROUP_CONTROLLERS; k++)
+	for (int k = CGROUP_CONTROLLERS - 1; k >= 0; k--)
 		if (cs->has[k]) {
 			remove_below(cs->base[k]);
 			(void)rmdir(cs->base[k]);

@@ -192,6 +192,40 @@ static void test_reply_after_the_client_left_and_the_server_stopped(void **state
 	close(fd);
 }
 
+/* --- adopted connections --- */
+
+static void test_adopted(void **state)
+{
+	struct http_server *s = start();
+	static const char text[] = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
+	char answer[300], long_via[HTTP_VIA_BYTES_MAX + 1];
+	int sp[2], closed[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sp), 0);
+	memset(long_via, 'x', sizeof long_via);
+	assert_int_equal(http_adopt(s, sp[0], str_of(long_via, sizeof long_via)), -EINVAL);
+	assert_int_equal(http_adopt(s, sp[0], S("environment-1")), 0);
+	for (int i = 0; i < 2; i++) { /* it stays with every request of the connection */
+		assert_int_equal(write(sp[1], text, sizeof text - 1), sizeof text - 1);
+		sem_wait(&parked_sem);
+		assert_str(parked->via, "environment-1");
+		assert_str(parked->path, "/a");
+		http_reply(parked, &plain_reply);
+		assert_true(read(sp[1], answer, sizeof answer) > 0);
+	}
+	close(sp[1]);
+	sp[1] = park(s);
+	assert_str(parked->via, NULL); /* one that came over the port */
+	http_reply(parked, &plain_reply);
+	close(sp[1]);
+	/* One that comes as the server stops is closed, not leaked. */
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, closed), 0);
+	assert_int_equal(http_adopt(s, closed[0], S("late")), 0);
+	http_stop(s, 0);
+	assert_int_equal(read(closed[1], answer, sizeof answer), 0);
+	close(closed[1]);
+}
+
 static void test_bad_options(void **state)
 {
 	struct http_opts o = { .listen = "127.0.0.1:0", .loops = 1, .handler = &handler };
@@ -229,7 +263,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_timers),          cmocka_unit_test(test_posts),
 		cmocka_unit_test(test_reply_from_here), cmocka_unit_test(test_reply_after_the_client_left_and_the_server_stopped),
-		cmocka_unit_test(test_bad_options),
+		cmocka_unit_test(test_adopted),         cmocka_unit_test(test_bad_options),
 	};
 
 	sem_init(&parked_sem, 0, 0);
