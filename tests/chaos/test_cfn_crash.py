@@ -9,7 +9,10 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "clients"))
+from test_cfn_nested import nested, upload  # noqa: E402
 from test_cfn_reference import REGIONS, TEMPLATE, client, leftovers, wait  # noqa: E402
+from test_cfn_waits import put, signal_ok, waiting  # noqa: E402
+from test_cloudformation import parameter, template  # noqa: E402
 
 SECONDS = float(os.environ.get("CLOUDKEEP_CRASH_SECONDS", "60"))
 
@@ -82,3 +85,49 @@ def test_crash_during_deployments(own_cloud):
         rounds += 1
     print("rounds", rounds, ends)
     assert rounds >= 1
+
+
+def signal_all(cloud, cf, arn, seconds=30):
+    """Signals whatever waits in the stack and those in it until it has come to an end."""
+    end = time.time() + seconds
+    while time.time() < end:
+        s = cf.describe_stacks(StackName=arn)["Stacks"][0]
+        if not s["StackStatus"].endswith("_IN_PROGRESS"):
+            return s["StackStatus"]
+        for x in cf.describe_stacks()["Stacks"]:
+            for r in cf.describe_stack_resources(StackName=x["StackId"])["StackResources"]:
+                if r["ResourceType"].endswith("WaitConditionHandle") and r["ResourceStatus"] == "CREATE_COMPLETE":
+                    assert put(cloud, r["PhysicalResourceId"], signal_ok("once")) in (200, 403)
+        time.sleep(0.05)
+    raise AssertionError("the stack stays in " + s["StackStatus"])
+
+
+def test_crash_of_stacks_that_wait_in_each_other(own_cloud):
+    cloud = own_cloud
+    cloud.client("s3").create_bucket(Bucket="crash-templates")
+    leaf = upload(cloud, "crash-templates", "leaf.json", waiting(P=parameter()))
+    middle = upload(cloud, "crash-templates", "middle.json", template({"N": nested(leaf), "Q": {**parameter(), "DependsOn": "N"}}))
+    body = template({"A": nested(middle), "B": nested(leaf), "R": {**parameter(), "DependsOn": ["A", "B"]}})
+    seed = int(os.environ.get("CLOUDKEEP_CRASH_SEED", str(random.randrange(1 << 30))))
+    rnd, end, rounds = random.Random(seed), time.time() + SECONDS / 3, 0
+    print("seed", seed)
+    while time.time() < end or rounds == 0:
+        cf = client(cloud, "cloudformation", "us-east-1")
+        arn = cf.create_stack(StackName="outer", TemplateBody=body)["StackId"]
+        time.sleep(rnd.random() * 0.3)
+        cloud.kill()
+        cloud.start()
+        cf = client(cloud, "cloudformation", "us-east-1")
+        assert signal_all(cloud, cf, arn) == "CREATE_COMPLETE", seed
+        stacks = cf.describe_stacks()["Stacks"]
+        assert len(stacks) == 4 and {s["RootId"] for s in stacks if s["StackId"] != arn} == {arn}, (seed, [s["StackName"] for s in stacks])
+        assert len(cloud.client("ssm").describe_parameters()["Parameters"]) == 4, seed
+        cf.delete_stack(StackName=arn)
+        time.sleep(rnd.random() * 0.1)
+        cloud.kill()
+        cloud.start()
+        cf = client(cloud, "cloudformation", "us-east-1")
+        assert wait(cf, arn)["StackStatus"] == "DELETE_COMPLETE", seed
+        assert not cf.describe_stacks()["Stacks"] and not cloud.client("ssm").describe_parameters()["Parameters"], seed
+        rounds += 1
+    print("rounds", rounds)

@@ -34,6 +34,25 @@ CFN_HANDLER(get_template, output)
 	return r;
 }
 
+/* Types that nobody knows, when the caller wants to hear of them instead of being refused. */
+static int unknown_types(struct call *c, const struct template_summary *sum, bool warn,
+			 struct cloudformation_get_template_summary_output *out)
+{
+	struct str *v = arena_array(c->arena, struct str, sum->resource_types.n + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < sum->resource_types.n; i++)
+		if (!type_find(c->cloud, sum->resource_types.v[i]))
+			v[n++] = sum->resource_types.v[i];
+	if (!n)
+		return 0;
+	if (!warn)
+		return cfn_invalid(c, "Template format error: Unrecognized resource types: [%.*s]", STR(str_join(c->arena, v, n, S(", "))));
+	out->warnings = arena_new(c->arena, struct cloudformation_warnings);
+	out->warnings->unrecognized_resource_types = (struct str_list){ v, n };
+	return 0;
+}
+
 CFN_HANDLER(validate_template, output)
 {
 	struct template_summary sum;
@@ -46,6 +65,9 @@ CFN_HANDLER(validate_template, output)
 	if (r < 0)
 		return r;
 	template_summary(c->arena, t, &sum);
+	r = unknown_types(c, &sum, false, NULL);
+	if (r < 0)
+		return r;
 	out->parameters.v = arena_array(c->arena, struct cloudformation_template_parameter, t->n_parameters + 1);
 	for (size_t i = 0; i < t->n_parameters; i++)
 		out->parameters.v[out->parameters.n++] = (struct cloudformation_template_parameter){
@@ -90,25 +112,6 @@ static void parameter_out(struct call *c, const struct template_parameter *p, st
 	for (size_t i = 0; i < p->allowed->n; i++)
 		d->parameter_constraints->allowed_values.v[d->parameter_constraints->allowed_values.n++] = json_scalar(
 			&p->allowed->items[i]);
-}
-
-/* Types that nobody knows, when the caller wants to hear of them instead of being refused. */
-static int unknown_types(struct call *c, const struct template_summary *sum, bool warn,
-			 struct cloudformation_get_template_summary_output *out)
-{
-	struct str *v = arena_array(c->arena, struct str, sum->resource_types.n + 1);
-	size_t n = 0;
-
-	for (size_t i = 0; i < sum->resource_types.n; i++)
-		if (!type_find(c->cloud, sum->resource_types.v[i]))
-			v[n++] = sum->resource_types.v[i];
-	if (!n)
-		return 0;
-	if (!warn)
-		return cfn_invalid(c, "Template format error: Unrecognized resource types: [%.*s]", STR(str_join(c->arena, v, n, S(", "))));
-	out->warnings = arena_new(c->arena, struct cloudformation_warnings);
-	out->warnings->unrecognized_resource_types = (struct str_list){ v, n };
-	return 0;
 }
 
 CFN_HANDLER(get_template_summary, output)
