@@ -253,7 +253,7 @@ def test_keys_and_plans(gw):
     assert [i["id"] for i in gw.get_usage_plans(keyId=k["id"])["items"]] == [p["id"]]
     assert [i["id"] for i in gw.get_usage_plan_keys(usagePlanId=p["id"])["items"]] == [k["id"]]
     u = gw.update_usage_plan(usagePlanId=p["id"], patchOperations=patch(("replace", "/quota/limit", "20"), ("replace", "/apiStages/%s:s/throttle/~1/GET/rateLimit" % a, "9"), ("remove", "/throttle")))
-    assert u["quota"]["limit"] == 20 and "throttle" not in u and u["apiStages"][0]["throttle"]["/GET"]["rateLimit"] == 9.0
+    assert u["quota"]["limit"] == 20 and "throttle" not in u and u["apiStages"][0]["throttle"]["//GET"]["rateLimit"] == 9.0
     usage = gw.get_usage(usagePlanId=p["id"], startDate="2026-01-01", endDate="2026-01-03")
     assert usage["items"] == {k["id"]: [[0, 20]] * 3}
     left = gw.update_usage(usagePlanId=p["id"], keyId=k["id"], patchOperations=patch(("replace", "/remaining", "5")))
@@ -418,3 +418,29 @@ def test_export_round_trip(cloud, gw, kind, accepts):
     refused("BadRequestException", gw.get_export, restApiId=a, stageName="s", exportType="raml")
     for x in (a, b):
         gw.delete_rest_api(restApiId=x)
+
+
+def test_conditions_hold_on_every_way(cloud, gw):
+    """Methods without authorization are denied: put, patched, or imported; other kinds of endpoints, too."""
+    allow = {"Effect": "Allow", "Action": "apigateway:*", "Resource": "*"}
+    deny = {"Effect": "Deny", "Action": "apigateway:*", "Resource": "*", "Condition": {"ForAnyValue:StringEquals": {"apigateway:Request/RouteAuthorizationType": "NONE"}}}
+    shape = {"Effect": "Deny", "Action": "apigateway:*", "Resource": "*", "Condition": {"ForAnyValue:StringNotEquals": {"apigateway:Request/EndpointType": "PRIVATE"}}}
+    u = cloud.client("apigateway", key=cloud.user("gw-strict", allow, deny, shape))
+    refused("AccessDeniedException", u.create_rest_api, name="x")
+    refused("AccessDeniedException", u.create_rest_api, name="x", endpointConfiguration={"types": ["REGIONAL"]})
+    r = u.create_rest_api(name="x", endpointConfiguration={"types": ["PRIVATE"]})
+    a, root = r["id"], r["rootResourceId"]
+    refused("AccessDeniedException", u.update_rest_api, restApiId=a, patchOperations=patch(("replace", "/endpointConfiguration/types/PRIVATE", "EDGE")))
+    m = dict(restApiId=a, resourceId=root, httpMethod="GET")
+    refused("AccessDeniedException", u.put_method, **m, authorizationType="NONE")
+    u.put_method(**m, authorizationType="AWS_IAM")
+    refused("AccessDeniedException", u.update_method, **m, patchOperations=patch(("replace", "/authorizationType", "NONE")))
+    doc = {"openapi": "3.0.1", "info": {"title": "x", "version": "1"}, "paths": {"/a": {"get": {"responses": {}, "x-amazon-apigateway-integration": {"type": "mock"}}}}}
+    refused("AccessDeniedException", u.put_rest_api, restApiId=a, mode="merge", body=json.dumps(doc))
+    refused("AccessDeniedException", u.import_rest_api, body=json.dumps(doc), parameters={"endpointConfigurationTypes": "PRIVATE"})
+    doc["paths"]["/a"]["get"]["x-amazon-apigateway-auth"] = {"type": "AWS_IAM"}
+    refused("AccessDeniedException", u.import_rest_api, body=json.dumps(doc), parameters={"endpointConfigurationTypes": "REGIONAL"})
+    u.put_rest_api(restApiId=a, mode="merge", body=json.dumps(doc))
+    closed = cloud.client("apigateway", key=cloud.user("gw-closed", allow, {"Effect": "Deny", "Action": "apigateway:*", "Resource": "*", "Condition": {"ForAnyValue:StringEquals": {"apigateway:Resource/EndpointType": "PRIVATE"}}}))
+    refused("AccessDeniedException", closed.get_resources, restApiId=a)
+    gw.delete_rest_api(restApiId=a)

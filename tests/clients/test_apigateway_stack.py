@@ -84,7 +84,7 @@ def test_everything_in_a_stack(cloud, cfn, gw):
     assert st["variables"] == {"a": "1", "b": "2"} and st["accessLogSettings"]["format"] == "$context.requestId" and st["deploymentId"] == o["Deployment"]
     assert st["methodSettings"]["*/*"]["throttlingRateLimit"] == 10.0 and st["methodSettings"]["pets/GET"]["metricsEnabled"] is True
     p = gw.get_usage_plan(usagePlanId=o["Plan"])
-    assert p["apiStages"][0]["throttle"]["pets/GET"]["rateLimit"] == 3.0 and p["quota"]["limit"] == 10
+    assert p["apiStages"][0]["throttle"]["/pets/GET"]["rateLimit"] == 3.0 and p["quota"]["limit"] == 10
     assert [k["id"] for k in gw.get_usage_plan_keys(usagePlanId=o["Plan"])["items"]] == [o["Key"]]
     assert gw.get_gateway_response(restApiId=a, responseType="ACCESS_DENIED")["statusCode"] == "401"
     with pytest.raises(cfn.exceptions.ClientError, match="No updates"):

@@ -136,6 +136,7 @@ static int apigateway_resource(struct call *c, const char *action, struct str ki
 			tags_of(c, arn.resource, ret);
 	} else
 		tags_of(c, path, ret);
+	apigw_resource_keys(c, path, &ret->keys);
 	ret->arn = apigw_arn(c, "%.*s", STR(path));
 	return 0;
 }
@@ -144,6 +145,7 @@ const struct service apigateway_service = {
 	.model = &apigateway_model,
 	.principal = "apigateway.amazonaws.com",
 	.resource = apigateway_resource,
+	.conditions = apigateway_conditions,
 	.front = &apigateway_front,
 	.close = apigateway_front_close,
 	.tick = apigateway_front_tick,

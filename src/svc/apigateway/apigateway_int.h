@@ -179,6 +179,11 @@ struct apigw_tagged { /* what can have tags, by the path in its ARN */
 };
 int apigw_tagged(struct call *c, struct str path, struct apigw_tagged *ret); /* -EINVAL: cannot have tags; -ENOENT (kind is set) */
 
+/* --- conditions.c --- */
+int apigateway_conditions(struct call *c, const char *action, struct key_set *k);
+void apigw_import_keys(struct call *c, const struct apigw_rec_snapshot *s, struct key_set *k);
+void apigw_resource_keys(struct call *c, struct str path, struct key_set *k);
+
 #define APIGW_HANDLER(op, I, O) int apigateway_##op(struct call *c, const struct apigateway_##I *in, struct apigateway_##O *out)
 #include "svc/apigateway/handlers.h"
 extern const struct cfn_type *const apigateway_cfn[];

@@ -76,10 +76,11 @@ static int import(struct call *c, struct str body, const struct str_map *params,
 		  struct apigateway_rest_api *out)
 {
 	struct apigw_rec_api given = { 0 };
+	struct key_set keys = { 0 };
 	struct openapi_import in;
 	enum openapi_base how;
-	struct str err;
-	bool docs;
+	struct str err, whose;
+	bool docs, create = str_is(str_c(c->op->name), "ImportRestApi");
 	int r = parameters(c, params, &given, &how, &docs);
 
 	if (r < 0)
@@ -91,8 +92,13 @@ static int import(struct call *c, struct str body, const struct str_map *params,
 				 STR(str_join(c->arena, in.warnings.v, in.warnings.n, S("\n\t"))));
 	if (given.endpoint_configuration)
 		in.s.api->endpoint_configuration = given.endpoint_configuration;
+	whose = create ? apigw_arn(c, "/restapis") : apigw_arn(c, "/restapis/%.*s", STR(in.s.api->id));
+	apigw_import_keys(c, &in.s, &keys);
+	r = call_authorize(c, c->op->auth[0].action, whose, keys.v, keys.n);
+	if (r < 0)
+		return r;
 	if (in.has_policy) {
-		r = call_authorize(c, "apigateway:UpdateRestApiPolicy", apigw_arn(c, "/restapis/%.*s", STR(in.s.api->id)), NULL, 0);
+		r = call_authorize(c, "apigateway:UpdateRestApiPolicy", whose, NULL, 0);
 		if (r < 0)
 			return r;
 	}

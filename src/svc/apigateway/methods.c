@@ -3,46 +3,6 @@
 #include "svc/apigateway/apigateway_int.h"
 #include <errno.h>
 
-#define MAP_VALUE_OFFSET 16
-
-struct any_map {
-	char *v;
-	size_t n;
-};
-
-void *apigw_map_value(struct arena *a, void *map, size_t size, struct str key, bool make)
-{
-	size_t step = (MAP_VALUE_OFFSET + size + 7) / 8 * 8;
-	struct any_map *m = map;
-	char *v;
-
-	for (size_t i = 0; i < m->n; i++)
-		if (str_eq(*(struct str *)(void *)(m->v + i * step), key))
-			return m->v + i * step + MAP_VALUE_OFFSET;
-	if (!make)
-		return NULL;
-	v = arena_zalloc(a, arena_mul(m->n + 1, step));
-	if (m->n)
-		memcpy(v, m->v, m->n * step);
-	m->v = v;
-	*(struct str *)(void *)(v + m->n * step) = key;
-	return v + m->n++ * step + MAP_VALUE_OFFSET;
-}
-
-bool apigw_map_remove(void *map, size_t size, struct str key)
-{
-	size_t step = (MAP_VALUE_OFFSET + size + 7) / 8 * 8;
-	struct any_map *m = map;
-
-	for (size_t i = 0; i < m->n; i++)
-		if (str_eq(*(struct str *)(void *)(m->v + i * step), key)) {
-			memmove(m->v + i * step, m->v + (i + 1) * step, (m->n - i - 1) * step);
-			m->n--;
-			return true;
-		}
-	return false;
-}
-
 bool apigw_verb_valid(struct str verb)
 {
 	static const char *const verbs[] = { "GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "HEAD", "ANY" };

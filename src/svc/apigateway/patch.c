@@ -18,11 +18,6 @@ struct patch {
 	struct str value;
 };
 
-struct str apigw_unescape(struct arena *a, struct str s)
-{
-	return str_replace(a, str_replace(a, s, S("~1"), S("/")), S("~0"), S("~"));
-}
-
 static int bad_value(struct patch *p)
 {
 	return call_fail(p->c, &apigateway_err_bad_request, "Invalid value '%.*s' specified for patch path '%.*s'", STR(p->value),

@@ -2,7 +2,7 @@
 /* plans.c - usage plans: which keys may call which stages, how fast and how often.
  *
  * apigw.plankey (plan, key) and apigw.keyplan (key, plan) hold who is in which plan, from both sides. Throttles of single methods
- * are kept by "PATH/VERB", as a stage keeps its settings. */
+ * are kept by "/PATH/VERB". */
 #include "svc/apigateway/apigateway_int.h"
 #include <errno.h>
 #include <math.h>
@@ -68,7 +68,12 @@ static int check_stage(struct call *c, struct str api, struct str stage)
 	return r == -ENOENT ? call_fail(c, &apigateway_err_not_found, "API Stage not found: %.*s:%.*s", STR(api), STR(stage)) : r;
 }
 
-/* Keys of method throttles come as "/path/VERB" or "~1path/VERB". */
+/* "/path/VERB", whether it came with a slash in front, escaped, or neither; of the root "//VERB". */
+static struct str throttle_key(struct call *c, struct str path, struct str verb)
+{
+	return str_printf(c->arena, "/%.*s", STR(apigw_method_key(c->arena, path, verb)));
+}
+
 static void normal_keys(struct call *c, struct apigw_rec_usage_plan *p)
 {
 	for (size_t i = 0; i < p->api_stages.n; i++)
@@ -80,7 +85,7 @@ static void normal_keys(struct call *c, struct apigw_rec_usage_plan *p)
 				continue;
 			path = str_of(key->p, (size_t)at);
 			verb = str_skip(*key, (size_t)at + 1);
-			*key = apigw_method_key(c->arena, path, verb);
+			*key = throttle_key(c, path, verb);
 		}
 }
 
@@ -221,7 +226,7 @@ static int change_stage_throttle(struct call *c, void *rec, enum apigw_patch_op 
 	if (at < 0)
 		return call_fail(c, &apigateway_err_bad_request, "Invalid patch path '%.*s'", STR(o->path));
 	verb = str_skip(path, (size_t)at + 1);
-	path = apigw_method_key(c->arena, str_of(path.p, (size_t)at), verb);
+	path = throttle_key(c, str_of(path.p, (size_t)at), verb);
 	if (op == APIGW_REMOVE) {
 		(void)apigw_map_remove(&s->throttle, sizeof *t, path);
 		return 0;

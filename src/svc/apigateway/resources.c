@@ -6,19 +6,6 @@
 static const char *const bad_part = "Resource's path part only allow a-zA-Z0-9._-: or a valid greedy path variable and curly braces at the "
 				    "beginning and the end.";
 
-bool apigw_path_part_valid(struct str s)
-{
-	if (s.n > 2 && s.p[0] == '{' && s.p[s.n - 1] == '}') {
-		s = str_of(s.p + 1, s.n - 2);
-		if (s.p[s.n - 1] == '+')
-			s.n--;
-	}
-	for (size_t i = 0; i < s.n; i++)
-		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:", s.p[i]) || !s.p[i])
-			return false;
-	return s.n > 0;
-}
-
 static bool variable(struct str part)
 {
 	return part.n && part.p[0] == '{';
@@ -54,11 +41,6 @@ static int check_place(struct call *c, const struct apigw_rec_resource_list *all
 					 STR(o->path_part));
 	}
 	return 0;
-}
-
-struct str apigw_path_join(struct arena *a, struct str parent, struct str part)
-{
-	return str_is(parent, "/") ? str_printf(a, "/%.*s", STR(part)) : str_printf(a, "%.*s/%.*s", STR(parent), STR(part));
 }
 
 APIGW_HANDLER(create_resource, create_resource_request, resource)
