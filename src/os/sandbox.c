@@ -18,6 +18,7 @@
 #define START_TIMEOUT_MS 10000
 #define MEMORY_MIN_MB 16
 #define CPU_MEMORY_MB 1769 /* what goes with one CPU ("Configure Lambda function memory") */
+#define CPUS_LEAST 2       /* starting takes more than one thread */
 #define CPU_PERIOD_US 100000
 
 static int why_errno(char why[SANDBOX_WHY_BYTES], const char *what, int r)
@@ -65,13 +66,14 @@ static int enter_groups(const struct sandbox_host *h, const struct sandbox_spec 
 {
 	uint32_t cpus = (s->memory_mb + CPU_MEMORY_MB - 1) / CPU_MEMORY_MB;
 	struct cgroup_limits l = { .memory_bytes = (uint64_t)(s->memory_mb < MEMORY_MIN_MB ? MEMORY_MIN_MB : s->memory_mb) << 20,
-				   .pids = s->pids,
-				   .cpu_weight = s->memory_mb * 100 / CPU_MEMORY_MB + 1,
-				   .cpu_quota_us = (cpus ? cpus : 1) * CPU_PERIOD_US };
+				   .pids = s->pids };
 	int r;
 
 	if (!h->root)
 		return 0;
+	/* The weight follows memory: it decides when processors are short. What is free a small function may use too. */
+	l.cpu_weight = s->memory_mb * 100 / CPU_MEMORY_MB + 1;
+	l.cpu_quota_us = (cpus < CPUS_LEAST ? CPUS_LEAST : cpus) * CPU_PERIOD_US;
 	r = cgroup_new(&h->cgroups, s->name, &l, &b->cgroup);
 	if (r == 0)
 		r = cgroup_add(&h->cgroups, &b->cgroup, b->pid);

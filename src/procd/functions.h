@@ -23,7 +23,9 @@ struct fn_spec {            /* one function version as it is configured; copied 
 	struct str region, arn; /* the function's, for messages and the sandbox's name */
 	uint32_t memory_mb, ephemeral_mb, timeout_ms, init_timeout_ms;
 	/* Gives what a new environment's process sees: its variables (credentials of the execution role, AWS_LAMBDA_..., the
-	 * function's own), into the arena, and until when its credentials are good (wall clock ms). Negative: it cannot start. */
+	 * function's own), into the arena, and until when its credentials are good (by clock_now_ms(), which is compared; 0: for
+	 * good). "{environment}" in AWS_LAMBDA_LOG_STREAM_NAME becomes the environment's id. On a thread of this module.
+	 * Negative: it cannot start. */
 	int (*variables)(void *arg, struct arena *a, struct str_pair **ret, size_t *ret_n, int64_t *ret_expires_ms);
 	/* Text that a process wrote (complete lines, or the rest at its end), for the log; on a thread of this module. A carriage
 	 * return inside a line is a line break inside of one event, as AWS's own runtimes write it. request_id is absent for

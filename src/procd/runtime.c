@@ -160,6 +160,11 @@ static void variables(struct making *m, const struct functions *f, const struct 
 
 		for (size_t k = 0; k < ELEMENTS(ours); k++)
 			reserved |= str_is(m->vars[i].key, ours[k]);
+		/* Only here is known which environment it will be. */
+		if (str_is(m->vars[i].key, "AWS_LAMBDA_LOG_STREAM_NAME")) {
+			set(m, "AWS_LAMBDA_LOG_STREAM_NAME", str_replace(m->a, m->vars[i].value, S("{environment}"), str_c(m->o->name)).p);
+			continue;
+		}
 		if (!reserved && !memchr(m->vars[i].value.p ? m->vars[i].value.p : "", '\0', m->vars[i].value.n))
 			vec_push(m->a, m->env, m->n_env,
 				 m->env_cap) = str_printf(m->a, "%.*s=%.*s", STR(m->vars[i].key), STR(m->vars[i].value)).p;

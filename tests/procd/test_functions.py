@@ -45,6 +45,11 @@ def test_credentials_that_end_soon_are_not_used_again(tool, make):
     assert not tool.invoke(c, expires_in=3600000)["cold"]
 
 
+def test_log_stream_is_named_after_the_environment(tool, make):
+    r = tool.invoke(make("exports.handler = async (e, c) => c.logStreamName;"), env={"AWS_LAMBDA_LOG_STREAM_NAME": "2026/01/02/[$LATEST]{environment}"})
+    assert r["value"] == "2026/01/02/[$LATEST]" + r["environment"]
+
+
 def test_no_credentials_no_environment(tool, make):
     r = tool.invoke(make("exports.handler = async () => 1;"), no_credentials=True)
     assert r["outcome"] == "REFUSED" and "credentials" in r["exit_text"]

@@ -294,6 +294,9 @@ static int variables(void *arg, struct arena *a, struct str_pair **ret, size_t *
 	add(v, &n, "AWS_LAMBDA_INITIALIZATION_TYPE", S("on-demand"));
 	add(v, &n, "AWS_LAMBDA_LOG_GROUP_NAME",
 	    x->v.log_group.p ? str_dup(a, x->v.log_group) : str_printf(a, "/aws/lambda/%.*s", STR(x->v.name)));
+	add(v, &n, "AWS_LAMBDA_LOG_STREAM_NAME", /* the day it starts, as in "2026/01/02/[$LATEST]0123..." */
+	    str_printf(a, "%.*s/[%.*s]{environment}", STR(str_replace(a, str_of(time_iso(a, clock_now_ms()).p, 10), S("-"), S("/"))),
+		       STR(lambda_version_text(a, x->v.version.v))));
 	if (str_is(x->v.log_format, "JSON")) {
 		add(v, &n, "AWS_LAMBDA_LOG_FORMAT", S("JSON"));
 		add(v, &n, "AWS_LAMBDA_LOG_LEVEL", str_dup(a, x->v.log_application));
@@ -308,7 +311,7 @@ static int variables(void *arg, struct arena *a, struct str_pair **ret, size_t *
 		v[n++] = own.v[i];
 	*ret = v;
 	*ret_n = n;
-	*ret_expires_ms = role.expires_ms - clock_offset_ms(); /* by the machine's clock */
+	*ret_expires_ms = role.expires_ms;
 	live_done(x);
 	return 0;
 }
