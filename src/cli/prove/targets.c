@@ -121,6 +121,20 @@ static int answer_ref(void *user, size_t resource, struct str *ret)
 	return 0;
 }
 
+/* The default group of a network: an id that no template says, asked for as physical ids are. */
+static struct str default_group(struct prove *p, const struct stack *s, struct str vpc)
+{
+	struct hit h = hit_query(p, "ec2", s->region, "DescribeSecurityGroups", &p->caller);
+	struct answer a;
+
+	hit_param(p, &h, "Filter.1.Name", S("vpc-id"));
+	hit_param(p, &h, "Filter.1.Value.1", vpc.p ? vpc : S(""));
+	hit_param(p, &h, "Filter.2.Name", S("group-name"));
+	hit_param(p, &h, "Filter.2.Value.1", S("default"));
+	return call_hit(p, &h, "EC2 DescribeSecurityGroups", &a) == 0 ? xml_text(xml_deep(a.xml, "securityGroupInfo"), "item/groupId")
+								      : STR_NONE;
+}
+
 /* An attribute that cannot be known here gets a name that nothing has: a promise that hangs on it fails to be found, it is
  * never taken for another. */
 static int answer_getatt(void *user, size_t resource, struct str attribute, struct json **ret)
@@ -128,17 +142,20 @@ static int answer_getatt(void *user, size_t resource, struct str attribute, stru
 	struct bound *b = user;
 	struct arena *a = &b->p->arena;
 	struct declared *t = by_index(b->s, resource);
-	struct json *own = NULL;
+	struct json *own = NULL, *property;
 	struct str s = STR_NONE;
 
 	if (!t)
 		return -ENOENT;
+	property = json_get(b->s->tpl->resources[resource].properties, attribute);
 	if (str_is(attribute, "Arn"))
 		s = arn_of(b->p, b->s, t);
+	else if (str_is(attribute, "DefaultSecurityGroup"))
+		s = default_group(b->p, b->s, t->physical);
 	else if (str_ends(attribute, S("Id")) && !str_is(attribute, "RoleId") && !str_is(attribute, "OwnerId") &&
 		 !str_is(attribute, "VpcId"))
 		s = t->physical;
-	else if (template_eval(&b->s->ctx, json_get(b->s->tpl->resources[resource].properties, attribute), &own) == 0 && own) {
+	else if (property && template_eval(&b->s->ctx, property, &own) == 0 && own) {
 		*ret = own;
 		return 0;
 	}
