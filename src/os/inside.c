@@ -168,8 +168,8 @@ static void etc(const struct sandbox_host *h, const struct sandbox_spec *s)
 	char text[256];
 
 	put_file("etc/hosts", "127.0.0.1 localhost\n::1 localhost\n");
-	put_file("etc/resolv.conf", "");
-	put_file("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n");
+	put_file("etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n");
+	put_file("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n");
 	snprintf(text, sizeof text, "root:x:0:0:root:/:/bin/sh\nsbx_user1051:x:%u:%u::/tmp:/bin/sh\n", id, id);
 	put_file("etc/passwd", text);
 	snprintf(text, sizeof text, "root:x:0:\nsbx_user1051:x:%u:\n", id);
@@ -275,9 +275,11 @@ static void network(const struct sandbox_spec *s, int fds[SANDBOX_PORTS_MAX])
 					  .sin_port = htons(s->ports[i]),
 					  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
-		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-		if (fds[i] < 0 || setsockopt(fds[i], SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
-		    bind(fds[i], (struct sockaddr *)&sa, sizeof sa) < 0 || listen(fds[i], BACKLOG) < 0)
+		bool udp = i + s->n_udp >= s->n_ports;
+
+		fds[i] = socket(AF_INET, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		if (fds[i] < 0 || (!udp && setsockopt(fds[i], SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0) ||
+		    bind(fds[i], (struct sockaddr *)&sa, sizeof sa) < 0 || (!udp && listen(fds[i], BACKLOG) < 0))
 			give_up("listening inside");
 	}
 }

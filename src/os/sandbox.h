@@ -39,8 +39,8 @@ struct sandbox_spec {
 	const char *cwd;
 	char *const *argv, *const *env;
 	uint32_t memory_mb, tmp_mb, pids;
-	const uint16_t *ports; /* listened on at 127.0.0.1 inside */
-	size_t n_ports;
+	const uint16_t *ports; /* listened on at 127.0.0.1 inside; the last n_udp of them are UDP */
+	size_t n_ports, n_udp;
 };
 struct sandbox {
 	pid_t pid;                        /* its first process; when it ends all end */

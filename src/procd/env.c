@@ -95,7 +95,7 @@ static struct env *env_new(struct functions *f, struct invocation *i)
 	e->out = (struct watch){ WATCH_OUT, -1, e };
 	e->err = (struct watch){ WATCH_ERR, -1, e };
 	for (size_t k = 0; k < ELEMENTS(e->listeners); k++)
-		e->listeners[k] = (struct watch){ k == 0 ? WATCH_API : WATCH_CLOUD, -1, e };
+		e->listeners[k] = (struct watch){ k == 0 ? WATCH_API : k < 3 ? WATCH_CLOUD : WATCH_NAMES, -1, e };
 	buf_init(&e->output[0].line, FN_LINE_BYTES_MAX + FN_READ_BYTES);
 	buf_init(&e->output[1].line, FN_LINE_BYTES_MAX + FN_READ_BYTES);
 	snprintf(e->name, sizeof e->name, "%.*s", STR(random_hex(&a, 32)));
@@ -268,11 +268,11 @@ void env_invoke(struct functions *f, struct invocation *i)
 void env_started(struct functions *f, struct message *m)
 {
 	struct env *e = f->envs;
-	struct watch *w[STARTED_PORT + 1];
+	struct watch *w[STARTED_NAMES + 1];
 
 	while (e && e->id != m->head.id)
 		e = e->next;
-	if (!e || m->n_fds < STARTED_PORT + 1 || e->out.fd >= 0) {
+	if (!e || m->n_fds < STARTED_NAMES + 1 || e->out.fd >= 0) {
 		for (size_t i = 0; i < m->n_fds; i++)
 			(void)close(m->fds[i]);
 		return;

@@ -345,6 +345,9 @@ static void one_event(struct functions *f, struct watch *w, uint32_t events)
 	case WATCH_CLOUD:
 		adopt(f, e, w->fd);
 		break;
+	case WATCH_NAMES:
+		names_event(w->fd);
+		break;
 	case WATCH_CONN:
 		api_event(w->owner, events);
 		break;

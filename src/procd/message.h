@@ -27,7 +27,17 @@ struct message_head {
 	int64_t number;
 	uint32_t flag, peak_mb; /* MESSAGE_EXITED: the most memory it used */
 };
-enum started_fd { STARTED_OUT, STARTED_ERR, STARTED_API, STARTED_HTTPS, STARTED_PORT, STARTED_PEAK, STARTED_FREEZER, STARTED_FDS };
+enum started_fd {
+	STARTED_OUT,
+	STARTED_ERR,
+	STARTED_API,
+	STARTED_HTTPS,
+	STARTED_PORT,
+	STARTED_NAMES,
+	STARTED_PEAK,
+	STARTED_FREEZER,
+	STARTED_FDS
+};
 /* STARTED carries as many as there are: those without control groups end before STARTED_PEAK. */
 
 #define START_STRINGS_MAX 512

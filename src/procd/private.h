@@ -27,7 +27,7 @@
 #define FN_PROCD_PAUSE_MS 1000 /* between two tries to start procd */
 #define FN_ENVIRONMENT_MB 64   /* of this machine's memory for each, at least */
 
-enum watch_kind { WATCH_WAKE, WATCH_PROCD, WATCH_OUT, WATCH_ERR, WATCH_API, WATCH_CLOUD, WATCH_CONN };
+enum watch_kind { WATCH_WAKE, WATCH_PROCD, WATCH_OUT, WATCH_ERR, WATCH_API, WATCH_CLOUD, WATCH_NAMES, WATCH_CONN };
 struct watch { /* what an epoll event points at */
 	enum watch_kind kind;
 	int fd;
@@ -68,7 +68,7 @@ struct env {
 	enum env_state state;
 	struct invocation *inv;
 	bool forget, frozen, cold, v2, gone; /* gone: in the list of those to free after the turn */
-	struct watch out, err, listeners[3];
+	struct watch out, err, listeners[4]; /* Runtime API, 443, the cloud's port, names */
 	int peak_fd, freezer_fd;
 	uint32_t peak_mb;
 	struct output output[2];
@@ -162,6 +162,12 @@ void api_free(struct api_conn *c);
 void output_read(struct env *e, int which);  /* what is there, once */
 void output_drain(struct env *e, bool last); /* all that is there; last: also the end of a line that never came */
 struct str output_tail(const struct env *e, struct arena *a);
+
+/* --- names.c --- */
+#define NAMES_BYTES_MAX 512
+/* names_answer writes the answer to a DNS query; 0: it deserves none. */
+size_t names_answer(const uint8_t *q, size_t n, uint8_t out[NAMES_BYTES_MAX]);
+void names_event(int fd);
 
 /* --- runtime.c --- */
 int runtime_write_bootstraps(const char *dir);

@@ -19,6 +19,7 @@
 #define UID_FIRST 1879048192u /* 0x70000000: no account of a person or a program; one for each place in the table */
 #define API_PORT 9001
 #define HTTPS_PORT 443
+#define NAMES_PORT 53
 
 struct child {
 	bool used;
@@ -51,7 +52,8 @@ static struct child *free_place(struct procd *p)
 /* --- orders --- */
 static int start(struct procd *p, struct child *c, const struct start_order *o, char why[SANDBOX_WHY_BYTES])
 {
-	uint16_t ports[] = { API_PORT, HTTPS_PORT, (uint16_t)o->port };
+	bool own = o->port && o->port != API_PORT && o->port != HTTPS_PORT;
+	uint16_t ports[] = { API_PORT, HTTPS_PORT, own ? (uint16_t)o->port : NAMES_PORT, NAMES_PORT };
 	struct sandbox_mount *mounts = arena_array(&p->arena, struct sandbox_mount, o->n_mounts + 1);
 	struct sandbox_spec s = { .name = o->name,
 				  .uid = UID_FIRST + (uint32_t)(c - p->children),
@@ -64,7 +66,8 @@ static int start(struct procd *p, struct child *c, const struct start_order *o, 
 				  .tmp_mb = o->tmp_mb,
 				  .pids = o->pids,
 				  .ports = ports,
-				  .n_ports = o->port && o->port != API_PORT && o->port != HTTPS_PORT ? 3 : 2 };
+				  .n_ports = own ? 4 : 3,
+				  .n_udp = 1 };
 
 	for (size_t i = 0; i < o->n_mounts; i++)
 		mounts[i] = (struct sandbox_mount){ o->mounts[2 * i], o->mounts[2 * i + 1] };
@@ -75,9 +78,13 @@ static int start(struct procd *p, struct child *c, const struct start_order *o, 
 
 static int tell_started(struct procd *p, const struct child *c)
 {
-	int fds[STARTED_FDS] = { c->b.out_fd, c->b.err_fd, c->b.listeners[0], c->b.listeners[1],
-				 c->b.listeners[2] >= 0 ? c->b.listeners[2] : c->b.listeners[1] };
-	size_t n = STARTED_PORT + 1;
+	int fds[STARTED_FDS] = { c->b.out_fd,
+				 c->b.err_fd,
+				 c->b.listeners[0],
+				 c->b.listeners[1],
+				 c->b.listeners[3] >= 0 ? c->b.listeners[2] : c->b.listeners[1],
+				 c->b.listeners[3] >= 0 ? c->b.listeners[3] : c->b.listeners[2] };
+	size_t n = STARTED_NAMES + 1;
 
 	if (c->b.cgroup.peak_fd >= 0)
 		fds[n++] = c->b.cgroup.peak_fd;

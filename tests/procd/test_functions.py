@@ -421,6 +421,17 @@ exports.handler = async () => [await get({hostname: 'localhost', path: '/p?q', m
     assert r["value"] == "GET /x tls=1 via=%s body=0" % r["environment"]
 
 
+def test_names_of_the_cloud(tool, make):
+    c = make("import socket\ndef handler(e, c):\n    out = {}\n    for n in e:\n        try:\n            out[n] = sorted({a[4][0] for a in socket.getaddrinfo(n, 443)})\n"
+             "        except OSError as x:\n            out[n] = type(x).__name__\n    return out\n", True)
+    names = ["localhost", "bucket.s3.localhost", "A.Execute-Api.us-east-1.LOCALHOST"]
+    got = tool.invoke(c, names + ["example.com", "localhost.example.com", "notlocalhost", "x" * 63 + ".org"])["value"]
+    assert {n: got.pop(n) for n in names[1:]} == {n: ["127.0.0.1"] for n in names[1:]} and "127.0.0.1" in got.pop("localhost")
+    assert set(got.values()) == {"gaierror"}
+    c = make("const dns = require('dns/promises'); exports.handler = async (n) => [(await dns.lookup(n)).address, await dns.resolve4(n), await dns.resolve4('example.com').catch((e) => e.code)];")
+    assert tool.invoke(c, "x.y.localhost")["value"] == ["127.0.0.1", ["127.0.0.1"], "ENOTFOUND"]
+
+
 def test_many_at_once(tool, make):
     c = make("exports.handler = async (e) => e;")
     ids = [tool.start(c, i) for i in range(40)]
