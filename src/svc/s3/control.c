@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* control.c - buckets as S3 Control sees them. */
-#include "svc/s3/control.h"
+#include "svc/s3/s3.h"
 #include "svc/s3/s3_int.h"
 
 int s3_control_resource(struct call *c, struct str bucket, struct authz_resource *ret)

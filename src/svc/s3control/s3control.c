@@ -5,7 +5,7 @@
  * the Amazon S3 API Reference, "Actions, resources, and condition keys for Amazon S3". */
 #include "cloud/cloud.h"
 #include "gen_s3control.h"
-#include "svc/s3/control.h"
+#include "svc/s3/s3.h"
 #include "svc/services.h"
 #include <errno.h>
 

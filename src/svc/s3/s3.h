@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* control.h - what S3 Control uses of S3: a bucket's tags, of which there is one set, and who owns the bucket. Calls of
+/* s3.h - what S3 Control uses of S3: a bucket's tags, of which there is one set, and who owns the bucket. Calls of
  * S3 Control only; refuse as S3 does. */
 #pragma once
 #include "cloud/call.h"
