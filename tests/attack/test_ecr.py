@@ -171,6 +171,8 @@ def test_a_sessions_password_keeps_the_sessions_limits(cloud, repo):
     assert me("GET", repo.path + "/manifests/v1").status == 200 and me("GET", repo.path + "/blobs/" + sha(repo.layer)).status == 403
     iam.delete_role_policy(RoleName=name, PolicyName="p")
     assert me("GET", repo.path + "/manifests/v1").status == 403
+    iam.delete_role(RoleName=name)
+    assert me("GET", repo.path + "/manifests/v1").status == 401  # nor does it go over to a new role of that name
 
 
 def test_passwords_and_urls_expire(own_cloud):

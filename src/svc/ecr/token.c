@@ -5,6 +5,7 @@
  * the key's id alone: it dies with the key, and what the user may do is looked up at each use. Of temporary credentials it holds
  * the session, and never outlives it. No secret of the caller is in it. Source: "Private registry authentication". */
 #include "svc/ecr/ecr_int.h"
+#include "svc/iam/iam.h"
 #include <errno.h>
 
 #define PASSWORD_BYTES_MAX 16384
@@ -138,6 +139,23 @@ static int key_owner(struct cloud *cl, struct store_txn *global, const struct js
 	return str_eq(ret->p.unique_id, json_str(json_getz(j, "id"))) ? 0 : -EACCES;
 }
 
+/* Does who the session was made from still exist, as the one it was then? A successor of the same name inherits no session. */
+static bool session_stands(struct store_txn *global, struct arena *a, const struct principal *w)
+{
+	struct str id;
+
+	switch (w->p.type) {
+	case PRINCIPAL_ROLE_SESSION:
+		return iam_principal_id(global, a, w->p.role_arn, &id) == 0 && str_starts(w->p.unique_id, str_printf(a, "%.*s:", STR(id)));
+	case PRINCIPAL_USER:
+		return iam_principal_id(global, a, w->p.arn, &id) == 0 && str_eq(w->p.unique_id, id);
+	case PRINCIPAL_FEDERATED:
+		return !w->p.role_arn.p || iam_principal_id(global, a, w->p.role_arn, &id) == 0;
+	default:
+		return w->p.type == PRINCIPAL_ROOT;
+	}
+}
+
 int ecr_token_open(struct cloud *cl, struct region *r, struct store_txn *global, struct str password, int64_t now_ms, struct arena *a,
 		   struct principal *ret)
 {
@@ -165,8 +183,10 @@ int ecr_token_open(struct cloud *cl, struct region *r, struct store_txn *global,
 						    .arn = str_printf(a, "arn:aws:iam::%.*s:root", STR(cloud_account(cl))) };
 		return 0;
 	}
-	if (json_getz(j, "session"))
-		return session_read(a, json_getz(j, "session"), ret);
+	if (json_getz(j, "session")) {
+		e = session_read(a, json_getz(j, "session"), ret);
+		return e == 0 && session_stands(global, a, ret) ? 0 : -EACCES;
+	}
 	return key_owner(cl, global, j, now_ms, a, ret);
 }
 
