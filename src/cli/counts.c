@@ -11,6 +11,9 @@ static const struct {
 	bool no_account; /* its keys begin with no account */
 } tables[] = {
 	{ "apigateway", "APIs", "apigw.api", false },
+	{ "apigateway", "API keys", "apigw.key", false },
+	{ "apigateway", "usage plans", "apigw.plan", false },
+	{ "apigateway", "client certificates", "apigw.cert", false },
 	{ "cloudformation", "stacks", "cfn.name", false },
 	{ "ec2", "vpcs", "ec2.vpc", false },
 	{ "ec2", "subnets", "ec2.subnet", false },

@@ -444,3 +444,29 @@ def test_conditions_hold_on_every_way(cloud, gw):
     closed = cloud.client("apigateway", key=cloud.user("gw-closed", allow, {"Effect": "Deny", "Action": "apigateway:*", "Resource": "*", "Condition": {"ForAnyValue:StringEquals": {"apigateway:Resource/EndpointType": "PRIVATE"}}}))
     refused("AccessDeniedException", closed.get_resources, restApiId=a)
     gw.delete_rest_api(restApiId=a)
+
+
+def test_keys_and_documentation_from_files(gw):
+    a, root = api(gw)
+    mock(gw, a, root)
+    gw.create_deployment(restApiId=a, stageName="s")
+    p = gw.create_usage_plan(name="p", apiStages=[{"apiId": a, "stage": "s"}])["id"]
+    ids = gw.import_api_keys(format="csv", body="Name,key,description,Enabled,usageplanIds\none,%s,\"a, \"\"b\"\"\",TRUE,%s\ntwo,%s,,false,\n" % ("k" * 20, p, "l" * 20))["ids"]
+    keys = {i: gw.get_api_key(apiKey=i, includeValue=True) for i in ids}
+    assert [(k["name"], k["value"], k.get("description"), k["enabled"]) for k in keys.values()] == [("one", "k" * 20, 'a, "b"', True), ("two", "l" * 20, "", False)]
+    assert [k["id"] for k in gw.get_usage_plan_keys(usagePlanId=p)["items"]] == ids[:1]
+    before = len(gw.get_api_keys(limit=500)["items"])
+    refused("BadRequestException", gw.import_api_keys, format="csv", body="name\nx")
+    refused("ConflictException", gw.import_api_keys, format="csv", body="name,key\nnew,%s\nagain,%s" % ("n" * 20, "k" * 20))
+    refused("NotFoundException", gw.import_api_keys, format="csv", body="name,key,usageplanids\nnew,%s,nope" % ("n" * 20))
+    assert len(gw.get_api_keys(limit=500)["items"]) == before
+    doc = {"openapi": "3.0.1", "info": {"title": "x"}, "paths": {}, "x-amazon-apigateway-documentation": {"version": "1", "documentationParts": [{"location": {"type": "API"}, "properties": {"description": "d"}}]}}
+    one = gw.import_documentation_parts(restApiId=a, body=json.dumps(doc))["ids"]
+    doc["x-amazon-apigateway-documentation"]["documentationParts"][0]["properties"]["description"] = "e"
+    assert gw.import_documentation_parts(restApiId=a, mode="merge", body=json.dumps(doc))["ids"] == one
+    assert gw.get_documentation_part(restApiId=a, documentationPartId=one[0])["properties"] == '{"description":"e"}'
+    gw.update_usage_plan(usagePlanId=p, patchOperations=patch(("remove", "/apiStages", a + ":s")))
+    gw.delete_usage_plan(usagePlanId=p)
+    for i in ids:
+        gw.delete_api_key(apiKey=i)
+    gw.delete_rest_api(restApiId=a)

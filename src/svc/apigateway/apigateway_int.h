@@ -163,6 +163,7 @@ int apigw_key_value(struct call *c, const struct apigw_rec_api_key *k, struct st
 /* apigw_members: the ids at the other end of "apigw.plankey" (of a plan) or "apigw.keyplan" (of a key). */
 int apigw_members(struct call *c, const char *table, struct str of, struct str_list *ret);
 int apigw_set_member(struct call *c, struct str plan, struct str key, bool in);
+int apigw_plan_join(struct call *c, const struct apigw_rec_usage_plan *p, struct str key); /* refuses a second plan for one stage */
 /* apigw_quota_left: how many requests the key may still make in the quota's period; INT64_MAX without a quota. */
 int apigw_quota_left(struct store_txn *t, struct arena *a, struct str account, const struct apigw_rec_usage_plan *p, struct str key_id,
 		     int64_t now_ms, int64_t *ret);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* docs.c - documentation of an API: parts that say something of a place in it, and published versions of them all. */
 #include "svc/apigateway/apigateway_int.h"
+#include "svc/apigateway/openapi.h"
 #include <errno.h>
 
 #define PARTS_MAX 2000
@@ -123,6 +124,42 @@ APIGW_HANDLER(delete_documentation_part, delete_documentation_part_request, dele
 	int r = apigw_part(c, &apigw_docpart_kind, in->rest_api_id, in->documentation_part_id, &p);
 
 	return r == 0 ? apigw_del(c, &apigw_docpart_kind, in->rest_api_id, p.id) : r;
+}
+
+/* merge: parts for a place that has one take its id; overwrite: only the new ones are left. */
+APIGW_HANDLER(import_documentation_parts, import_documentation_parts_request, documentation_part_ids)
+{
+	struct apigw_rec_doc_part_list old = { 0 };
+	struct apigw_rec_snapshot draft;
+	struct openapi_import doc;
+	struct apigw_rec_api api;
+	struct str err;
+	int r = apigw_api(c, in->rest_api_id, &api);
+
+	if (r == 0)
+		r = apigw_load_draft(c->txn, c->arena, c->account, api.id, &draft);
+	if (r < 0)
+		return r;
+	if (openapi_read(c->arena, in->body, &draft, OPENAPI_BASE_IGNORE, &doc, &err) < 0)
+		return call_fail(c, &apigateway_err_bad_request, "%.*s", STR(err));
+	if (doc.docs.n > PARTS_MAX)
+		return call_fail(c, &apigateway_err_limit_exceeded,
+				 "Maximum number of documentation parts for this API has been reached: %d", PARTS_MAX);
+	r = str_is(in->mode, "overwrite") ? apigw_drop_all(c, "apigw.docpart", api.id) : apigw_all(c, &apigw_docpart_kind, api.id, &old);
+	out->ids.v = arena_array(c->arena, struct str, doc.docs.n + 1);
+	for (size_t i = 0; r == 0 && i < doc.docs.n; i++) {
+		struct apigw_rec_doc_part *p = &doc.docs.v[i];
+
+		if (!p->location->type.n)
+			return call_fail(c, &apigateway_err_bad_request, "Invalid Documentation part: its location has no type");
+		fill(p->location);
+		for (size_t k = 0; k < old.n; k++)
+			if (same_place(old.v[k].location, p->location))
+				p->id = old.v[k].id;
+		r = apigw_put(c, &apigw_docpart_kind, api.id, p->id, p);
+		out->ids.v[out->ids.n++] = p->id;
+	}
+	return r;
 }
 
 /* --- versions --- */

@@ -70,6 +70,8 @@ APIGW_HANDLER(get_usage_plan, get_usage_plan_request, usage_plan);
 APIGW_HANDLER(get_usage_plan_key, get_usage_plan_key_request, usage_plan_key);
 APIGW_HANDLER(get_usage_plan_keys, get_usage_plan_keys_request, usage_plan_keys);
 APIGW_HANDLER(get_usage_plans, get_usage_plans_request, usage_plans);
+APIGW_HANDLER(import_api_keys, import_api_keys_request, api_key_ids);
+APIGW_HANDLER(import_documentation_parts, import_documentation_parts_request, documentation_part_ids);
 APIGW_HANDLER(import_rest_api, import_rest_api_request, rest_api);
 APIGW_HANDLER(put_gateway_response, put_gateway_response_request, gateway_response);
 APIGW_HANDLER(put_integration, put_integration_request, integration);

@@ -48,22 +48,17 @@ static int check_value(struct call *c, struct str value)
 	return 0;
 }
 
-APIGW_HANDLER(create_api_key, create_api_key_request, api_key)
+/* A new key with this value, or one made for it when absent. */
+static int new_key(struct call *c, struct apigw_rec_api_key *k, struct str *value)
 {
-	struct apigw_rec_api_key k = { 0 };
-	struct str value = in->value, taken;
 	struct keybuf index;
-	int r;
+	struct str taken;
+	int r = apigw_check_tags(c, &k->tags);
 
-	apigw_in(c, in, APIGW_REC_API_KEY, &k);
-	k.stage_keys = (struct str_list){ 0 };
-	if (in->stage_keys.n)
-		return call_fail(c, &apigateway_err_bad_request, "Stage keys are not supported; use usage plans instead.");
-	if (in->name.n > NAME_CHARS_MAX)
+	if (r == 0 && k->name.n > NAME_CHARS_MAX)
 		return call_fail(c, &apigateway_err_bad_request, "API Key name is longer than %d characters", NAME_CHARS_MAX);
-	r = apigw_check_tags(c, &k.tags);
-	if (r == 0 && value.n)
-		r = check_value(c, value);
+	if (r == 0 && value->n)
+		r = check_value(c, *value);
 	if (r == 0)
 		r = apigw_count(c, &apigw_key_kind, STR_NONE, APIGW_KEYS_MAX);
 	if (r >= APIGW_KEYS_MAX)
@@ -71,25 +66,134 @@ APIGW_HANDLER(create_api_key, create_api_key_request, api_key)
 				 APIGW_KEYS_MAX);
 	if (r < 0)
 		return r;
-	if (!value.n)
-		value = random_from(c->arena, S("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"), VALUE_CHARS);
-	apigw_key_index(c->cloud, &index, c->account, value);
+	if (!value->n)
+		*value = random_from(c->arena, S("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"), VALUE_CHARS);
+	apigw_key_index(c->cloud, &index, c->account, *value);
 	if (store_get(c->txn, key_view(&index), &taken) == 0)
 		return call_fail(c, &apigateway_err_conflict, "API Key already exists");
-	k.id = apigw_id(c, APIGW_API_ID_CHARS);
+	k->id = apigw_id(c, APIGW_API_ID_CHARS);
+	k->created_date = k->last_updated_date = OPT_TIME(c->now_ms / 1000 * 1000);
+	r = seal_value(c, k->id, *value, &k->sealed);
+	if (r == 0)
+		r = apigw_put(c, &apigw_key_kind, k->id, STR_NONE, k);
+	return r == 0 ? store_put(c->txn, key_view(&index), k->id) : r;
+}
+
+APIGW_HANDLER(create_api_key, create_api_key_request, api_key)
+{
+	struct apigw_rec_api_key k = { 0 };
+	struct str value = in->value;
+	int r;
+
+	apigw_in(c, in, APIGW_REC_API_KEY, &k);
+	k.stage_keys = (struct str_list){ 0 };
+	if (in->stage_keys.n)
+		return call_fail(c, &apigateway_err_bad_request, "Stage keys are not supported; use usage plans instead.");
 	k.enabled = OPT_BOOL(in->enabled.v);
-	k.created_date = k.last_updated_date = OPT_TIME(c->now_ms / 1000 * 1000);
-	r = seal_value(c, k.id, value, &k.sealed);
-	if (r == 0)
-		r = apigw_put(c, &apigw_key_kind, k.id, STR_NONE, &k);
-	if (r == 0)
-		r = store_put(c->txn, key_view(&index), k.id);
+	r = new_key(c, &k, &value);
 	if (r < 0)
 		return r;
 	apigw_out(c, APIGW_REC_API_KEY, &k, out);
 	out->value = value;
 	out->stage_keys.v = arena_alloc(c->arena, sizeof(struct str));
 	return 0;
+}
+
+/* --- keys from a file: a line of column names, then a key a line --- */
+#define CSV_COLUMNS_MAX 16
+#define CSV_KEYS_MAX 1000 /* in one call */
+
+/* One line's fields; quotes may enclose a field, doubled ones stand for themselves. */
+static size_t csv_line(struct arena *a, struct str *rest, struct str *field)
+{
+	struct str line;
+	size_t n = 0;
+
+	(void)str_next(rest, '\n', &line);
+	line = str_trim(line);
+	while (line.p && n < CSV_COLUMNS_MAX) {
+		if (line.n && line.p[0] == '"') {
+			ptrdiff_t end = 1;
+
+			while ((size_t)end < line.n && !(line.p[end] == '"' && ((size_t)end + 1 == line.n || line.p[end + 1] != '"')))
+				end += line.p[end] == '"' ? 2 : 1;
+			if ((size_t)end > line.n)
+				end = (ptrdiff_t)line.n;
+			field[n++] = str_replace(a, str_of(line.p + 1, (size_t)end - 1), S("\"\""), S("\""));
+			line = (size_t)end + 1 < line.n ? str_skip(line, (size_t)end + 1) : STR_NONE;
+			if (line.p && line.p[0] == ',')
+				line = str_skip(line, 1);
+		} else {
+			(void)str_next(&line, ',', &field[n]);
+			field[n] = str_trim(field[n]);
+			n++;
+		}
+	}
+	return n;
+}
+
+static int join_plans(struct call *c, struct str plans, struct str key)
+{
+	struct str one;
+	int r = 0;
+
+	while (r == 0 && plans.n && str_next(&plans, ',', &one)) {
+		struct apigw_rec_usage_plan p;
+
+		one = str_trim(one);
+		if (!one.n)
+			continue;
+		r = apigw_part(c, &apigw_plan_kind, one, STR_NONE, &p);
+		if (r == 0)
+			r = apigw_plan_join(c, &p, key);
+	}
+	return r;
+}
+
+APIGW_HANDLER(import_api_keys, import_api_keys_request, api_key_ids)
+{
+	static const char *const names[] = { "name", "key", "description", "enabled", "usageplanids" };
+	struct str rest = in->body, head[CSV_COLUMNS_MAX], field[CSV_COLUMNS_MAX];
+	size_t n = csv_line(c->arena, &rest, head), cap = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < 2; i++) {
+		bool there = false;
+
+		for (size_t k = 0; k < n; k++)
+			there |= str_eq_ci(head[k], str_c(names[i]));
+		if (!there)
+			return call_fail(c, &apigateway_err_bad_request, "Failed to import API keys: column '%s' is missing", names[i]);
+	}
+	while (r == 0 && rest.p) {
+		struct apigw_rec_api_key k = { .enabled = OPT_BOOL(false) };
+		struct str value = STR_NONE, plans = STR_NONE;
+		size_t m = csv_line(c->arena, &rest, field);
+
+		if (m == 0 || (m == 1 && !field[0].n))
+			continue;
+		if (out->ids.n == CSV_KEYS_MAX)
+			return call_fail(c, &apigateway_err_bad_request, "Failed to import API keys: more than %d in one file",
+					 CSV_KEYS_MAX);
+		for (size_t i = 0; i < m && i < n; i++) {
+			if (str_eq_ci(head[i], S("name")))
+				k.name = field[i];
+			else if (str_eq_ci(head[i], S("key")))
+				value = field[i];
+			else if (str_eq_ci(head[i], S("description")))
+				k.description = field[i];
+			else if (str_eq_ci(head[i], S("enabled")))
+				k.enabled.v = str_eq_ci(field[i], S("true"));
+			else if (str_eq_ci(head[i], S("usageplanids")))
+				plans = field[i];
+		}
+		r = new_key(c, &k, &value);
+		if (r == 0)
+			r = join_plans(c, plans, k.id);
+		if (r == 0)
+			vec_push(c->arena, out->ids.v, out->ids.n, cap) = k.id;
+	}
+	return r;
 }
 
 static int to_out(struct call *c, const struct apigw_rec_api_key *k, bool value, struct apigateway_api_key *out)

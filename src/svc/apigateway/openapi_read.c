@@ -583,6 +583,23 @@ static void read_docs(struct reader *r)
 	}
 }
 
+/* What is changed must not be the caller's. */
+static void own_copy(struct arena *a, struct apigw_rec_snapshot *s, const struct apigw_rec_api *api)
+{
+	s->api = arena_new(a, struct apigw_rec_api);
+	*s->api = *api;
+	s->resources.v = arena_dup(a, s->resources.v, s->resources.n * sizeof *s->resources.v);
+	s->models.v = arena_dup(a, s->models.v, s->models.n * sizeof *s->models.v);
+	s->validators.v = arena_dup(a, s->validators.v, s->validators.n * sizeof *s->validators.v);
+	s->authorizers.v = arena_dup(a, s->authorizers.v, s->authorizers.n * sizeof *s->authorizers.v);
+	s->responses.v = arena_dup(a, s->responses.v, s->responses.n * sizeof *s->responses.v);
+	for (size_t i = 0; i < s->resources.n; i++) {
+		struct apigw_rec_method_map *m = &s->resources.v[i].resource_methods;
+
+		m->v = arena_dup(a, m->v, m->n * sizeof *m->v);
+	}
+}
+
 int openapi_read(struct arena *a, struct str text, const struct apigw_rec_snapshot *base, enum openapi_base how, struct openapi_import *ret,
 		 struct str *ret_err)
 {
@@ -593,8 +610,7 @@ int openapi_read(struct arena *a, struct str text, const struct apigw_rec_snapsh
 	int e;
 
 	*ret = (struct openapi_import){ .s = *base };
-	ret->s.api = arena_new(a, struct apigw_rec_api);
-	*ret->s.api = *base->api;
+	own_copy(a, &ret->s, base->api);
 	if (text.n > OPENAPI_BYTES_MAX)
 		e = bad(&r, "The OpenAPI input is larger than %u bytes.", OPENAPI_BYTES_MAX);
 	else if (t.n && t.p[0] == '{')

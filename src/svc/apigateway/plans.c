@@ -360,6 +360,17 @@ static int check_one_plan(struct call *c, const struct apigw_rec_usage_plan *p, 
 	return r;
 }
 
+int apigw_plan_join(struct call *c, const struct apigw_rec_usage_plan *p, struct str key)
+{
+	int r = has_key(c, p->id, key);
+
+	if (r == 0)
+		return call_fail(c, &apigateway_err_conflict, "This key is already associated with the usage plan %.*s", STR(p->id));
+	if (r == -ENOENT)
+		r = check_one_plan(c, p, key);
+	return r == 0 ? apigw_set_member(c, p->id, key, true) : r;
+}
+
 APIGW_HANDLER(create_usage_plan_key, create_usage_plan_key_request, usage_plan_key)
 {
 	struct apigw_rec_usage_plan p;
@@ -370,15 +381,8 @@ APIGW_HANDLER(create_usage_plan_key, create_usage_plan_key_request, usage_plan_k
 		return call_fail(c, &apigateway_err_bad_request, "Usage Plan Key type must be API_KEY");
 	if (r == 0)
 		r = apigw_part(c, &apigw_key_kind, in->key_id, STR_NONE, &k);
-	if (r < 0)
-		return r;
-	r = has_key(c, p.id, k.id);
 	if (r == 0)
-		return call_fail(c, &apigateway_err_conflict, "This key is already associated with the usage plan %.*s", STR(p.id));
-	if (r == -ENOENT)
-		r = check_one_plan(c, &p, k.id);
-	if (r == 0)
-		r = apigw_set_member(c, p.id, k.id, true);
+		r = apigw_plan_join(c, &p, k.id);
 	return r == 0 ? key_out(c, k.id, out) : r;
 }
 
