@@ -46,7 +46,7 @@ def test_private_from_outside(cloud, private):
     closed = [
         (host % a.id, {}), (host % a.id.upper(), {}), (host % a.id + ":443", {}), (host % a.id + ".", {}),
         (host % a.id, {"x-apigw-api-id": a.id}),
-        (host % a.id, {"X-Forwarded-Host": alias(a.id, ours)}), (host % a.id, {"x-amzn-vpce-id": ours["VpcEndpointId"]}), (host % a.id, {"aws:SourceVpce": ours["VpcEndpointId"]}),
+        (host % a.id, {"X-Forwarded-Host": alias(a.id, ours)}), (host % a.id, {"x-amzn-vpce-id": ours["VpcEndpointId"]}), (host % a.id, {"aws-SourceVpce": ours["VpcEndpointId"]}),
         (alias(a.id, theirs), {}), (alias(a.id, kms), {}), (alias(public.id, ours), {}), (host % (a.id + "-vpce-00000000000000000"), {}), (host % (a.id + "-" + ours["VpcEndpointId"] + "x"), {}),
         (host % (a.id + "-" + ours["VpcEndpointId"][:-1]), {}), (host % (public.id + "-" + a.id), {}), (host % (a.id + "-"), {}),
         (kms["DnsEntries"][0]["DnsName"], {"x-apigw-api-id": a.id}), (ours["DnsEntries"][0]["DnsName"], {"x-apigw-api-id": public.id}),
