@@ -329,5 +329,13 @@ void apigateway_front_close(struct cloud *cl)
 {
 	integration_http_close();
 	access_log_close();
+	struct region *regions[64];
+	size_t n = cloud_regions(cl, regions, ELEMENTS(regions));
+	for (size_t i = 0; i < n; i++)
+		if (region_use(regions[i])) {
+			throttle_flush(cl, regions[i]);
+			region_unuse(regions[i]);
+		}
+	throttle_close();
 	served_forget_all();
 }

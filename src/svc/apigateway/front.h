@@ -231,6 +231,7 @@ struct str lambda_of_uri(struct visit *v, struct str uri); /* the function's ARN
 
 /* --- throttle.c --- */
 void throttle_flush(struct cloud *cl, struct region *r); /* usage into the store */
+void throttle_close(void);
 
 /* --- accesslog.c --- */
 void access_log(struct visit *v);

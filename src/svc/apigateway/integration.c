@@ -428,7 +428,7 @@ static void response_overrides(struct visit *v)
 	if (!o || o->type != VTL_MAP)
 		return;
 	part = vtl_map_get(o->map, S("status"));
-	if (part && vtl_text(&r, part, &text) == 0 && str_to_i64(text, &status) == 0 && status >= 100 && status <= 599)
+	if (part && vtl_text(&r, part, &text) == 0 && str_to_i64(text, &status) == 0 && status >= 200 && status <= 599)
 		v->out.status = (int)status;
 	part = vtl_map_get(o->map, S("header"));
 	for (size_t i = 0; part && part->type == VTL_MAP && i < part->map->n; i++) {

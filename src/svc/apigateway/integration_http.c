@@ -21,6 +21,7 @@
 #define THREADS_MAX 64
 #define QUEUE_MAX 2000
 #define IDLE_S 10
+#define WAIT_MS 250
 #define HEAD_BYTES_MAX 65536
 #define ANSWER_BYTES_MAX (10u << 20)
 
@@ -46,7 +47,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t more = PTHREAD_COND_INITIALIZER, ended = PTHREAD_COND_INITIALIZER;
 static struct job *first, **last = &first;
 static size_t n_queue, n_threads, n_idle;
-static bool closing;
+static atomic_bool closing;
 static SSL_CTX *tls, *tls_unverified;
 
 /* --- addresses --- */
@@ -77,15 +78,21 @@ static bool forbidden(const struct sockaddr *sa)
 static int wait_for(const struct link *l, short events)
 {
 	struct pollfd p = { .fd = l->fd, .events = events };
-	int64_t left = l->deadline_ms - clock_mono_ms();
-	int n;
 
-	if (left <= 0)
-		return -ETIMEDOUT;
-	do
-		n = poll(&p, 1, (int)left);
-	while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : n == 0 ? -ETIMEDOUT : 0;
+	for (;;) { /* in short waits: who closes the cloud doesn't wait for a backend */
+		int64_t left = l->deadline_ms - clock_mono_ms();
+		int n;
+
+		if (left <= 0)
+			return -ETIMEDOUT;
+		if (atomic_load(&closing))
+			return -ECANCELED;
+		n = poll(&p, 1, left < WAIT_MS ? (int)left : WAIT_MS);
+		if (n > 0)
+			return 0;
+		if (n < 0 && errno != EINTR)
+			return -errno;
+	}
 }
 
 static int dial(struct link *l, const struct addrinfo *ai)

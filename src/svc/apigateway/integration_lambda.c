@@ -216,7 +216,7 @@ int integration_proxy_answer(struct visit *v, struct str payload)
 			return -EINVAL;
 	status = json_getz(j, "statusCode");
 	body = json_getz(j, "body");
-	if (status && status->type != JSON_NULL && (json_to_i64(status, &code) < 0 || code < 100 || code > 599))
+	if (status && status->type != JSON_NULL && (json_to_i64(status, &code) < 0 || code < 200 || code > 599))
 		return -EINVAL;
 	if (body && body->type >= JSON_ARRAY)
 		return -EINVAL;

@@ -382,3 +382,23 @@ int visit_key(struct visit *v)
 	front_call_end(&c);
 	return r == 1 ? visit_refuse(v, error, STR_NONE) : r;
 }
+
+/* throttle_close forgets all: what was counted is written by then, or as lost as with a crash. */
+void throttle_close(void)
+{
+	pthread_mutex_lock(&lock);
+	for (size_t i = 0; i < SLOTS; i++) {
+		for (struct bucket *b = buckets[i], *next; b; b = next) {
+			next = b->next;
+			free(b);
+		}
+		for (struct counter *k = counters[i], *next; k; k = next) {
+			next = k->next;
+			free(k);
+		}
+		buckets[i] = NULL;
+		counters[i] = NULL;
+	}
+	n_buckets = n_counters = 0;
+	pthread_mutex_unlock(&lock);
+}
