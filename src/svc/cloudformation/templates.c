@@ -19,11 +19,11 @@ CFN_HANDLER(get_template, output)
 	if (r < 0)
 		return r;
 	r = stack_template(c->txn, c->arena, &s, in->change_set_name.p ? cs.next->template : s.now->template, &out->template_body);
-	if (r == -ENOENT && !in->change_set_name.p) /* a stack that only has change sets so far */
-		return cfn_invalid(c, "Stack with id %.*s does not exist", STR(in->stack_name));
+	if (r == -ENOENT && !in->change_set_name.p)
+		r = 0; /* a stack that only has change sets so far is in the answer without a body */
 	if (r < 0)
 		return r;
-	if (str_is(in->template_stage, "Processed")) {
+	if (str_is(in->template_stage, "Processed") && out->template_body.p) {
 		r = input_parse(c, out->template_body, &t);
 		if (r == 0 && t->transforms.n)
 			out->template_body = json_text(c->arena, t->root);
