@@ -163,21 +163,21 @@ def capture(client, operation, each):
 class Replay:
     """One call, ready to be replayed at a server by wrk."""
 
-    def __init__(self, server, folder, name, requests):
-        self.server, self.name = server, name
+    def __init__(self, server, folder, name, requests, connections=CONNECTIONS):
+        self.server, self.name, self.connections = server, name, connections
         self.file = pathlib.Path(folder) / f"{type(server).__name__}-{name}.requests"
         self.file.write_bytes(b"".join(b"%d\n%s" % (len(r), r) for r in requests))
 
     def at(self, server):
         """The same bytes, sent to another server."""
         other = object.__new__(Replay)
-        other.server, other.name, other.file = server, self.name, self.file
+        other.server, other.name, other.file, other.connections = server, self.name, self.file, self.connections
         return other
 
     def run(self, seconds):
         """requests/s, processor microseconds of the server per request, p50 and p99 in microseconds."""
         before = self.server.cpu()
-        out = subprocess.run(["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10", "-s", ROOT / "bench/replay.lua",
+        out = subprocess.run(["wrk", "-t1", f"-c{self.connections}", f"-d{seconds}s", "--timeout", "10", "-s", ROOT / "bench/replay.lua",
                               f"http://127.0.0.1:{self.server.port}/", "--", self.file], capture_output=True, text=True)
         used = self.server.cpu() - before
         r = {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", out.stdout)}
