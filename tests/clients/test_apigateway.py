@@ -308,6 +308,10 @@ def test_who_may(cloud, gw):
     body = dict(restApiId=a, resourceId=root, httpMethod="GET", type="AWS_PROXY", integrationHttpMethod="POST", uri=LAMBDA % cloud.account, credentials=role)
     assert "iam:PassRole" in refused("AccessDeniedException", u.put_integration, **body)
     gw.put_integration(**body)
+    maker = [{"Effect": "Allow", "Action": "apigateway:POST", "Resource": arn.rstrip("/")}]
+    assert "apigateway:GET" in refused("AccessDeniedException", cloud.client("apigateway", key=cloud.user("gw-clone", *maker)).create_rest_api, name="x", cloneFrom=a)
+    maker += [{"Effect": "Allow", "Action": "apigateway:GET", "Resource": "*"}]
+    assert "iam:PassRole" in refused("AccessDeniedException", cloud.client("apigateway", key=cloud.user("gw-clone2", *maker)).create_rest_api, name="x", cloneFrom=a)
     refused("BadRequestException", gw.put_integration, **dict(body, credentials="arn:aws:iam::999999999999:role/other"))
     t = cloud.client("apigateway", key=cloud.user("gw-tag", {"Effect": "Allow", "Action": "apigateway:*", "Resource": "*", "Condition": {"StringEquals": {"aws:ResourceTag/team": "red"}}}))
     assert t.get_resources(restApiId=a)["items"]
@@ -470,3 +474,19 @@ def test_keys_and_documentation_from_files(gw):
     for i in ids:
         gw.delete_api_key(apiKey=i)
     gw.delete_rest_api(restApiId=a)
+
+
+def test_key_values_are_not_written_down(cloud, gw):
+    """Neither the store nor the trail has a value in the clear."""
+    k = gw.create_api_key(name="quiet", value="very-secret-value-of-a-key")
+    p = gw.create_usage_plan(name="quiet")
+    gw.create_usage_plan_key(usagePlanId=p["id"], keyId=k["id"], keyType="API_KEY")
+    gw.delete_usage_plan(usagePlanId=p["id"])
+    seen = 0
+    for f in cloud.data.rglob("*"):
+        if f.is_file():
+            text = f.read_bytes()
+            assert b"very-secret-value-of-a-key" not in text, f
+            seen += b"CreateUsagePlanKey" in text
+    assert seen
+    gw.delete_api_key(apiKey=k["id"])

@@ -123,7 +123,14 @@ int apigw_api_new(struct call *c, struct apigw_rec_api *api)
 				 APIGW_APIS_MAX);
 	if (r < 0)
 		return r;
-	api->id = apigw_id(c, APIGW_API_ID_CHARS);
+	do { /* ids are host names, so they are one set for all accounts */
+		struct str taken;
+
+		api->id = apigw_id(c, APIGW_API_ID_CHARS);
+		r = apigw_find_api(c->txn, c->arena, api->id, &taken);
+	} while (r == 0);
+	if (r != -ENOENT)
+		return r;
 	api->account = c->account;
 	api->created_date = OPT_TIME(c->now_ms / 1000 * 1000);
 	api->root_resource_id = root.id = apigw_id(c, APIGW_API_ID_CHARS);
@@ -162,6 +169,22 @@ int apigw_parts_drop(struct call *c, struct str api)
 	return r;
 }
 
+/* A copy is read with the caller's rights, and hands its roles over once more. */
+static int may_clone(struct call *c, struct str from, const struct apigw_rec_snapshot *s)
+{
+	int r = call_authorize(c, "apigateway:GET", apigw_arn(c, "/restapis/%.*s", STR(from)), NULL, 0);
+
+	for (size_t i = 0; r == 0 && i < s->authorizers.n; i++)
+		r = apigw_authorizer_pass_role(c, &s->authorizers.v[i]);
+	for (size_t i = 0; r == 0 && i < s->resources.n; i++)
+		for (size_t k = 0; r == 0 && k < s->resources.v[i].resource_methods.n; k++) {
+			const struct apigw_rec_integration *g = s->resources.v[i].resource_methods.v[k].value.method_integration;
+
+			r = g ? apigw_integration_pass_role(c, g) : 0;
+		}
+	return r;
+}
+
 /* A copy keeps the ids of its parts, which only mean something inside their API; its root takes the place of the new one. */
 static int clone(struct call *c, struct str from, struct apigw_rec_api *api)
 {
@@ -170,6 +193,8 @@ static int clone(struct call *c, struct str from, struct apigw_rec_api *api)
 
 	if (r == -ENOENT)
 		return call_fail(c, &apigateway_err_not_found, "Invalid API identifier specified %.*s:%.*s", STR(c->account), STR(from));
+	if (r == 0)
+		r = may_clone(c, from, &s);
 	if (r == 0)
 		r = apigw_parts_drop(c, api->id);
 	if (r < 0)
