@@ -140,3 +140,36 @@ def test_calls_are_in_the_trail(cloud):
     reg("GET", "/v2/trailed/manifests/v1")
     names = [x["EventName"] for x in cloud.client("cloudtrail").lookup_events(MaxResults=50)["Events"]]
     assert {"InitiateLayerUpload", "UploadLayerPart", "CompleteLayerUpload", "PutImage"} <= set(names)
+
+
+def test_a_kms_key_decides_in_the_registry_too(cloud):
+    e, k = cloud.client("ecr"), cloud.client("kms")
+    key = k.create_key()["KeyMetadata"]["Arn"]
+    e.create_repository(repositoryName="sealed-reg", encryptionConfiguration={"encryptionType": "KMS", "kmsKey": key})
+    e.create_repository(repositoryName="plain-reg")
+    reg = Registry(cloud)
+    m, layer = reg.push_image("sealed-reg", "a", "v1")
+    assert reg("GET", "/v2/sealed-reg/blobs/" + sha(layer)).body == layer
+    mounted = reg("POST", "/v2/plain-reg/blobs/uploads/?mount=%s&from=sealed-reg" % sha(layer))
+    assert mounted.status == 201  # its key is wrapped anew: the other repository has no KMS key
+    k.disable_key(KeyId=key)
+    assert reg("GET", "/v2/sealed-reg/blobs/" + sha(layer)).code == "DENIED" and reg("GET", "/v2/sealed-reg/manifests/v1").code == "DENIED"
+    at = reg("POST", "/v2/sealed-reg/blobs/uploads/").headers["location"]
+    assert reg("PUT", at + "?digest=" + sha(b"more"), body=b"more").code == "DENIED"
+    assert reg("GET", "/v2/plain-reg/blobs/" + sha(layer)).body == layer
+    e.delete_repository(repositoryName="sealed-reg", force=True)
+    assert reg("GET", "/v2/plain-reg/blobs/" + sha(layer)).body == layer  # the file stays while a layer refers to it
+
+
+def test_a_restart_keeps_images_and_forgets_uploads(own_cloud):
+    own_cloud.client("ecr").create_repository(repositoryName="kept")
+    reg = Registry(own_cloud)
+    m, layer = reg.push_image("kept", "a", "v1")
+    at = reg("POST", "/v2/kept/blobs/uploads/").headers["location"]
+    assert reg("PATCH", at, body=b"half").status == 202
+    own_cloud.kill()
+    own_cloud.start()
+    assert reg("GET", "/v2/kept/manifests/v1").body == m and reg("GET", "/v2/kept/blobs/" + sha(layer)).body == layer
+    assert reg("PUT", at + "?digest=" + sha(b"half")).code == "BLOB_UPLOAD_UNKNOWN"
+    left = [f for f in (own_cloud.data / "regions" / "us-east-1" / "ecr" / "tmp").iterdir()]
+    assert left == []
