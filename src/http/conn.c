@@ -25,7 +25,7 @@ struct window { /* received bytes in work: in the loop's buffer or in conn.in */
 };
 enum step { STEP_ON, STEP_READ, STEP_WAIT, STEP_CLOSE, STEP_TURN };
 
-void conn_new(struct http_loop *l, int fd, const struct sockaddr *peer, socklen_t peer_n, const char *via)
+void conn_new(struct http_loop *l, int fd, const struct sockaddr *peer, socklen_t peer_n, struct via *via)
 {
 	struct conn *c = xzalloc(sizeof *c);
 
@@ -34,8 +34,7 @@ void conn_new(struct http_loop *l, int fd, const struct sockaddr *peer, socklen_
 	c->state = l->server->tls ? CONN_NEW : CONN_HEAD;
 	c->peer_n = peer_n < sizeof c->peer ? peer_n : sizeof c->peer;
 	memcpy(&c->peer, peer, c->peer_n);
-	if (via)
-		memcpy(c->via, via, sizeof c->via);
+	c->via = via;
 	if (c->peer.sa.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&c->peer.in6.sin6_addr)) {
 		/* Whoever compares addresses must not meet 127.0.0.1 in two disguises. */
 		struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = c->peer.in6.sin6_port };
@@ -92,6 +91,9 @@ void conn_close(struct conn *c)
 	c->fd = -1;
 	free(c->in);
 	c->in = NULL;
+	if (c->via)
+		via_release(c->loop->server, c->via);
+	c->via = NULL;
 	atomic_fetch_sub(&c->loop->server->connections, 1);
 	req_drop(c);
 	free(c->own);
@@ -430,7 +432,7 @@ static enum step on_head(struct conn *c, struct window *w)
 	q->r.conn = c;
 	q->r.tls = c->ssl != NULL;
 	memcpy(&q->r.peer, &c->peer, c->peer_n);
-	q->r.via = c->via[0] ? str_dup(&q->r.arena, str_c(c->via)) : STR_NONE;
+	q->r.via = c->via ? str_dup(&q->r.arena, via_name(c->via)) : STR_NONE;
 	copy = arena_alloc(&q->r.arena, (size_t)n - skip);
 	memcpy(copy, w->p + skip, (size_t)n - skip);
 	take(w, (size_t)n);

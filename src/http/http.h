@@ -121,8 +121,10 @@ void http_tls_free(struct ssl_ctx_st *tls); /* accepts NULL */
 int http_port(const struct http_server *s);
 /* http_adopt gives a connected stream socket to one of the server's loops, as if it had been accepted there; the server owns
  * it from then on. via (up to HTTP_VIA_BYTES_MAX bytes, copied) tells handlers where it came from. Any thread, before
- * http_stop returns. Negative: the caller keeps fd (-EMFILE: too many connections, -EINVAL: via is too long). */
+ * http_stop returns. Negative: the caller keeps fd (-EMFILE: too many connections, of all or with this via; -EINVAL: via is empty or too
+ * long). */
 #define HTTP_VIA_BYTES_MAX 63
+#define HTTP_VIA_CONNECTIONS_MAX 256 /* at once, with the same via */
 int http_adopt(struct http_server *s, int fd, struct str via);
 /* http_stop: stops accepting, lets requests in flight finish for grace_ms, closes the rest (gone() is called), joins the
  * threads. Not from a loop's thread. Requests that other threads still have may be replied to after it. */

@@ -8,7 +8,6 @@
 #include "base/util.h"
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -418,55 +417,6 @@ static void on_accept(struct http_loop *l)
 	}
 }
 
-struct adoption {
-	struct post post;
-	struct http_loop *loop;
-	int fd;
-	char via[HTTP_VIA_BYTES_MAX + 1];
-};
-
-static void adopt(void *arg)
-{
-	struct adoption *ad = arg;
-	struct http_loop *l = ad->loop;
-	struct sockaddr_storage peer = { .ss_family = AF_UNSPEC };
-	socklen_t n = sizeof peer;
-
-	if (l->draining || getpeername(ad->fd, (struct sockaddr *)&peer, &n) < 0) {
-		close(ad->fd);
-		atomic_fetch_sub(&l->server->connections, 1);
-	} else {
-		setsockopt(ad->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
-		conn_new(l, ad->fd, (struct sockaddr *)&peer, n, ad->via);
-	}
-	free(ad);
-}
-
-int http_adopt(struct http_server *s, int fd, struct str via)
-{
-	struct http_loop *l = s->loops[atomic_fetch_add(&s->adopted, 1) % (unsigned)s->n_loops];
-	struct adoption *ad;
-
-	if (via.n > HTTP_VIA_BYTES_MAX)
-		return -EINVAL;
-	if (atomic_fetch_add(&s->connections, 1) >= s->connections_max) {
-		atomic_fetch_sub(&s->connections, 1);
-		return -EMFILE;
-	}
-	(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-	ad = xzalloc(sizeof *ad);
-	ad->loop = l;
-	ad->fd = fd;
-	memcpy(ad->via, via.p, via.n);
-	ad->post = (struct post){ .fn = adopt, .arg = ad };
-	if (!loop_post(l, &ad->post)) { /* the server is stopping */
-		atomic_fetch_sub(&s->connections, 1);
-		close(fd);
-		free(ad);
-	}
-	return 0;
-}
-
 /* --- the loop --- */
 
 static void drain(void *arg)
@@ -671,6 +621,7 @@ static int start_loops(struct http_server *s, const struct http_opts *o, struct 
 
 static void server_free(struct http_server *s)
 {
+	pthread_mutex_destroy(&s->vias_mutex);
 	SSL_CTX_free(s->tls);
 	free(s->loops);
 	free(s);
@@ -741,6 +692,7 @@ int http_start(const struct http_opts *o, struct http_server **ret)
 	if (r < 0)
 		return r;
 	s = xzalloc(sizeof *s);
+	pthread_mutex_init(&s->vias_mutex, NULL);
 	s->handler = *o->handler;
 	s->tls_only = o->tls_only;
 	s->connections_max = o->connections_max > 0 ? o->connections_max : HTTP_CONNECTIONS_MAX;

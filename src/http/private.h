@@ -29,6 +29,7 @@
 
 enum timeout_kind { TIMEOUT_NONE, TIMEOUT_IDLE, TIMEOUT_HEADER, TIMEOUT_STALL, TIMEOUT_LINGER, TIMEOUT_KINDS };
 
+struct via;   /* where adopted connections come from; adopt.c */
 struct post { /* in a loop's queue */
 	struct post *next;
 	void (*fn)(void *arg);
@@ -103,7 +104,7 @@ struct conn {
 		struct sockaddr_in6 in6;
 	} peer;
 	socklen_t peer_n;
-	char via[HTTP_VIA_BYTES_MAX + 1]; /* of an adopted connection */
+	struct via *via; /* of an adopted connection */
 };
 
 struct timer_list {
@@ -147,6 +148,8 @@ struct http_server {
 	atomic_int connections;
 	int grace_ms;
 	atomic_uint adopted; /* which loop has the next one */
+	pthread_mutex_t vias_mutex;
+	struct via *vias;
 };
 
 /* --- loop.c --- */
@@ -162,7 +165,8 @@ struct str loop_date(struct http_loop *l);
 void loop_unlink(struct conn *c); /* from every list of the loop; it is freed when the turn is over */
 
 /* --- conn.c --- */
-void conn_new(struct http_loop *l, int fd, const struct sockaddr *peer, socklen_t peer_n, const char *via); /* via NULL: none */
+void conn_new(struct http_loop *l, int fd, const struct sockaddr *peer, socklen_t peer_n,
+	      struct via *via); /* via: it releases it; or NULL */
 void conn_event(struct conn *c, uint32_t events);
 void conn_run(struct conn *c);
 void conn_expired(struct conn *c);
@@ -170,6 +174,10 @@ void conn_close(struct conn *c);      /* at once; tells the handler if a request
 bool conn_idle(const struct conn *c); /* between requests */
 void conn_replied(struct req *q);     /* on the loop: the reply is there */
 void conn_resumed(struct req *q);
+
+/* --- adopt.c --- */
+struct str via_name(const struct via *v);
+void via_release(struct http_server *s, struct via *v); /* a connection of it is gone */
 
 /* --- reply.c --- */
 struct req *req_new(struct http_loop *l);

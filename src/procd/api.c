@@ -51,8 +51,10 @@ void api_accept(struct env *e, int listener)
 	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	struct api_conn *c;
 
-	if (fd < 0)
+	if (fd < 0) {
+		fn_out_of_files(e->f);
 		return;
+	}
 	if (e->n_conns >= FN_CONNS_MAX) {
 		(void)close(fd);
 		return;

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define PROCD_END_MS 5000
+#define ACCEPT_PAUSE_NS 5000000
 #define ENVIRONMENTS_LEAST 8
 #define ENVIRONMENTS_MOST 512
 
@@ -53,6 +54,14 @@ void fn_deadline(struct functions *f, int64_t at_us)
 {
 	if (at_us < f->check_us)
 		f->check_us = at_us;
+}
+
+void fn_out_of_files(struct functions *f)
+{
+	struct timespec moment = { .tv_nsec = ACCEPT_PAUSE_NS };
+
+	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+		(void)nanosleep(&moment, NULL);
 }
 
 /* --- invocations --- */
@@ -318,8 +327,10 @@ static void adopt(struct functions *f, struct env *e, int listener)
 	for (int k = 0; k < FN_EVENTS_MAX; k++) {
 		int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-		if (fd < 0)
+		if (fd < 0) {
+			fn_out_of_files(f);
 			return;
+		}
 		if (!f->http || http_adopt(f->http, fd, str_c(e->name)) < 0)
 			(void)close(fd);
 	}

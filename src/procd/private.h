@@ -132,6 +132,8 @@ int64_t fn_now_us(void);
 void fn_watch(struct functions *f, struct watch *w, uint32_t events); /* adds it to the epoll set */
 void fn_unwatch(struct functions *f, struct watch *w);                /* and closes it */
 void fn_deadline(struct functions *f, int64_t at_us);
+/* fn_out_of_files waits a moment after an accept that failed for want of descriptors: its listener would spin. */
+void fn_out_of_files(struct functions *f);
 /* fn_finish tells the outcome of an invocation, and frees it. */
 void fn_finish(struct invocation *i, const struct fn_result *r);
 void fn_refuse(struct invocation *i, const char *why);

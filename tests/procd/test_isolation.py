@@ -294,6 +294,28 @@ return len(held)
     assert run(tool, "return 1")["value"] == 1
 
 
+def test_connections_to_the_cloud(tool):
+    """One function cannot take the connections that others need."""
+    r = run(tool, """
+held, ended = [], 0
+for i in range(600):
+    s = socket.create_connection(('127.0.0.1', 443)); held.append(s)
+time.sleep(0.5)
+for s in held:
+    s.setblocking(False)
+    try:
+        ended += s.recv(1) == b''
+    except BlockingIOError:
+        pass
+    except OSError:
+        ended += 1
+return [len(held), ended]
+""", timeout=10000)
+    assert r["value"][0] == 600 and r["value"][1] >= 600 - 256
+    ok = run(tool, "import http.client\nc = http.client.HTTPConnection('127.0.0.1', 443)\nc.request('GET', '/')\nreturn c.getresponse().status")
+    assert ok["value"] == 200
+
+
 def test_output_flood_harms_only_itself(tool):
     flood = code(tool.folder, "flood_py", "import sys\ndef handler(e, c):\n    while True: sys.stdout.write('x' * 65536)\n")
     n = tool.start(flood, timeout=1500)

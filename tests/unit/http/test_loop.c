@@ -199,7 +199,7 @@ static void test_adopted(void **state)
 	struct http_server *s = start();
 	static const char text[] = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
 	char answer[300], long_via[HTTP_VIA_BYTES_MAX + 1];
-	int sp[2], closed[2];
+	int sp[2], closed[2], many[HTTP_VIA_CONNECTIONS_MAX][2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sp), 0);
 	memset(long_via, 'x', sizeof long_via);
@@ -218,6 +218,19 @@ static void test_adopted(void **state)
 	assert_str(parked->via, NULL); /* one that came over the port */
 	http_reply(parked, &plain_reply);
 	close(sp[1]);
+	/* No more than its share for one place, and the rest is free again when they are gone. */
+	for (int i = 0; i < HTTP_VIA_CONNECTIONS_MAX; i++) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, many[i]), 0);
+		assert_int_equal(http_adopt(s, many[i][0], S("greedy")), 0);
+	}
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, closed), 0);
+	assert_int_equal(http_adopt(s, closed[0], S("greedy")), -EMFILE);
+	assert_int_equal(http_adopt(s, closed[0], S("")), -EINVAL);
+	for (int i = 0; i < HTTP_VIA_CONNECTIONS_MAX; i++)
+		close(many[i][1]);
+	for (int i = 0; i < 1000 && http_adopt(s, closed[0], S("greedy")) == -EMFILE; i++)
+		usleep(1000);
+	close(closed[1]);
 	/* One that comes as the server stops is closed, not leaked. */
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, closed), 0);
 	assert_int_equal(http_adopt(s, closed[0], S("late")), 0);
