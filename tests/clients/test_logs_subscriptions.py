@@ -89,7 +89,9 @@ def delivered(logs, n, seconds=40):
         try:
             for e in logs.filter_log_events(logGroupName="/aws/lambda/taker", filterPattern="GOT")["events"]:
                 data = json.loads(e["message"][e["message"].index("GOT ") + 4:])["awslogs"]["data"]
-                out.append(json.loads(gzip.decompress(base64.b64decode(data))))
+                message = json.loads(gzip.decompress(base64.b64decode(data)))
+                if message["logEvents"]:
+                    out.append(message)
         except ClientError as e:
             assert e.response["Error"]["Code"] == "ResourceNotFoundException"
         if sum(len(m["logEvents"]) for m in out) >= n or time.time() > end:
@@ -98,6 +100,12 @@ def delivered(logs, n, seconds=40):
 
 
 def test_what_matches_reaches_the_function(cloud, logs, fn):
+    try:
+        cloud.client("lambda").invoke(FunctionName="taker", InvocationType="Event", Payload=b'{"awslogs":{"data":"%s"}}' % base64.b64encode(gzip.compress(b'{"logEvents":[]}')))
+    except ClientError as e:
+        if e.response["Error"]["Code"] != "NotImplemented":
+            raise
+        pytest.skip("functions cannot be invoked asynchronously by this build")
     g = group(logs, "/sub/two")
     logs.put_subscription_filter(logGroupName=g, filterName="errors", filterPattern="ERROR", destinationArn=fn)
     t = now()
