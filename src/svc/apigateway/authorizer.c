@@ -260,7 +260,7 @@ static void said(struct visit *v, int result, struct str payload, bool is_error)
 
 		r = visit_refuse(v, no ? GW_UNAUTHORIZED : GW_AUTHORIZER_FAILURE, STR_NONE);
 	} else
-		r = keep_and_apply(v, q, str_dup(v->a, payload.p ? payload : S("")));
+		r = keep_and_apply(v, q, payload);
 	visit_step(v, r);
 }
 

@@ -224,7 +224,8 @@ int integration_http_start(struct visit *v, const struct integration_request *q)
 int integration_lambda_start(struct visit *v, const struct integration_request *q); /* integration_lambda.c */
 int integration_proxy_answer(struct visit *v, struct str payload);                  /* a function's proxy answer into v->out */
 void integration_http_close(void);
-/* lambda_start (integration_lambda.c): invokes a function; done(v, result, payload, is_error) comes on the loop. */
+/* lambda_start (integration_lambda.c): invokes a function; done(v, result, payload, is_error) comes on the loop; the payload
+ * lives as long as the visit. */
 int lambda_start(struct visit *v, struct str uri, struct str credentials, struct str source_arn, struct str payload, bool event,
 		 void (*done)(struct visit *v, int result, struct str payload, bool is_error));
 struct str lambda_of_uri(struct visit *v, struct str uri); /* the function's ARN, absent: not a function's URI */

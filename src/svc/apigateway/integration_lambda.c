@@ -52,9 +52,11 @@ static void over(void *arg)
 {
 	struct waiting *w = arg;
 
-	if (w->v) {
+	if (w->v) { /* the answer borrows from the payload, which must outlive us */
+		struct str payload = w->out.payload.p ? str_dup(w->v->a, w->out.payload) : S("");
+
 		http_timer_cancel(w->loop, w->timer);
-		w->done(w->v, w->result, w->out.payload, w->out.function_error.n > 0);
+		w->done(w->v, w->result, payload, w->out.function_error.n > 0);
 	}
 	waiting_free(w);
 }
@@ -262,7 +264,7 @@ static void custom(struct visit *v, int result, struct str payload, bool is_erro
 		r = visit_refuse(v, GW_API_CONFIGURATION_ERROR, STR_NONE);
 	else {
 		v->integration.status = v->integration_status = 200;
-		v->integration.body = str_dup(v->a, payload.p ? payload : S(""));
+		v->integration.body = payload;
 		if (is_error && json_parse(v->a, v->integration.body, &j, NULL) == 0) {
 			v->integration_error = json_get_str(j, "errorMessage");
 			if (!v->integration_error.p)
