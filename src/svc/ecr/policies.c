@@ -4,50 +4,10 @@
 #include "svc/iam/iam.h"
 #include <errno.h>
 
-struct named { /* the users and roles that a policy names, with their ids */
-	struct call *c;
-	struct str_map found;
-	size_t cap;
-};
-
-static int principal_known(struct str principal, void *arg)
-{
-	struct named *w = arg;
-	struct str account = principal, id;
-	struct arn arn;
-	int r;
-
-	if (str_starts(principal, S("arn:"))) {
-		if (arn_parse(principal, &arn) < 0 || (!str_is(arn.service, "iam") && !str_is(arn.service, "sts")))
-			return 1;
-		account = arn.account;
-		r = iam_principal_id(w->c->global, w->c->arena, principal, &id);
-		if (r == -ENOENT)
-			return 1;
-		if (r < 0 && r != -EINVAL)
-			return r;
-		if (r == 0)
-			vec_push(w->c->arena, w->found.v, w->found.n, w->cap) = (struct str_pair){ principal, id };
-	}
-	if (account.n != 12)
-		return str_starts(principal, S("AIDA")) || str_starts(principal, S("AROA")) ? 0 : 1;
-	for (size_t i = 0; i < 12; i++)
-		if (account.p[i] < '0' || account.p[i] > '9')
-			return 1;
-	return 0;
-}
-
 /* The policy as it counts now: who was deleted appears by its old id, so that a successor of the same name gets nothing. */
 struct str ecr_policy_now(struct call *c, const struct ecr_rec_repository *p)
 {
-	struct str_map gone = { 0 };
-	struct str id;
-	size_t cap = 0;
-
-	for (size_t i = 0; i < p->principals.n; i++)
-		if (iam_principal_id(c->global, c->arena, p->principals.v[i].key, &id) != 0 || !str_eq(id, p->principals.v[i].value))
-			vec_push(c->arena, gone.v, gone.n, cap) = p->principals.v[i];
-	return iam_principals_now(c->arena, p->policy, &gone);
+	return iam_principals_bound(c->global, c->arena, p->policy, &p->principals);
 }
 
 static int bad(struct call *c, struct str why)
@@ -79,7 +39,7 @@ static int still_ours(struct call *c, const struct ecr_rec_repository *p, const 
 
 ECR_HANDLER(set_repository_policy)
 {
-	struct named w = { .c = c };
+	struct str_map named;
 	struct ecr_rec_repository p;
 	struct policy *pol;
 	struct str why;
@@ -89,7 +49,7 @@ ECR_HANDLER(set_repository_policy)
 		return r;
 	if (policy_parse(c->arena, in->policy_text, POLICY_RESOURCE_SELF, &pol, &why) < 0)
 		return bad(c, str_printf(c->arena, "Invalid repository policy provided: %.*s", STR(why)));
-	r = policy_each_principal(pol, principal_known, &w);
+	r = iam_principals_bind(c->global, c->arena, pol, &named);
 	if (r > 0)
 		return bad(c, S("Principal not found"));
 	if (r == 0 && !in->force.v)
@@ -97,7 +57,7 @@ ECR_HANDLER(set_repository_policy)
 	if (r < 0)
 		return r;
 	p.policy = in->policy_text;
-	p.principals = w.found;
+	p.principals = named;
 	out->registry_id = p.account;
 	out->repository_name = p.name;
 	out->policy_text = p.policy;

@@ -8,6 +8,12 @@
  * id, so that who gets the name later gets nothing; in conditions names stay names. text itself when nobody is gone. */
 struct str iam_principals_now(struct arena *a, struct str text, const struct str_map *gone);
 
+/* iam_principals_bind looks up whom a resource policy names: those that this cloud holds, with their ids, in *ret. 0; 1: one of
+ * them is not there, or is nothing that can be a principal; negative. */
+int iam_principals_bind(struct store_txn *global, struct arena *a, const struct policy *p, struct str_map *ret);
+/* iam_principals_bound: the policy's text as it counts now (iam_principals_now), given whom it was bound to. */
+struct str iam_principals_bound(struct store_txn *global, struct arena *a, struct str text, const struct str_map *bound);
+
 /* iam_role_find gives the role that an ARN names. -ENOENT: none (any more), or not a role's ARN. */
 int iam_role_find(struct store_txn *global, struct arena *a, struct str role_arn, struct iam_rec_entity *ret);
 /* iam_principal_id gives the unique id of the user or role that an ARN names, for resource policies that must not go over to

@@ -54,54 +54,9 @@ static bool actions_ok(const struct json *doc)
 	return true;
 }
 
-struct named { /* the users and roles that a policy names, with their ids */
-	struct call *c;
-	struct str_map found;
-	size_t cap;
-};
-
-/* The principal exists? Those that this cloud holds are looked up. */
-static int principal_known(struct str principal, void *arg)
-{
-	struct named *w = arg;
-	struct str account = principal, id;
-	struct arn arn;
-	int r;
-
-	if (str_starts(principal, S("arn:"))) {
-		if (arn_parse(principal, &arn) < 0 || (!str_is(arn.service, "iam") && !str_is(arn.service, "sts")))
-			return 1;
-		account = arn.account;
-		r = iam_principal_id(w->c->global, w->c->arena, principal, &id);
-		if (r == -ENOENT)
-			return 1;
-		if (r < 0 && r != -EINVAL)
-			return r;
-		if (r == 0)
-			vec_push(w->c->arena, w->found.v, w->found.n, w->cap) = (struct str_pair){ principal, id };
-	}
-	if (account.n != 12)
-		return str_starts(principal, S("AIDA")) || str_starts(principal, S("AROA")) ? 0 : 1;
-	for (size_t i = 0; i < 12; i++)
-		if (account.p[i] < '0' || account.p[i] > '9')
-			return 1;
-	return 0;
-}
-
 struct str s3_policy_now(struct call *c, const struct s3_rec_bucket *b)
 {
-	struct str_map gone = { 0 };
-	struct str id;
-	size_t cap = 0;
-
-	for (size_t i = 0; i < b->principals.n; i++) {
-		struct str_pair p = b->principals.v[i];
-
-		if (iam_principal_id(c->global, c->arena, p.key, &id) == 0 && str_eq(id, p.value))
-			continue;
-		vec_push(c->arena, gone.v, gone.n, cap) = p;
-	}
-	return iam_principals_now(c->arena, b->policy, &gone);
+	return iam_principals_bound(c->global, c->arena, b->policy, &b->principals);
 }
 
 /* Policies are for callers of the bucket's own account, whatever the policy grants to others. */
@@ -114,7 +69,7 @@ static int owners_only(struct call *c, const struct s3_rec_bucket *b)
 
 S3_HANDLER(put_bucket_policy, response)
 {
-	struct named w = { .c = c };
+	struct str_map named;
 	struct s3_rec_bucket *b;
 	struct policy *p;
 	struct json *doc;
@@ -135,7 +90,7 @@ S3_HANDLER(put_bucket_policy, response)
 		return call_fail(c, &s3_err_malformed_policy, "Policy has invalid action");
 	if (!resources_ok(doc, s3_bucket_arn(c, b->name)))
 		return call_fail(c, &s3_err_malformed_policy, "Policy has invalid resource");
-	r = policy_each_principal(p, principal_known, &w);
+	r = iam_principals_bind(c->global, c->arena, p, &named);
 	if (r < 0)
 		return r;
 	if (r > 0)
@@ -146,7 +101,7 @@ S3_HANDLER(put_bucket_policy, response)
 				 "policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.",
 				 STR(c->who->p.arn), STR(s3_bucket_arn(c, b->name)));
 	b->policy = in->policy;
-	b->principals = w.found;
+	b->principals = named;
 	b->policy_public = OPT_BOOL(policy_is_public(p));
 	c->status = 204;
 	return s3_bucket_put(c->txn, b);
