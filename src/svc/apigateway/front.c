@@ -282,6 +282,23 @@ static void headers(struct front_request *f)
 	f->http->body_max = VISIT_BODY_BYTES_MAX;
 }
 
+/* The other id of a visit, as random as its first one and made from it. */
+static struct str extended_id(struct visit *v)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	uint64_t h = 1469598103934665603ull;
+	char id[16];
+
+	for (size_t i = 0; i < v->f->facts.request_id.n; i++)
+		h = (h ^ (unsigned char)v->f->facts.request_id.p[i]) * 1099511628211ull;
+	for (size_t i = 0; i < 15; i++) {
+		h = h * 6364136223846793005ull + 1442695040888963407ull;
+		id[i] = letters[h >> 58];
+	}
+	id[15] = '=';
+	return str_dup(v->a, str_of(id, sizeof id));
+}
+
 static struct visit *visit_new(struct front_request *f)
 {
 	struct visit *v = arena_new(&f->http->arena, struct visit);
@@ -295,8 +312,7 @@ static struct visit *visit_new(struct front_request *f)
 	v->now_ms = clock_now_ms();
 	v->started_mono_ms = clock_mono_ms();
 	v->source_ip = f->facts.source_ip;
-	v->extended_id = str_printf(
-		v->a, "%.*s=", STR(random_from(v->a, S("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"), 15)));
+	v->extended_id = extended_id(v);
 	f->user = v;
 	return v;
 }

@@ -92,8 +92,22 @@ static bool is_dropped(struct str name)
 
 static void add_header(struct visit *v, const char *name, struct str value)
 {
-	if (value.p && v->n_headers < VISIT_HEADERS_MAX + 8)
+	if (value.p)
 		v->headers[v->n_headers++] = (struct str_pair){ str_c(name), value };
+}
+
+static struct str trace_id(struct visit *v) /* from the request's id, which is random */
+{
+	struct str id = v->f->facts.request_id;
+	char hex[24];
+	size_t n = 0;
+
+	for (size_t i = 0; i < id.n && n < sizeof hex; i++)
+		if (id.p[i] != '-')
+			hex[n++] = id.p[i];
+	while (n < sizeof hex)
+		hex[n++] = '0';
+	return str_printf(v->a, "Root=1-%08llx-%.24s", (unsigned long long)(v->now_ms / 1000), hex);
 }
 
 /* headers: those of the client, and what API Gateway tells backends about the connection. */
@@ -102,7 +116,7 @@ static int parse_headers(struct visit *v)
 	const struct http_request *h = v->http;
 	struct str forwarded = http_header(h, "x-forwarded-for"), trace = http_header(h, "x-amzn-trace-id");
 
-	v->headers = arena_array(v->a, struct str_pair, VISIT_HEADERS_MAX + 8);
+	v->headers = arena_alloc(v->a, (h->n_headers + 8) * sizeof *v->headers);
 	for (size_t i = 0; i < h->n_headers; i++) {
 		struct str name = h->headers[i].name;
 
@@ -118,7 +132,7 @@ static int parse_headers(struct visit *v)
 	else
 		forwarded = v->source_ip;
 	if (!trace.n || !utf8_valid(trace))
-		trace = str_printf(v->a, "Root=1-%08llx-%.*s", (unsigned long long)(v->now_ms / 1000), STR(random_hex(v->a, 24)));
+		trace = trace_id(v);
 	add_header(v, "X-Amzn-Trace-Id", trace);
 	add_header(v, "X-Forwarded-For", forwarded);
 	add_header(v, "X-Forwarded-Port", h->tls ? S("443") : S("80"));
