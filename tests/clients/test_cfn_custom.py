@@ -232,21 +232,21 @@ def test_service_token_stays(cloud, cf, fn):
 
 
 def test_many_at_once_and_a_stack_is_given_up(cloud, cf, fn):
-    many = {"C%d" % i: custom(fn, I=i) for i in range(20)}
+    many = {"C%d" % i: custom(fn, I=i) for i in range(10)}
     arn = begin(cf, "many", template({**many, "P": parameter()}))
-    qs = [asked(cloud, "many", "C%d" % i)[0] for i in range(20)]
+    qs = [asked(cloud, "many", "C%d" % i, seconds=60)[0] for i in range(10)]
     create(cf, "beside", template({"P": parameter()}))
     delete(cf, "beside")
-    for q in qs[:10]:
+    for q in qs[:5]:
         answer(cloud, q, PhysicalResourceId=q["LogicalResourceId"])
-    until(lambda: sum(x["ResourceStatus"] == "CREATE_COMPLETE" for x in cf.describe_stack_resources(StackName=arn)["StackResources"]) == 11)
+    until(lambda: sum(x["ResourceStatus"] == "CREATE_COMPLETE" for x in cf.describe_stack_resources(StackName=arn)["StackResources"]) == 6)
     cf.delete_stack(StackName=arn)
-    for i in range(20):
-        d = asked(cloud, "many", "C%d" % i, "Delete")[0]
-        assert d["PhysicalResourceId"] == "C%d" % i if i < 10 else d["PhysicalResourceId"].startswith("many-C%d-" % i)
+    for i in range(10):
+        d = asked(cloud, "many", "C%d" % i, "Delete", seconds=60)[0]
+        assert d["PhysicalResourceId"] == "C%d" % i if i < 5 else d["PhysicalResourceId"].startswith("many-C%d-" % i)
         answer(cloud, d)
     assert settle(cf, arn)["StackStatus"] == "DELETE_COMPLETE", reasons(cf, arn)
-    answer(cloud, qs[15], want=403)
+    answer(cloud, qs[8], want=403)
 
 
 def test_cancel_an_update_that_waits(cloud, cf, fn):

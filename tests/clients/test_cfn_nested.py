@@ -76,7 +76,7 @@ def test_create_update_delete(cloud, cf, ssm, bucket):
 
 
 def test_failure_inside_rolls_back_outside(cloud, cf, ssm, bucket):
-    bad = upload(cloud, bucket, "bad.json", inner(B=parameter(Type="Nonsense")))
+    bad = upload(cloud, bucket, "bad.json", inner(B={**parameter(Type="Nonsense"), "DependsOn": "P"}))
     s = create(cf, "n-bad", outer(bad), want="ROLLBACK_COMPLETE")
     why = [x[1] for x in story(cf, s["StackId"], "N") if x[0] == "CREATE_FAILED"][0]
     assert why.startswith("Embedded stack arn:aws:cloudformation:") and "was not successfully created: The following resource(s) failed to create: [B]" in why
