@@ -310,3 +310,34 @@ def test_kill_between_question_and_answer(own_cloud):
     assert settle(cf, arn)["StackStatus"] == "CREATE_COMPLETE", reasons(cf, arn)
     assert len(kept(cloud, "kill", "C", "Create")) == 1 and len(kept(cloud, "kill", "D", "Create")) == 1  # each was asked once
     assert [x[0] for x in story(cf, arn, "C")].count("CREATE_COMPLETE") == 1
+
+
+HANDLER = """
+const https = require("https"), url = require("url");
+exports.handler = async (e) => {
+  const u = url.parse(e.ResponseURL);
+  const body = JSON.stringify({Status: "SUCCESS", Reason: "", StackId: e.StackId, RequestId: e.RequestId, LogicalResourceId: e.LogicalResourceId,
+    PhysicalResourceId: e.PhysicalResourceId || e.RequestId, Data: {Saw: e.RequestType}});
+  await new Promise((ok, no) => {
+    const r = https.request({hostname: u.hostname, path: u.path, method: "PUT", headers: {"content-type": "", "content-length": Buffer.byteLength(body)}},
+      (x) => { x.resume(); ok(); });
+    r.on("error", no);
+    r.end(body);
+  });
+};
+"""
+
+
+def test_a_handler_as_they_are_written(cloud, cf, fn):
+    """A function of the same stack answers by itself, with the scheme and the port of the address dropped."""
+    body = template({
+        "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": json.loads(TRUST),
+                                                           "ManagedPolicyArns": ["arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"]}},
+        "F": {"Type": "AWS::Lambda::Function", "Properties": {"Code": {"ZipFile": HANDLER}, "Handler": "index.handler", "Runtime": "nodejs20.x", "Timeout": 60,
+                                                               "Role": {"Fn::GetAtt": ["Role", "Arn"]}}},
+        "C": custom({"Fn::GetAtt": ["F", "Arn"]})}, Outputs={"S": {"Value": {"Fn::GetAtt": ["C", "Saw"]}}})
+    arn = begin(cf, "handler", body, Capabilities=["CAPABILITY_IAM"])
+    s = settle(cf, arn, 60)
+    assert s["StackStatus"] == "CREATE_COMPLETE" and s["Outputs"][0]["OutputValue"] == "Create", reasons(cf, arn)
+    cf.delete_stack(StackName=arn)
+    assert settle(cf, arn, 60)["StackStatus"] == "DELETE_COMPLETE", reasons(cf, arn)
