@@ -3,8 +3,6 @@
 #include "svc/lambda/lambda_int.h"
 #include <errno.h>
 
-#define LIST_MAX 50
-
 static struct str shown_qualifier(const struct lambda_fn *fn)
 {
 	return fn->qualifier;
@@ -62,32 +60,29 @@ static int list_one(struct call *c, struct str value, bool every, struct lambda_
 	return 0;
 }
 
-/* The rows of a range as configurations. only_latest: version 0 of each function. */
-static int list_versions(struct call *c, const struct keybuf *prefix, struct str marker, int64_t max, bool only_latest,
+struct listing {
+	struct lambda_function_configuration_list *l;
+	size_t cap;
+	bool only_latest;
+};
+
+static int list_row(struct call *c, struct str key, struct str value, void *arg)
+{
+	struct listing *x = arg;
+
+	if (x->only_latest && memcmp(key.p + key.n - 8, "\0\0\0\0\0\0\0\0", 8) != 0)
+		return 1;
+	vec_push(c->arena, x->l->v, x->l->n, x->cap) = (struct lambda_function_configuration){ 0 };
+	return list_one(c, value, !x->only_latest, &x->l->v[x->l->n - 1]);
+}
+
+static int list_versions(struct call *c, const struct keybuf *prefix, struct str marker, struct opt_int max, bool only_latest,
 			 struct lambda_function_configuration_list *ret, struct str *ret_marker)
 {
-	struct store_range range = { 0 };
-	struct str after = STR_NONE, key, value, last = STR_NONE;
-	size_t cap = 0;
-	int r;
+	struct listing x = { .l = ret, .only_latest = only_latest };
 
-	if (marker.n && page_parse(c, marker, &after) < 0)
-		return lambda_fail(c, &lambda_err_invalid_parameter_value, "Marker is not valid");
 	ret->v = arena_array(c->arena, struct lambda_function_configuration, 1);
-	r = store_range_open(&range, c->txn, key_view(prefix), after, false);
-	while (r >= 0 && (r = store_range_next(&range, &key, &value)) == 1) {
-		if (only_latest && memcmp(key.p + key.n - 8, "\0\0\0\0\0\0\0\0", 8) != 0)
-			continue;
-		if ((int64_t)ret->n == max) {
-			*ret_marker = page_token(c, last);
-			break;
-		}
-		last = str_dup(c->arena, key);
-		vec_push(c->arena, ret->v, ret->n, cap) = (struct lambda_function_configuration){ 0 };
-		r = list_one(c, value, !only_latest, &ret->v[ret->n - 1]);
-	}
-	store_range_close(&range);
-	return r < 0 ? r : 0;
+	return lambda_rows(c, prefix, marker, max, ret_marker, list_row, &x);
 }
 
 LAMBDA_HANDLER(list_functions, list_functions_request, list_functions_response)
@@ -95,8 +90,19 @@ LAMBDA_HANDLER(list_functions, list_functions_request, list_functions_response)
 	struct keybuf k;
 
 	lambda_key(&k, c->account, "lambda.ver", STR_NONE);
-	return list_versions(c, &k, in->marker, in->max_items.has && in->max_items.v < LIST_MAX ? in->max_items.v : LIST_MAX,
-			     !str_is(in->function_version, "ALL"), &out->functions, &out->next_marker);
+	return list_versions(c, &k, in->marker, in->max_items, !str_is(in->function_version, "ALL"), &out->functions, &out->next_marker);
+}
+
+LAMBDA_HANDLER(list_versions_by_function, list_versions_by_function_request, list_versions_by_function_response)
+{
+	struct lambda_fn fn;
+	struct keybuf k;
+	int r = lambda_find(c, in->function_name, STR_NONE, &fn);
+
+	if (r < 0)
+		return r;
+	lambda_key(&k, fn.account, "lambda.ver", fn.name);
+	return list_versions(c, &k, in->marker, in->max_items, false, &out->versions, &out->next_marker);
 }
 
 /* --- DeleteFunction --- */

@@ -190,6 +190,6 @@ LAMBDA_HANDLER(invoke, invocation_request, invocation_response)
 		return 0;
 	}
 	if (event)
-		return call_fail(c, &aws_err_not_implemented, "InvocationType Event is not implemented by this cloud.");
+		return lambda_enqueue(c, &fn, payload, context, trace_header(c));
 	return begin(c, &fn, &v, payload, context, str_is(in->log_type, "Tail"));
 }

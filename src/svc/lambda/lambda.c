@@ -5,20 +5,63 @@
 #include <errno.h>
 
 const struct lambda_ops lambda_ops = {
+	.add_layer_version_permission = lambda_add_layer_version_permission,
 	.add_permission = lambda_add_permission,
+	.create_alias = lambda_create_alias,
+	.create_code_signing_config = lambda_create_code_signing_config,
 	.create_function = lambda_create_function,
+	.create_function_url_config = lambda_create_function_url_config,
+	.delete_alias = lambda_delete_alias,
+	.delete_code_signing_config = lambda_delete_code_signing_config,
 	.delete_function = lambda_delete_function,
+	.delete_function_code_signing_config = lambda_delete_function_code_signing_config,
+	.delete_function_concurrency = lambda_delete_function_concurrency,
+	.delete_function_event_invoke_config = lambda_delete_function_event_invoke_config,
+	.delete_function_url_config = lambda_delete_function_url_config,
+	.delete_layer_version = lambda_delete_layer_version,
+	.get_account_settings = lambda_get_account_settings,
+	.get_alias = lambda_get_alias,
+	.get_code_signing_config = lambda_get_code_signing_config,
 	.get_function = lambda_get_function,
+	.get_function_code_signing_config = lambda_get_function_code_signing_config,
+	.get_function_concurrency = lambda_get_function_concurrency,
 	.get_function_configuration = lambda_get_function_configuration,
+	.get_function_event_invoke_config = lambda_get_function_event_invoke_config,
+	.get_function_recursion_config = lambda_get_function_recursion_config,
+	.get_function_url_config = lambda_get_function_url_config,
+	.get_layer_version = lambda_get_layer_version,
+	.get_layer_version_by_arn = lambda_get_layer_version_by_arn,
+	.get_layer_version_policy = lambda_get_layer_version_policy,
 	.get_policy = lambda_get_policy,
+	.get_runtime_management_config = lambda_get_runtime_management_config,
 	.invoke = lambda_invoke,
+	.list_aliases = lambda_list_aliases,
+	.list_code_signing_configs = lambda_list_code_signing_configs,
+	.list_function_event_invoke_configs = lambda_list_function_event_invoke_configs,
+	.list_function_url_configs = lambda_list_function_url_configs,
 	.list_functions = lambda_list_functions,
+	.list_functions_by_code_signing_config = lambda_list_functions_by_code_signing_config,
+	.list_layer_versions = lambda_list_layer_versions,
+	.list_layers = lambda_list_layers,
 	.list_tags = lambda_list_tags,
+	.list_versions_by_function = lambda_list_versions_by_function,
+	.publish_layer_version = lambda_publish_layer_version,
+	.publish_version = lambda_publish_version,
+	.put_function_code_signing_config = lambda_put_function_code_signing_config,
+	.put_function_concurrency = lambda_put_function_concurrency,
+	.put_function_event_invoke_config = lambda_put_function_event_invoke_config,
+	.put_function_recursion_config = lambda_put_function_recursion_config,
+	.put_runtime_management_config = lambda_put_runtime_management_config,
+	.remove_layer_version_permission = lambda_remove_layer_version_permission,
 	.remove_permission = lambda_remove_permission,
 	.tag_resource = lambda_tag_resource,
 	.untag_resource = lambda_untag_resource,
+	.update_alias = lambda_update_alias,
+	.update_code_signing_config = lambda_update_code_signing_config,
 	.update_function_code = lambda_update_function_code,
 	.update_function_configuration = lambda_update_function_configuration,
+	.update_function_event_invoke_config = lambda_update_function_event_invoke_config,
+	.update_function_url_config = lambda_update_function_url_config,
 };
 
 static void first(struct str value, void *arg)
@@ -127,7 +170,9 @@ static int resource(struct call *c, const char *action, struct str kind, struct 
 
 static int service_open(struct cloud *cl, struct region *r, struct store_txn *t, struct arena *a)
 {
-	return r ? lambda_files_open(r, t) : 0;
+	int e = r ? lambda_files_open(r, t) : 0;
+
+	return e < 0 || !r ? e : lambda_queue_open(t, a);
 }
 
 static void tick(struct cloud *cl, struct region *r, int64_t now_ms)
@@ -149,5 +194,7 @@ const struct service lambda_service = {
 	.drain = lambda_drain,
 	.resource = resource,
 	.tick = tick,
+	.job = lambda_job,
 	.cfn = lambda_cfn,
+	.front = &lambda_front,
 };

@@ -43,6 +43,8 @@
 #define LAMBDA_INIT_TIMEOUT_MS 10000
 #define LAMBDA_LATEST "$LATEST"
 
+#define LAMBDA_HANDLER(op, in_t, out_t) int lambda_##op(struct call *c, const struct lambda_##in_t *in, struct lambda_##out_t *out)
+
 /* --- records.c --- */
 void lambda_key(struct keybuf *k, struct str account, const char *table, struct str name);
 int lambda_function_read(struct store_txn *t, struct arena *a, struct str account, struct str name, struct lambda_rec_function *ret);
@@ -68,7 +70,11 @@ int lambda_use_read(struct store_txn *t, struct arena *a, struct str account,
 int lambda_use_put(struct store_txn *t, struct str account, const struct lambda_rec_account *u);
 /* lambda_drop_all deletes every row whose key begins with (account, table, name). */
 int lambda_drop_all(struct store_txn *t, struct arena *a, struct str account, const char *table, struct str name);
-/* lambda_page fetches the next rows of a range for a listing; see lists.c. */
+/* lambda_rows gives the rows of a range to fn, a page of them: fn returns 0 (counts), 1 (does not) or negative. Refuses a marker
+ * that is not ours. */
+int lambda_rows(struct call *c, const struct keybuf *prefix, struct str marker, struct opt_int max, struct str *ret_marker,
+		int (*fn)(struct call *c, struct str key, struct str value, void *arg), void *arg);
+#define LAMBDA_PAGE_MAX 50
 
 /* --- find.c: what a request names --- */
 struct lambda_fn { /* a function as a request names it */
@@ -159,13 +165,62 @@ int lambda_write_code(struct call *c, void *arg);
  * changed; the caller stores it. */
 int lambda_publish(struct call *c, struct lambda_rec_function *f, struct lambda_rec_version *v, struct str description);
 
+LAMBDA_HANDLER(publish_version, publish_version_request, function_configuration);
+LAMBDA_HANDLER(list_versions_by_function, list_versions_by_function_request, list_versions_by_function_response);
+LAMBDA_HANDLER(create_alias, create_alias_request, alias_configuration);
+LAMBDA_HANDLER(update_alias, update_alias_request, alias_configuration);
+LAMBDA_HANDLER(get_alias, get_alias_request, alias_configuration);
+LAMBDA_HANDLER(delete_alias, delete_alias_request, delete_alias_response);
+LAMBDA_HANDLER(list_aliases, list_aliases_request, list_aliases_response);
+
+/* --- settings.c: what a function has besides its versions --- */
+LAMBDA_HANDLER(put_function_concurrency, put_function_concurrency_request, concurrency);
+LAMBDA_HANDLER(get_function_concurrency, get_function_concurrency_request, get_function_concurrency_response);
+LAMBDA_HANDLER(delete_function_concurrency, delete_function_concurrency_request, delete_function_concurrency_response);
+LAMBDA_HANDLER(get_account_settings, get_account_settings_request, get_account_settings_response);
+LAMBDA_HANDLER(put_function_event_invoke_config, put_function_event_invoke_config_request, function_event_invoke_config);
+LAMBDA_HANDLER(update_function_event_invoke_config, update_function_event_invoke_config_request, function_event_invoke_config);
+LAMBDA_HANDLER(get_function_event_invoke_config, get_function_event_invoke_config_request, function_event_invoke_config);
+LAMBDA_HANDLER(delete_function_event_invoke_config, delete_function_event_invoke_config_request,
+	       delete_function_event_invoke_config_response);
+LAMBDA_HANDLER(list_function_event_invoke_configs, list_function_event_invoke_configs_request, list_function_event_invoke_configs_response);
+/* lambda_event_read: how events of a qualifier are handled; -ENOENT: by default. */
+int lambda_event_read(struct store_txn *t, struct arena *a, struct str account, struct str name, struct str qualifier,
+		      struct lambda_rec_event_config *ret);
+LAMBDA_HANDLER(get_runtime_management_config, get_runtime_management_config_request, get_runtime_management_config_response);
+LAMBDA_HANDLER(put_runtime_management_config, put_runtime_management_config_request, put_runtime_management_config_response);
+LAMBDA_HANDLER(get_function_recursion_config, get_function_recursion_config_request, get_function_recursion_config_response);
+LAMBDA_HANDLER(put_function_recursion_config, put_function_recursion_config_request, put_function_recursion_config_response);
+
+/* --- layers.c --- */
+LAMBDA_HANDLER(publish_layer_version, publish_layer_version_request, publish_layer_version_response);
+LAMBDA_HANDLER(get_layer_version, get_layer_version_request, get_layer_version_response);
+LAMBDA_HANDLER(get_layer_version_by_arn, get_layer_version_by_arn_request, get_layer_version_response);
+LAMBDA_HANDLER(delete_layer_version, delete_layer_version_request, delete_layer_version_response);
+LAMBDA_HANDLER(list_layer_versions, list_layer_versions_request, list_layer_versions_response);
+LAMBDA_HANDLER(list_layers, list_layers_request, list_layers_response);
+LAMBDA_HANDLER(add_layer_version_permission, add_layer_version_permission_request, add_layer_version_permission_response);
+LAMBDA_HANDLER(get_layer_version_policy, get_layer_version_policy_request, get_layer_version_policy_response);
+LAMBDA_HANDLER(remove_layer_version_permission, remove_layer_version_permission_request, remove_layer_version_permission_response);
+
 /* --- signing.c --- */
+LAMBDA_HANDLER(create_code_signing_config, create_code_signing_config_request, create_code_signing_config_response);
+LAMBDA_HANDLER(update_code_signing_config, update_code_signing_config_request, update_code_signing_config_response);
+LAMBDA_HANDLER(get_code_signing_config, get_code_signing_config_request, get_code_signing_config_response);
+LAMBDA_HANDLER(delete_code_signing_config, delete_code_signing_config_request, delete_code_signing_config_response);
+LAMBDA_HANDLER(list_code_signing_configs, list_code_signing_configs_request, list_code_signing_configs_response);
+LAMBDA_HANDLER(list_functions_by_code_signing_config, list_functions_by_code_signing_config_request,
+	       list_functions_by_code_signing_config_response);
+LAMBDA_HANDLER(put_function_code_signing_config, put_function_code_signing_config_request, put_function_code_signing_config_response);
+LAMBDA_HANDLER(get_function_code_signing_config, get_function_code_signing_config_request, get_function_code_signing_config_response);
+LAMBDA_HANDLER(delete_function_code_signing_config, delete_function_code_signing_config_request,
+	       delete_function_code_signing_config_response);
+
 int lambda_signing_load(struct call *c, struct str arn, struct lambda_rec_signing *ret);
 int lambda_signing_put(struct call *c, const struct lambda_rec_signing *s);
 int lambda_signing_check(struct call *c, struct str config_arn); /* may unsigned code be deployed under it? */
 
 /* --- functions.c --- */
-#define LAMBDA_HANDLER(op, in_t, out_t) int lambda_##op(struct call *c, const struct lambda_##in_t *in, struct lambda_##out_t *out)
 LAMBDA_HANDLER(get_function, get_function_request, get_function_response);
 LAMBDA_HANDLER(get_function_configuration, get_function_configuration_request, function_configuration);
 LAMBDA_HANDLER(list_functions, list_functions_request, list_functions_response);
@@ -176,6 +231,12 @@ LAMBDA_HANDLER(untag_resource, untag_resource_request, untag_resource_response);
 int lambda_tags_check(struct call *c, const struct str_map *tags);
 
 /* --- urls.c --- */
+LAMBDA_HANDLER(create_function_url_config, create_function_url_config_request, create_function_url_config_response);
+LAMBDA_HANDLER(update_function_url_config, update_function_url_config_request, update_function_url_config_response);
+LAMBDA_HANDLER(get_function_url_config, get_function_url_config_request, get_function_url_config_response);
+LAMBDA_HANDLER(delete_function_url_config, delete_function_url_config_request, delete_function_url_config_response);
+LAMBDA_HANDLER(list_function_url_configs, list_function_url_configs_request, list_function_url_configs_response);
+int lambda_url_drop(struct call *c, const struct lambda_fn *fn, struct str qualifier); /* 0 when there is none */
 int lambda_urls_drop(struct call *c, const struct lambda_fn *fn);
 
 /* --- policy.c --- */
@@ -198,11 +259,17 @@ LAMBDA_HANDLER(invoke, invocation_request, invocation_response);
 struct str lambda_result_payload(struct arena *a, struct str request_id, int64_t timeout_s, const struct fn_result *r,
 				 const char **ret_error);
 
+/* --- async.c: invocations that nobody waits for --- */
+int lambda_enqueue(struct call *c, const struct lambda_fn *fn, struct str payload, struct str context, struct str trace);
+int lambda_job(struct cloud *cl, struct region *r, struct str kind, struct str id, struct str payload);
+int lambda_queue_open(struct store_txn *t, struct arena *a); /* after a crash: what was under way is due again */
+
 /* --- runtime.c: environments, workers, what is under way --- */
 struct lambda_runtime;
 struct lambda_runtime *lambda_runtime(struct cloud *cl);
 void lambda_runtime_close(struct cloud *cl);
 void lambda_drain(struct cloud *cl);
+bool lambda_draining(struct cloud *cl);
 struct functions *lambda_environments(struct cloud *cl); /* started when first asked for; NULL: there can be none */
 void lambda_work(struct cloud *cl, void (*fn)(void *arg), void *arg);
 /* lambda_enter counts an invocation in: 0, or -EAGAIN with *ret_reason when no more may run. */
@@ -220,4 +287,6 @@ struct lambda_run { /* one invocation to make; everything is copied by lambda_ru
 void lambda_run_start(struct cloud *cl, struct region *r, const struct lambda_run *run,
 		      void (*done)(void *arg, const struct fn_result *res, const struct call_error *refused), void *arg);
 
+struct front;
+extern const struct front lambda_front;
 extern const struct cfn_type *const lambda_cfn[];

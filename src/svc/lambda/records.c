@@ -134,3 +134,28 @@ int lambda_drop_all(struct store_txn *t, struct arena *a, struct str account, co
 	store_range_close(&range);
 	return r;
 }
+
+int lambda_rows(struct call *c, const struct keybuf *prefix, struct str marker, struct opt_int max, struct str *ret_marker,
+		int (*fn)(struct call *c, struct str key, struct str value, void *arg), void *arg)
+{
+	struct store_range range = { 0 };
+	struct str after = STR_NONE, key, value, last = STR_NONE;
+	int64_t room = max.has && max.v < LAMBDA_PAGE_MAX ? max.v : LAMBDA_PAGE_MAX;
+	int r;
+
+	if (marker.n && (page_parse(c, marker, &after) < 0 || !str_starts(after, key_view(prefix))))
+		return lambda_fail(c, &lambda_err_invalid_parameter_value, "Marker is not valid");
+	r = store_range_open(&range, c->txn, key_view(prefix), after, false);
+	while (r >= 0 && (r = store_range_next(&range, &key, &value)) == 1) {
+		if (room == 0) {
+			*ret_marker = page_token(c, last);
+			r = 0;
+			break;
+		}
+		last = str_dup(c->arena, key);
+		r = fn(c, last, value, arg);
+		room -= r == 0;
+	}
+	store_range_close(&range);
+	return r < 0 ? r : 0;
+}

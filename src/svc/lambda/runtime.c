@@ -8,31 +8,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#ifdef NO_FUNCTIONS /* built without src/procd: functions are kept, but none can run */
-int functions_open(const struct functions_opts *o, struct functions **ret)
-{
-	return -ENOSYS;
-}
-
-void functions_close(struct functions *f)
-{
-}
-
-void functions_invoke(struct functions *f, const struct fn_spec *s, const struct fn_event *e,
-		      void (*done)(void *arg, const struct fn_result *r), void *arg)
-{
-}
-
-void functions_forget(struct functions *f, struct str prefix)
-{
-}
-
-struct str functions_runtime(const struct functions *f, struct str runtime, struct arena *a)
-{
-	return STR_NONE;
-}
-#endif
-
 #define WORKERS 2
 #define JOBS_MAX 10000
 
@@ -128,6 +103,17 @@ struct functions *lambda_environments_if(struct cloud *cl)
 	f = rt->draining ? NULL : rt->functions;
 	pthread_mutex_unlock(&rt->lock);
 	return f;
+}
+
+bool lambda_draining(struct cloud *cl)
+{
+	struct lambda_runtime *rt = lambda_runtime(cl);
+	bool d;
+
+	pthread_mutex_lock(&rt->lock);
+	d = rt->draining;
+	pthread_mutex_unlock(&rt->lock);
+	return d;
 }
 
 /* --- workers --- */
