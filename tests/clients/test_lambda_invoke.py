@@ -127,8 +127,8 @@ def test_environment_key_is_asked(cloud, fn, role, name):
 # --- events ---
 def move_clock(cloud, seconds):
     import subprocess
-    from conftest import binary
-    subprocess.run([str(binary()), "clock", "advance", "%ds" % seconds, "--data", str(cloud.data)], check=True, capture_output=True)
+    from cli_tool import binary
+    subprocess.run([str(binary()), "clock", "+%ds" % seconds, "--data", str(cloud.data)], check=True, capture_output=True)
 
 
 def test_event_retries_and_destination(own_cloud):
