@@ -162,6 +162,14 @@ def test_catches_what_happened_to_a_log_group(cloud, world):
     assert "%s is sealed with the declared key" % name in promises(report)
 
 
+def test_a_tag_waives_with_its_reason(cloud, world):
+    m = json.loads(json.dumps(world["us-east-1"]))
+    m["aws_s3_bucket.b"]["tags"]["cloudkeep:waive:transport"] = "the old scanners speak no TLS"
+    _, report, _ = prove(cloud, shown({"us-east-1": m}))
+    waived = [p for p in report["proofs"] if p["verdict"] == "skipped" and "scanners" in json.dumps(p)]
+    assert waived and not [p for p in report["proofs"] if p["family"] == "transport" and p["verdict"] == "held"]
+
+
 @pytest.mark.parametrize("text,words", [("{}", "neither"), ("[1", "neither"), ('{"version":3,"resources":[]}', "neither"),
                                         ('{"values":{"root_module":{}}}', "without resources")])
 def test_other_files(cloud, tmp_path, text, words):

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 import urllib.error
@@ -133,6 +134,19 @@ def test_what_was_made_is_enforced(terraform, env, own):
 
 def test_plan_after_apply_is_empty(terraform, env):
     unchanged(terraform, env)
+
+
+def test_prove(terraform, env, own):
+    """Everything that the state declares is attacked in all three regions, by an administrator, and holds."""
+    state = terraform.run("show", "-json", "-no-color", env=env)[1]
+    p = subprocess.run([str(binary()), "prove", "--terraform", "-", "--declared", "--json", "--data", str(own.data)], input=state,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300)
+    assert p.stdout.startswith("{"), p.stderr
+    proofs = json.loads(p.stdout)["proofs"]
+    assert [(x["region"], x["promise"], x["attempt"], x["got"]) for x in proofs if x["verdict"] in ("broken", "untried")] == []
+    assert p.returncode == 0 and {x["region"] for x in proofs} == set(REGIONS)
+    held = {x["family"] for x in proofs if x["verdict"] == "held"}
+    assert {"transport", "access", "encryption", "public", "key use", "trust", "network", "private API", "passwords", "signatures", "trail"} <= held
 
 
 CHANGES = ("-var", 'tags={Team="blue"}', "-var", "admin_cidr=10.0.7.0/24", "-var", "description=Changed", "-var", "retention_in_days=30",

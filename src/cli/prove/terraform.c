@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #define MODULES_DEEP_MAX 32
+#define WAIVE_TAG "cloudkeep:waive:"
 
 struct tf_resource {
 	struct str address, module, type, region;
@@ -480,13 +481,32 @@ struct telling {
 	struct json *resources; /* of the template */
 };
 
-static void tell(struct tf *t, struct telling *to, const char *cfn, struct str address, struct str physical, const struct json *props)
+/* A tag "cloudkeep:waive:FAMILY" is what Metadata is in a template: its value says why. */
+static struct json *waived(struct tf *t, const struct tf_resource *r)
+{
+	const struct json *tags = json_getz(r->values, "tags");
+	struct json *families = json_new(t->a, JSON_OBJECT), *waive = json_new(t->a, JSON_OBJECT), *meta = json_new(t->a, JSON_OBJECT);
+
+	for (size_t i = 0; json_is(tags, JSON_OBJECT) && i < tags->n; i++)
+		if (str_starts(tags->members[i].key, S(WAIVE_TAG)))
+			json_set(t->a, families, str_skip(tags->members[i].key, sizeof WAIVE_TAG - 1), &tags->members[i].value);
+	if (families->n == 0)
+		return NULL;
+	json_set(t->a, waive, S("Waive"), families);
+	json_set(t->a, meta, S("Cloudkeep::Prove"), waive);
+	return meta;
+}
+
+static void tell(struct tf *t, struct telling *to, const char *cfn, struct str address, struct str physical, const struct json *props,
+		 const struct json *metadata)
 {
 	struct declared d = { .id = address, .type = str_c(cfn), .physical = physical };
 	struct json *r = json_new(t->a, JSON_OBJECT);
 
 	json_set_str(t->a, r, "Type", str_c(cfn));
 	json_set(t->a, r, S("Properties"), props);
+	if (metadata)
+		json_set(t->a, r, S("Metadata"), metadata);
 	json_set(t->a, to->resources, str_printf(t->a, "R%zu", to->s->n), r);
 	vec_push(t->a, to->s->v, to->s->n, to->s->cap) = d;
 }
@@ -505,7 +525,7 @@ static void tell_routes(struct tf *t, struct telling *to, const struct tf_resour
 		json_set_str(t->a, props, "RouteTableId", value(table, "id"));
 		for (size_t k = 0; k < ELEMENTS(attrs); k++)
 			copy_attr(t, props, &attrs[k], json_getz(list_at(list, i), attrs[k].from));
-		tell(t, to, "AWS::EC2::Route", str_printf(t->a, "%.*s.route[%zu]", STR(table->address), i), STR_NONE, props);
+		tell(t, to, "AWS::EC2::Route", str_printf(t->a, "%.*s.route[%zu]", STR(table->address), i), STR_NONE, props, NULL);
 	}
 }
 
@@ -529,7 +549,7 @@ static void tell_resource(struct tf *t, struct telling *to, struct tf_resource *
 			bucket_props(t, r, props);
 		else if (str_is(r->type, "aws_api_gateway_rest_api"))
 			api_props(t, r, props);
-		tell(t, to, m->cfn, r->address, value(r, m->physical), props);
+		tell(t, to, m->cfn, r->address, value(r, m->physical), props, waived(t, r));
 		if (str_is(r->type, "aws_route_table"))
 			tell_routes(t, to, r);
 		if (str_is(r->type, "aws_internet_gateway") && value(r, "vpc_id").n) {
@@ -537,7 +557,7 @@ static void tell_resource(struct tf *t, struct telling *to, struct tf_resource *
 
 			json_set_str(t->a, att, "VpcId", value(r, "vpc_id"));
 			json_set_str(t->a, att, "InternetGatewayId", value(r, "id"));
-			tell(t, to, "AWS::EC2::VPCGatewayAttachment", r->address, STR_NONE, att);
+			tell(t, to, "AWS::EC2::VPCGatewayAttachment", r->address, STR_NONE, att, NULL);
 		}
 		return;
 	}
