@@ -30,7 +30,8 @@ static void tell(struct env *e, struct str lines)
 {
 	remember(e, lines);
 	if (e->spec.log)
-		e->spec.log(e->spec.arg, str_c(e->name), e->inv ? e->inv->event.request_id : STR_NONE, lines, clock_now_ms());
+		e->spec.log(e->spec.arg, str_c(e->name), e->inv && e->dispatched_us ? e->inv->event.request_id : STR_NONE, lines,
+			    clock_now_ms());
 }
 
 /* cut gives away all complete lines, and what is too long for one; all: the rest too. */

@@ -373,9 +373,7 @@ static void view_parts(struct call *c, const struct lambda_rec_version *v, struc
 	out->snap_start->apply_on = S("None");
 	out->snap_start->optimization_status = S("Off");
 	out->runtime_version_config = arena_new(c->arena, struct lambda_runtime_version_config);
-	out->runtime_version_config->runtime_version_arn = str_printf(c->arena, "arn:%.*s:lambda:%.*s::runtime:%.*s",
-								      STR(region_partition(call_region(c))), STR(call_region(c)),
-								      STR(hex_encode(c->arena, v->runtime.p, v->runtime.n)));
+	out->runtime_version_config->runtime_version_arn = lambda_runtime_arn(c->arena, call_region(c), v->runtime);
 	out->logging_config = arena_new(c->arena, struct lambda_logging_config);
 	*out->logging_config = (struct lambda_logging_config){ v->log_format, v->log_application, v->log_system,
 							       v->log_group.p ? v->log_group
@@ -386,6 +384,12 @@ static void view_parts(struct call *c, const struct lambda_rec_version *v, struc
 			out->layers.v[out->layers.n] = (struct lambda_layer){ .arn = v->layers.v[out->layers.n].arn,
 									      .code_size = v->layers.v[out->layers.n].code_bytes };
 	}
+}
+
+struct str lambda_runtime_arn(struct arena *a, struct str region, struct str runtime)
+{
+	return str_printf(a, "arn:%.*s:lambda:%.*s::runtime:%.*s", STR(region_partition(region)), STR(region),
+			  STR(hex_encode(a, runtime.p, runtime.n)));
 }
 
 void lambda_view(struct call *c, const struct lambda_fn *fn, const struct lambda_rec_version *v, struct str arn_qualifier,

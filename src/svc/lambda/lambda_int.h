@@ -92,6 +92,7 @@ int lambda_resolve(struct call *c, const struct lambda_fn *fn, struct lambda_rec
 int lambda_no_function(struct call *c, const struct lambda_fn *fn);
 struct str lambda_arn(struct call *c, struct str account, struct str name, struct str qualifier); /* qualifier may be absent */
 struct str lambda_version_text(struct arena *a, int64_t number);
+struct str lambda_runtime_arn(struct arena *a, struct str region, struct str runtime);
 int lambda_revision_check(struct call *c, struct str asked, struct str now);
 
 /* lambda_fail refuses, with the members that Lambda's errors have. Always -ECANCELED. */

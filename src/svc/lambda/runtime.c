@@ -179,6 +179,7 @@ void lambda_drain(struct cloud *cl)
 	pthread_mutex_unlock(&rt->lock);
 	if (f)
 		functions_close(f);
+	lambda_logs_stop(rt->logs);
 }
 
 void lambda_runtime_close(struct cloud *cl)

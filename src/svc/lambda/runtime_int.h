@@ -30,11 +30,21 @@ struct lambda_live {
 void lambda_lives_drop(const struct cloud *cl);
 struct functions *lambda_environments_if(struct cloud *cl); /* NULL: not started */
 
-/* --- logs.c --- */
+/* --- logwriter.c: lines wait here until a thread puts them into CloudWatch Logs --- */
 struct lambda_logs;
 struct lambda_logs *lambda_logs_new(struct cloud *cl);
-void lambda_logs_free(struct lambda_logs *l); /* accepts NULL */
+void lambda_logs_stop(struct lambda_logs *l); /* writes what is there; what comes later is lost. Accepts NULL */
+void lambda_logs_free(struct lambda_logs *l); /* accepts NULL; stopped before */
 struct lambda_logs *lambda_logs(struct cloud *cl);
+/* lambda_log_open finds the stream of an environment, and locks all of them until lambda_log_close. NULL (nothing is locked):
+ * there can be none. *ret_new: nothing was written to it yet; *ret_request: it is not the one that was named last. */
+struct lambda_stream;
+struct lambda_stream *lambda_log_open(struct lambda_live *live, struct str environment, struct str request_id, bool *ret_new,
+				      bool *ret_request);
+void lambda_log_event(struct lambda_stream *s, struct str text, int64_t at_ms);
+void lambda_log_close(struct lambda_stream *s);
+
+/* --- logs.c --- */
 /* lambda_log_lines: what an environment wrote. lambda_log_end: an invocation is over; gives its LogResult tail into a. */
 void lambda_log_lines(struct lambda_live *live, struct str environment, struct str request_id, struct str lines, int64_t at_ms);
 struct str lambda_log_end(struct lambda_live *live, struct str request_id, const struct fn_result *r, struct arena *a);
