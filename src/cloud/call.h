@@ -175,6 +175,9 @@ struct service {
 	void (*close)(struct cloud *cloud);
 	/* The listeners are about to stop: what calls wait for is answered now, and nothing new is begun. May be NULL. */
 	void (*drain)(struct cloud *cloud);
+	/* The region is about to stop, takes no new calls, and waits for those under way: what they wait for is answered now. Called
+	 * again and again until none is left. May be NULL. */
+	void (*drain_region)(struct cloud *cloud, struct region *r);
 	/* Turns "kind:id" of the overlay into an ARN etc. May refuse (NotFoundException). c->op tells the operation. */
 	int (*resource)(struct call *c, const char *action, struct str kind, struct str id, struct authz_resource *ret);
 	/* Adds the service's own condition keys for this call. May be NULL. */

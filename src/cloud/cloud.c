@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define DRAIN_AGAIN_MS 50
+
 static const char *const purposes[CLOUD_N_PURPOSES] = CLOUD_PURPOSES;
 static const char *const default_regions[] = { "us-east-1", "us-west-2", "eu-west-1", NULL };
 
@@ -317,14 +319,29 @@ static int region_open(struct cloud *cl, struct region *r)
 	return 0;
 }
 
-static void region_close(struct region *r)
+static void drain_region(struct region *r)
+{
+	const struct cloud *cl = r->cloud;
+
+	for (size_t i = 0; i < cl->n_services; i++)
+		if (cl->services[i]->drain_region)
+			cl->services[i]->drain_region(r->cloud, r);
+}
+
+/* drain: the services are still there, and let go what calls wait for. */
+static void region_close(struct region *r, bool drain)
 {
 	struct timespec tick = { 0, 2000000 };
+	int64_t next = 0;
 
 	pthread_mutex_lock(&r->cloud->lock);
 	r->up = false;
 	while (r->users > 0) {
 		pthread_mutex_unlock(&r->cloud->lock);
+		if (drain && clock_mono_ms() >= next) {
+			drain_region(r);
+			next = clock_mono_ms() + DRAIN_AGAIN_MS;
+		}
 		(void)nanosleep(&tick, NULL);
 		pthread_mutex_lock(&r->cloud->lock);
 	}
@@ -409,7 +426,7 @@ int cloud_region_stop(struct cloud *cl, struct str name)
 	pthread_mutex_lock(&cl->change);
 	r = cloud_region(cl, name);
 	if (r) {
-		region_close(r);
+		region_close(r, true);
 		e = save_regions(cl);
 	}
 	pthread_mutex_unlock(&cl->change);
@@ -502,12 +519,12 @@ void cloud_close(struct cloud *cl)
 			cl->services[i]->close(cl);
 	for (size_t i = 0; i < cl->n_regions; i++) {
 		if (cl->regions[i]->up)
-			region_close(cl->regions[i]);
+			region_close(cl->regions[i], false);
 		free(cl->regions[i]->dir);
 		free(cl->regions[i]);
 	}
 	if (cl->global.up)
-		region_close(&cl->global);
+		region_close(&cl->global, false);
 	free(cl->global.dir);
 	mem_wipe((char *)(uintptr_t)cl->root_secret.p, cl->root_secret.n);
 	mem_wipe(cl->master, sizeof cl->master);

@@ -104,6 +104,7 @@ static struct env *env_new(struct functions *f, struct invocation *i)
 	*s = i->spec;
 	s->key = str_dup(&e->arena, i->spec.key);
 	s->arn = str_dup(&e->arena, i->spec.arn);
+	s->region = str_dup(&e->arena, i->spec.region);
 	e->key_hash = hash_key(s->key);
 	i->spec_taken = true;
 	e->inv = i;
@@ -438,6 +439,20 @@ void env_forget(struct functions *f, struct str prefix)
 		e->forget = true;
 		if (e->state == ENV_IDLE || (e->state == ENV_SETTLING && !e->inv))
 			env_end(e);
+	}
+}
+
+void env_end_region(struct functions *f, struct str region, const char *why)
+{
+	struct fn_result r = { .outcome = FN_REFUSED, .exit_text = str_c(why) };
+
+	for (struct env *e = f->envs; e; e = e->next) {
+		if (!str_eq(e->spec.region, region))
+			continue;
+		output_drain(e, true);
+		if (e->inv)
+			settle(e, &r);
+		env_end(e);
 	}
 }
 

@@ -288,10 +288,36 @@ static void take_invocation(struct functions *f, struct invocation *i)
 	}
 }
 
+/* end_region takes what is of that region out of list, which is f->held or what came with this turn. */
+static void end_region(struct functions *f, struct str region, struct invocation **list)
+{
+	static const char why[] = "The region is about to stop.";
+
+	while (*list) {
+		struct invocation *i = *list;
+
+		if (!str_eq(i->spec.region, region)) {
+			list = &i->next;
+			continue;
+		}
+		*list = i->next;
+		fn_refuse(i, why);
+	}
+	env_end_region(f, region, why);
+}
+
+static void free_list(struct str_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free((void *)(uintptr_t)l->v[i].p);
+	free(l->v);
+	*l = (struct str_list){ 0 };
+}
+
 static bool on_wake(struct functions *f)
 {
 	struct invocation *list;
-	struct str_list forget;
+	struct str_list forget, ending;
 	bool stop;
 	uint64_t n;
 
@@ -302,14 +328,19 @@ static bool on_wake(struct functions *f)
 	f->queue_tail = &f->queue;
 	forget = f->forget;
 	f->forget = (struct str_list){ 0 };
+	ending = f->ending;
+	f->ending = (struct str_list){ 0 };
 	f->awake = false;
 	stop = f->stop;
 	pthread_mutex_unlock(&f->mutex);
-	for (size_t k = 0; k < forget.n; k++) {
+	for (size_t k = 0; k < forget.n; k++)
 		env_forget(f, forget.v[k]);
-		free((void *)(uintptr_t)forget.v[k].p);
+	for (size_t k = 0; k < ending.n; k++) {
+		end_region(f, ending.v[k], &f->held);
+		end_region(f, ending.v[k], &list);
 	}
-	free(forget.v);
+	free_list(&forget);
+	free_list(&ending);
 	while (list) {
 		struct invocation *i = list;
 
@@ -551,21 +582,34 @@ void functions_close(struct functions *f)
 		f->queue = i->next;
 		fn_refuse(i, "the cloud is stopping");
 	}
+	free_list(&f->forget);
+	free_list(&f->ending);
 	free_all(f);
 }
 
-void functions_forget(struct functions *f, struct str key_prefix)
+/* ask puts a copy of text into one of the lists that the thread looks through. */
+static void ask(struct functions *f, struct str_list *list, struct str text)
 {
 	struct str *v;
 
 	pthread_mutex_lock(&f->mutex);
-	v = xrealloc(f->forget.v, (f->forget.n + 1) * sizeof *v);
-	v[f->forget.n] = str_of(xmalloc(key_prefix.n + 1), key_prefix.n);
-	memcpy((char *)(uintptr_t)v[f->forget.n].p, key_prefix.p, key_prefix.n);
-	f->forget.v = v;
-	f->forget.n++;
+	v = xrealloc(list->v, (list->n + 1) * sizeof *v);
+	v[list->n] = str_of(xmalloc(text.n + 1), text.n);
+	memcpy((char *)(uintptr_t)v[list->n].p, text.p, text.n);
+	list->v = v;
+	list->n++;
 	wake(f);
 	pthread_mutex_unlock(&f->mutex);
+}
+
+void functions_forget(struct functions *f, struct str key_prefix)
+{
+	ask(f, &f->forget, key_prefix);
+}
+
+void functions_end_region(struct functions *f, struct str region)
+{
+	ask(f, &f->ending, region);
 }
 
 const char *functions_isolation(const struct functions *f)

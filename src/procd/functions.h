@@ -48,7 +48,7 @@ enum fn_outcome {
 	FN_TIMED_OUT, /* ended by us */
 	FN_EXITED,    /* the process ended before it answered: exit_text ("exit status 1", "signal: killed") */
 	FN_NO_MEMORY, /* ended by the kernel, over its memory limit */
-	FN_REFUSED,   /* no environment could be made here: exit_text says why */
+	FN_REFUSED,   /* no environment could be made or kept here: exit_text says why */
 };
 struct fn_result { /* lives during the callback */
 	enum fn_outcome outcome;
@@ -79,6 +79,9 @@ void functions_invoke(struct functions *f, const struct fn_spec *s, const struct
 /* functions_forget ends warm environments whose key begins so (the function was changed or deleted); busy ones end after
  * their invocation. */
 void functions_forget(struct functions *f, struct str key_prefix);
+/* functions_end_region ends every environment of a region, busy ones too: their invocations, and those that wait to begin, are
+ * FN_REFUSED with exit_text saying that the region stops. Never blocks. */
+void functions_end_region(struct functions *f, struct str region);
 /* functions_isolation tells in words what isolates functions here ("own user, namespaces, cgroup limits, seccomp"), and what does
  * not for want of rights; functions_runtime which program a runtime name means here, absent when it is not there. */
 const char *functions_isolation(const struct functions *f);

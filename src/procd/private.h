@@ -112,7 +112,7 @@ struct functions {
 	pthread_mutex_t mutex;
 	pthread_cond_t hello;
 	struct invocation *queue, **queue_tail;
-	struct str_list forget; /* malloc'd */
+	struct str_list forget, ending; /* malloc'd; ending: names of regions */
 	bool stop, awake;
 	int ready; /* 0: procd has not said hello; 1; or negative errno */
 	char words[512];
@@ -146,6 +146,7 @@ void env_exited(struct functions *f, const struct message *m);
 void env_lost(struct env *e, const char *why); /* procd is gone */
 void env_end(struct env *e);                   /* is told to; its invocation, if any, must have been finished */
 void env_forget(struct functions *f, struct str prefix);
+void env_end_region(struct functions *f, struct str region, const char *why);
 void env_checks(struct functions *f, int64_t now_us); /* deadlines */
 /* What the Runtime API's requests mean: */
 void env_ready(struct env *e, struct api_conn *c);                                            /* it asks for work */

@@ -192,6 +192,7 @@ const struct service lambda_service = {
 	.open = service_open,
 	.close = lambda_runtime_close,
 	.drain = lambda_drain,
+	.drain_region = lambda_drain_region,
 	.resource = resource,
 	.tick = tick,
 	.job = lambda_job,

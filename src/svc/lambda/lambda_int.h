@@ -270,6 +270,7 @@ struct lambda_runtime;
 struct lambda_runtime *lambda_runtime(struct cloud *cl);
 void lambda_runtime_close(struct cloud *cl);
 void lambda_drain(struct cloud *cl);
+void lambda_drain_region(struct cloud *cl, struct region *r);
 bool lambda_draining(struct cloud *cl);
 struct functions *lambda_environments(struct cloud *cl); /* started when first asked for; NULL: there can be none */
 void lambda_work(struct cloud *cl, void (*fn)(void *arg), void *arg);

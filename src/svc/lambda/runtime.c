@@ -182,6 +182,14 @@ void lambda_drain(struct cloud *cl)
 	lambda_logs_stop(rt->logs);
 }
 
+void lambda_drain_region(struct cloud *cl, struct region *r)
+{
+	struct functions *f = lambda_environments_if(cl);
+
+	if (f)
+		functions_end_region(f, r->name);
+}
+
 void lambda_runtime_close(struct cloud *cl)
 {
 	struct lambda_runtime *rt = lambda_runtime(cl), **p;
