@@ -165,7 +165,7 @@ def test_code_signing(fn, role, name):
     fn.delete_code_signing_config(CodeSigningConfigArn=warn["CodeSigningConfigArn"])
     with pytest.raises(ClientError) as e:
         fn.get_code_signing_config(CodeSigningConfigArn=warn["CodeSigningConfigArn"])
-    assert code_of(e) == "CodeSigningConfigNotFoundException"
+    assert code_of(e) == "ResourceNotFoundException"
 
 
 def test_code_can_be_fetched(cloud, fn, role, name):

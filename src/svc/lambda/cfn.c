@@ -361,4 +361,8 @@ static const struct cfn_type permission_type = {
 	.delete = permission_delete,
 };
 
-const struct cfn_type *const lambda_cfn[] = { &function_type, &permission_type, NULL };
+const struct cfn_type *const lambda_cfn[] = { &function_type,      &permission_type,
+					      &lambda_cfn_version, &lambda_cfn_alias,
+					      &lambda_cfn_layer,   &lambda_cfn_layer_permission,
+					      &lambda_cfn_url,     &lambda_cfn_event_config,
+					      &lambda_cfn_signing, NULL };

@@ -9,3 +9,6 @@ struct json *lambda_param(struct cfn_resource *r, const char *name, struct str v
 bool lambda_changed(struct cfn_resource *r, const char *name);
 struct json *lambda_tag_map(struct cfn_resource *r, const struct json *list);
 int lambda_retag(struct cfn_resource *r, struct str arn);
+
+extern const struct cfn_type lambda_cfn_version, lambda_cfn_alias, lambda_cfn_layer, lambda_cfn_layer_permission, lambda_cfn_url,
+	lambda_cfn_event_config, lambda_cfn_signing;

@@ -4,7 +4,7 @@
 #include "svc/lambda/lambda_int.h"
 #include <errno.h>
 
-int lambda_signing_load(struct call *c, struct str arn, struct lambda_rec_signing *ret)
+static int load(struct call *c, struct str arn, struct lambda_rec_signing *ret, const struct desc_error *none)
 {
 	struct arn a;
 	int r = -ENOENT;
@@ -13,9 +13,14 @@ int lambda_signing_load(struct call *c, struct str arn, struct lambda_rec_signin
 		r = lambda_table_get(c->txn, c->arena, a.account, "lambda.csc", str_skip(a.resource, 20), STR_NONE, LAMBDA_REC_SIGNING,
 				     ret);
 	if (r == -ENOENT)
-		return lambda_fail(c, &lambda_err_code_signing_config_not_found, "The code signing configuration %.*s does not exist.",
-				   STR(arn));
+		return lambda_fail(c, none, "The code signing configuration %.*s does not exist.", STR(arn));
 	return r;
+}
+
+/* For what hands a configuration to a function. */
+int lambda_signing_load(struct call *c, struct str arn, struct lambda_rec_signing *ret)
+{
+	return load(c, arn, ret, &lambda_err_code_signing_config_not_found);
 }
 
 int lambda_signing_put(struct call *c, const struct lambda_rec_signing *s)
@@ -83,7 +88,7 @@ LAMBDA_HANDLER(create_code_signing_config, create_code_signing_config_request, c
 LAMBDA_HANDLER(update_code_signing_config, update_code_signing_config_request, update_code_signing_config_response)
 {
 	struct lambda_rec_signing s;
-	int r = lambda_signing_load(c, in->code_signing_config_arn, &s);
+	int r = load(c, in->code_signing_config_arn, &s, &lambda_err_resource_not_found);
 
 	if (r < 0)
 		return r;
@@ -99,7 +104,7 @@ LAMBDA_HANDLER(update_code_signing_config, update_code_signing_config_request, u
 LAMBDA_HANDLER(get_code_signing_config, get_code_signing_config_request, get_code_signing_config_response)
 {
 	struct lambda_rec_signing s;
-	int r = lambda_signing_load(c, in->code_signing_config_arn, &s);
+	int r = load(c, in->code_signing_config_arn, &s, &lambda_err_resource_not_found);
 
 	if (r == 0)
 		out->code_signing_config = view(c, &s, NULL);
@@ -167,7 +172,7 @@ LAMBDA_HANDLER(list_functions_by_code_signing_config, list_functions_by_code_sig
 	       list_functions_by_code_signing_config_response)
 {
 	struct lambda_rec_signing s;
-	int r = lambda_signing_load(c, in->code_signing_config_arn, &s);
+	int r = load(c, in->code_signing_config_arn, &s, &lambda_err_resource_not_found);
 
 	return r < 0 ? r : users_of(c, in->code_signing_config_arn, in->marker, in->max_items, &out->function_arns, &out->next_marker);
 }
@@ -177,7 +182,7 @@ LAMBDA_HANDLER(delete_code_signing_config, delete_code_signing_config_request, d
 	struct lambda_rec_signing s;
 	struct str_list used = { 0 };
 	struct str marker = STR_NONE;
-	int r = lambda_signing_load(c, in->code_signing_config_arn, &s);
+	int r = load(c, in->code_signing_config_arn, &s, &lambda_err_resource_not_found);
 
 	if (r == 0)
 		r = users_of(c, in->code_signing_config_arn, STR_NONE, OPT_INT(1), &used, &marker);
