@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define FORMAT_VERSION 1
@@ -25,6 +26,7 @@
 #define BATCH_JOBS_MAX 512
 #define BATCH_BYTES_MAX (32u << 20)
 #define REOPEN_WAIT_S 5
+#define FULL_BYTES (256u << 10) /* less room than this, and a write that failed did so for want of it */
 #ifndef __has_feature
 #define __has_feature(x) 0
 #endif
@@ -459,6 +461,17 @@ static int write_begin(struct store *s, MDB_txn *parent, MDB_txn **ret)
 	return engine_error(r);
 }
 
+/* LMDB calls a write that the disk took only in part EIO. Where no room is left, that is the reason. */
+static int write_error(const struct store *s, int rc)
+{
+	struct statvfs v;
+	int r = engine_error(rc);
+
+	if (r == -EIO && statvfs(s->dir, &v) == 0 && (uint64_t)v.f_bavail * v.f_frsize < FULL_BYTES)
+		return -ENOSPC;
+	return r;
+}
+
 /* write_commit makes an outermost transaction durable. */
 static int write_commit(struct store *s, MDB_txn *txn)
 {
@@ -473,7 +486,7 @@ static int write_commit(struct store *s, MDB_txn *txn)
 		mdb_txn_abort(probe);
 	else if (p == MDB_PANIC)
 		env_reopen(s);
-	return engine_error(r);
+	return write_error(s, r);
 }
 
 /* job_run runs one job in txn. Its result, or the engine's error that the job overlooked. */
