@@ -34,8 +34,8 @@ static void owner_key(struct keybuf *k, struct str id)
 /* --- names --- */
 static struct str own_name(struct call *c, const struct ec2_rec_endpoint *e, const struct ec2_endpoint_service *s, struct str zone)
 {
-	return str_printf(c->arena, "%.*s-%.*s%s%.*s.%s.%.*s.vpce.amazonaws.com", STR(e->id), STR(e->suffix), zone.p ? "-" : "", STR(zone),
-			  s->name, STR(call_region(c)));
+	return str_printf(c->arena, "%.*s-%.*s%s%.*s.%s.%.*s.vpce.amazonaws.com", STR(e->id), STR(e->suffix), zone.p ? "-" : "",
+			  STR(zone.p ? zone : S("")), s->name, STR(call_region(c)));
 }
 
 /* The regional name, then one of each zone. */
