@@ -11,11 +11,12 @@ import sys
 import time
 import zipfile
 
-from peers import BUILD, REGIONS, ROOT, Cloudkeep, Echo, Failed, Folder, Replay, capture
+from peers import BUILD, ROOT, Cloudkeep, Echo, Failed, Folder, Replay, capture
 
 NODE = "export const handler = async (event) => event;\n"
 PYTHON = "def handler(event, context):\n    return event\n"
 AT_ONCE = 16
+MANY_REGIONS = ["us-west-2", "eu-west-1", "us-east-2", "us-west-1", "eu-west-2", "eu-central-1", "ap-south-1", "sa-east-1"]
 
 
 def archive(name, text):
@@ -117,13 +118,19 @@ def function_rows(o, Row, rate, progress, beside):
         arn = server.client("lambda").create_function(FunctionName="proxy", Runtime="nodejs24.x", Role=role, Handler="index.handler", MemorySize=1769,
                                                       Code={"ZipFile": archive("index.mjs", PROXY)})["FunctionArn"]
         host = api_of(server, arn)
-        # An account has 10,000 requests a second in a region: all regions are asked in turn.
-        hosts = [host] + [api_of(server, region=r) for r in REGIONS.split(",")[1:]]
-        mock = Replay(server, f.path, "mock", [post(h, "/bench/mock", b'{"a":1}') for h in hosts] * 21)
-        mine, limit = beside([mock, mock.at(echo)], o.rounds, o.seconds)
-        ratio = mine["rate"] / limit["rate"]
-        rows.append(Row("API Gateway MOCK, 64 connections", rate(mine), "echo " + rate(limit), ratio, ">= 0.4", ratio >= 0.4,
-                        f"CPU {mine['cpu_us']:.1f} us v. {limit['cpu_us']:.1f}"))
+        # An account has 10,000 requests a second in a region: enough regions are asked in turn.
+        hosts = [host]
+        for region in MANY_REGIONS:
+            subprocess.run([BUILD / "src/cli/cloudkeep", "region", "start", region, "--data", server.data], check=True, stdout=subprocess.DEVNULL)
+            hosts.append(api_of(server, region=region))
+        mock = Replay(server, f.path, "mock", [post(h, "/bench/mock", b'{"a":1}') for h in hosts] * 8)
+        try:
+            mine, limit = beside([mock, mock.at(echo)], o.rounds, o.seconds)
+            ratio = mine["rate"] / limit["rate"]
+            rows.append(Row("API Gateway MOCK, 64 connections", rate(mine), "echo " + rate(limit), ratio, ">= 0.4", ratio >= 0.4,
+                            f"CPU {mine['cpu_us']:.1f} us v. {limit['cpu_us']:.1f}"))
+        except Failed as e:
+            rows.append(Row("API Gateway MOCK, 64 connections", note=str(e)))
         proxy = Replay(server, f.path, "proxy", [post(host, "/bench/fn", b'{"a":1}')] * 64, AT_ONCE)
         proxy.run(3)
         both = beside([proxy, invoke], o.rounds, o.seconds)
