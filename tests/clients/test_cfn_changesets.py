@@ -53,7 +53,7 @@ def test_names_that_are_taken_are_found_early(cloud, cf, s3, ssm):
     assert b["ValidationStatusReason"] == "Resource of type 'AWS::S3::Bucket' with identifier 'early-taken' already exists."
     refused("InvalidChangeSetStatus", "cannot be executed", cf.execute_change_set, ChangeSetName=cs["Id"])
     cf.delete_change_set(ChangeSetName=cs["Id"])
-    cf.delete_stack(StackName="early")
+    delete(cf, "early")
     # asked not to look: the operation itself finds out
     cs = cf.create_change_set(StackName="early", ChangeSetName="c", TemplateBody=body, ChangeSetType="CREATE", DisableValidation=True)
     assert describe(cf, cs["Id"])["Status"] == "CREATE_COMPLETE"
