@@ -187,9 +187,43 @@ static int format_check(struct store *s)
 	return engine_error(mdb_txn_commit(txn));
 }
 
-/* size_check refuses a data file that was cut off: reading behind its end would be a SIGBUS. */
+/* free_pages_from counts the pages from first on that LMDB's own list calls free: its tree 0, a count and so many page
+ * numbers in each value (as mdb_stat reads it). */
+static int free_pages_from(struct store *s, uint64_t first, uint64_t *ret)
+{
+	MDB_cursor *c = NULL;
+	MDB_val k, v;
+	MDB_txn *txn;
+	int r;
+
+	*ret = 0;
+	r = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn);
+	if (r)
+		return engine_error(r);
+	r = mdb_cursor_open(txn, 0, &c);
+	while (r == 0 && (r = mdb_cursor_get(c, &k, &v, MDB_NEXT)) == 0) {
+		const size_t *page = v.mv_data;
+		size_t n = v.mv_size / sizeof *page;
+
+		if (n == 0 || page[0] > n - 1) {
+			r = MDB_CORRUPTED;
+			break;
+		}
+		for (size_t i = 1; i <= page[0]; i++)
+			*ret += page[i] >= first;
+	}
+	if (c)
+		mdb_cursor_close(c);
+	mdb_txn_abort(txn);
+	return r == MDB_NOTFOUND ? 0 : engine_error(r);
+}
+
+/* size_check refuses a data file that was cut off: reading behind its end would be a SIGBUS. A file may well end before
+ * its last page, since pages that one transaction took and gave back are counted but never written; then all that is
+ * missing is free. */
 static int size_check(struct store *s)
 {
+	uint64_t have, want, n_free;
 	MDB_envinfo info;
 	struct stat st;
 	MDB_stat ms;
@@ -199,7 +233,18 @@ static int size_check(struct store *s)
 		return engine_error(r);
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	return (uint64_t)st.st_size / ms.ms_psize < (uint64_t)info.me_last_pgno + 1 ? -EBADMSG : 0;
+	have = (uint64_t)st.st_size / ms.ms_psize;
+	want = (uint64_t)info.me_last_pgno + 1;
+	if (have >= want)
+		return 0;
+	if (ftruncate(fd, (off_t)(want * ms.ms_psize)) < 0) /* the list itself may be behind the end */
+		return -errno;
+	r = free_pages_from(s, have, &n_free);
+	if (r == 0 && n_free == want - have)
+		return 0;
+	if (ftruncate(fd, st.st_size) < 0) /* as it was found, for whoever wants to save it */
+		return -errno;
+	return r < 0 ? r : -EBADMSG;
 }
 
 /* env_open opens LMDB's environment in s->dir with as large a map as can be had. */
