@@ -93,19 +93,17 @@ static int put_file(struct out *o, int fd, struct str name, uint64_t n)
 }
 
 /* --- files --- */
-/* What belongs to this process or can be made again is left out: stores (they go by key), the log, sockets, locks. */
+/* What belongs to this process or can be made again is left out: stores (they go by key), the log, sockets, locks, and
+ * the folders that functions' archives were unpacked into, whose names are their owners'. */
 static bool skip_entry(const char *path, const char *name)
 {
-	static const char *const here[] = { "log", "cloudkeep.json", "admin.sock", NULL }; /* in the data directory itself */
 	size_t n = strlen(name);
 
-	if (strcmp(name, "store") == 0 || strcmp(name, "tmp") == 0 || strcmp(name, "export.tmp") == 0 ||
-	    (n > 4 && strcmp(name + n - 4, ".new") == 0))
+	if (strcmp(name, "store") == 0 || strcmp(name, "tmp") == 0 || (n > 4 && strcmp(name + n - 4, ".new") == 0))
 		return true;
-	for (int i = 0; !*path && here[i]; i++)
-		if (strcmp(name, here[i]) == 0)
-			return true;
-	return false;
+	if (!*path)
+		return !archive_top(str_c(name));
+	return strcmp(name, "code") == 0 && str_ends(str_c(path), S("/lambda"));
 }
 
 struct walk {
@@ -122,14 +120,16 @@ static int walk_files(const struct walk *w, const char *path, int depth)
 	struct stat st;
 	int r = 0;
 
+	if (!d) /* a folder may go while it is walked; one that cannot be read must not be missing silently */
+		r = depth >= DEPTH_MAX ? -ELOOP : errno == ENOENT ? 0 : -errno;
 	while (d && r == 0 && (e = readdir(d))) {
 		const char *sub = str_printf(&a, "%s%s%s", path, *path ? "/" : "", e->d_name).p;
 
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || skip_entry(path, e->d_name))
 			continue;
 		if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
-		if (S_ISDIR(st.st_mode))
+			r = errno == ENOENT ? 0 : -errno;
+		else if (S_ISDIR(st.st_mode))
 			r = walk_files(w, sub, depth + 1);
 		else if (S_ISREG(st.st_mode))
 			r = w->file(w->arg, sub, &st);
@@ -350,8 +350,10 @@ static int open_all_closed(struct closed *k, struct cloud *cl, struct arena *a)
 {
 	DIR *d = opendir(str_printf(a, "%s/regions", k->dir).p);
 	struct dirent *e;
-	int r = cl ? 0 : open_closed(k, a, "global/store");
+	int r = d || errno == ENOENT ? 0 : -errno;
 
+	if (r == 0 && !cl)
+		r = open_closed(k, a, "global/store");
 	while (d && r == 0 && (e = readdir(d)))
 		if (e->d_name[0] != '.' && !(cl && cloud_region(cl, str_c(e->d_name))))
 			r = open_closed(k, a, str_printf(a, "regions/%s/store", e->d_name).p);

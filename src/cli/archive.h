@@ -20,6 +20,7 @@
 struct archive_sum { /* what went through, for the report */
 	uint64_t files, keys, bytes;
 };
+bool archive_top(struct str name); /* a name in the data directory itself that exports have */
 /* archive_write_running writes a running cloud as it is at one instant: no write happens between its stores' snapshots. */
 int archive_write_running(struct cloud *cl, int fd);
 int archive_write_stopped(const char *dir, int fd); /* -EBUSY: a process serves these data after all */

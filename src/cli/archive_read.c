@@ -80,10 +80,19 @@ static int take_all(struct in *i, void *p, size_t n)
 	return 0;
 }
 
+bool archive_top(struct str name)
+{
+	static const char *const tops[] = { "global", "regions", "tls", "master.key", "root.json", "regions.json", "clock.json", NULL };
+
+	for (int i = 0; tops[i]; i++)
+		if (str_is(name, tops[i]))
+			return true;
+	return false;
+}
+
 /* Paths that an export has: plain names joined by '/', none of them hidden. */
 static bool path_ok(struct str path, bool store)
 {
-	static const char *const tops[] = { "global", "regions", "tls", "master.key", "root.json", "regions.json", "clock.json", NULL };
 	struct str rest = path, one;
 	bool known = false;
 	int depth = 0;
@@ -92,8 +101,7 @@ static bool path_ok(struct str path, bool store)
 		if (one.n == 0 || one.n > 255 || one.p[0] == '.' || memchr(one.p, 0, one.n) || ++depth > 8)
 			return false;
 		if (depth == 1)
-			for (int i = 0; tops[i]; i++)
-				known |= str_is(one, tops[i]);
+			known = archive_top(one);
 		if (str_is(one, "store") && !(store && rest.p == NULL))
 			return false;
 	}

@@ -273,6 +273,33 @@ def test_export_and_import(running, here, data, tmp_path):
         check_filled(here, what)
 
 
+def test_export_of_a_cloud_whose_functions_ran(here, data, tmp_path):
+    """What is unpacked for functions is made again from their archives: no name in it keeps an export from being made."""
+    import io
+    import zipfile
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as z:
+        z.writestr("index.py", "def handler(event, context):\n    return open('store/.kept/1/2/3/4/5/6/7/8/x').read()\n")
+        z.writestr("store/.kept/1/2/3/4/5/6/7/8/x", "found")
+        z.writestr(".hidden", "")
+    iam, fn = here.client("iam"), here.client("lambda")
+    trust = {"Statement": {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}}
+    role = iam.create_role(RoleName="runs", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    fn.create_function(FunctionName="ran", Role=role, Runtime="python3.12", Handler="index.handler", Code={"ZipFile": packed.getvalue()})
+    assert json.loads(fn.invoke(FunctionName="ran")["Payload"].read()) == "found"
+    run("export", tmp_path / "running", data=data, check=0)
+    run("down", data=data, check=0)
+    run("export", tmp_path / "stopped", data=data, check=0)
+    for name in ("running", "stopped"):
+        copy = tmp_path / ("copy-" + name)
+        run("import", tmp_path / name, "--data", copy, check=0)
+        try:
+            run("up", "--detach", "--listen", "127.0.0.1:0", "--data", copy, check=0)
+            assert json.loads(Here(copy).client("lambda").invoke(FunctionName="ran")["Payload"].read()) == "found", name
+        finally:
+            run("down", "--data", copy)
+
+
 def test_a_damaged_export_is_refused_and_leaves_nothing(here, data, tmp_path):
     fill(here)
     f = tmp_path / "x"
