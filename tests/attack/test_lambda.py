@@ -79,6 +79,35 @@ def test_a_right_to_an_alias_is_none_to_the_function(cloud, fn, role, name):
     assert arn
 
 
+def test_a_right_to_an_alias_does_not_change_the_function(cloud, fn, role, name):
+    """What concerns the whole function takes no qualifier: a name that carries one was authorized as that alias only."""
+    create(fn, name, role, Publish=True)
+    arn = "arn:aws:lambda:us-east-1:%s:function:%s" % (cloud.account, name)
+    fn.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    c = as_user(cloud, allow(["lambda:*", "iam:PassRole"], [arn + ":live", role]))
+    before = fn.get_function_configuration(FunctionName=name)
+    ref = name + ":live"
+    for call, kw in (("update_function_code", {"ZipFile": make_zip({"index.js": "1"})}), ("update_function_configuration", {"Timeout": 9}),
+                     ("publish_version", {}), ("put_function_concurrency", {"ReservedConcurrentExecutions": 0}),
+                     ("create_alias", {"Name": "mine", "FunctionVersion": "1"}), ("delete_alias", {"Name": "live"}),
+                     ("update_alias", {"Name": "live", "FunctionVersion": "$LATEST"}),
+                     ("list_versions_by_function", {}), ("list_aliases", {})):
+        m = refused("InvalidParameterValueException", getattr(c, call), FunctionName=ref, **kw)
+        assert "permitted on Lambda functions only" in m, call
+        refused(DENIED, getattr(c, call), FunctionName=name, **kw)
+    refused("InvalidParameterValueException", c.tag_resource, Resource=arn + ":live", Tags={"a": "b"})
+    after = fn.get_function_configuration(FunctionName=name)
+    assert (after["RevisionId"], after["CodeSha256"]) == (before["RevisionId"], before["CodeSha256"])
+    assert "Tags" not in fn.get_function(FunctionName=name) and [a["Name"] for a in fn.list_aliases(FunctionName=name)["Aliases"]] == ["live"]
+
+
+def test_nothing_of_other_accounts_is_shown_or_used(cloud, fn, role):
+    other = "arn:aws:lambda:us-east-1:999999999999:layer:theirs"
+    assert "lambda:ListLayerVersions on resource: " + other in refused(DENIED, as_user(cloud, allow("lambda:*")).list_layer_versions, LayerName=other)
+    theirs = "arn:aws:lambda:us-east-1:999999999999:code-signing-config:csc-0123456789abcdef0"
+    refused("CodeSigningConfigNotFoundException", lambda: create(fn, "csc-of-others", role, CodeSigningConfigArn=theirs))
+
+
 def test_who_is_nobody_learns_nothing(cloud, fn, role, name):
     create(fn, name, role)
     c = as_user(cloud)
@@ -295,6 +324,7 @@ def overlapping():
 
 LINK = {"mode": 0o120777}
 ARCHIVES = {
+    "folders": lambda: raw_zip([("%d/%sx" % (i, "d/" * 61), b"", {}) for i in range(1100)]),  # a few hundred KB of names, 68,200 inodes
     "up": lambda: raw_zip([("../evil.js", b"1", {})]),
     "up-inside": lambda: raw_zip([("a/../../evil.js", b"1", {})]),
     "up-and-back": lambda: raw_zip([("a/../index.js", b"1", {})]),

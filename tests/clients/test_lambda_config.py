@@ -2,13 +2,16 @@
 """AWS Lambda: versions, aliases, layers, concurrency, event configuration, URLs' configuration, code signing."""
 import io
 import json
+import os
 import ssl
+import time
 import urllib.request
 import zipfile
 
 import pytest
 from botocore.exceptions import ClientError
-from test_lambda import ECHO, code_of, create, fn, make_zip, name, role  # noqa: F401 (fixtures)
+from test_lambda import ECHO, TRUST, code_of, create, fn, make_zip, name, role  # noqa: F401 (fixtures)
+from test_lambda_invoke import move_clock, until
 
 
 def test_versions_are_immutable(fn, role, name):
@@ -191,3 +194,66 @@ def test_runtime_and_recursion(fn, role, name):
     with pytest.raises(ClientError) as e:
         fn.create_event_source_mapping(FunctionName=name, EventSourceArn="arn:aws:sqs:us-east-1:123456789012:q")
     assert code_of(e) == "NotImplemented"
+
+
+def test_what_belongs_to_a_version_goes_with_it(fn, role, name):
+    create(fn, name, role, Publish=True)
+    fn.add_permission(FunctionName=name, Qualifier="1", StatementId="s", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com")
+    fn.put_function_event_invoke_config(FunctionName=name, Qualifier="1", MaximumRetryAttempts=0)
+    fn.delete_function(FunctionName=name, Qualifier="1")
+    for call in (fn.get_policy, fn.get_function_event_invoke_config):
+        with pytest.raises(ClientError) as e:
+            call(FunctionName=name, Qualifier="1")
+        assert code_of(e) == "ResourceNotFoundException"
+    assert fn.list_function_event_invoke_configs(FunctionName=name)["FunctionEventInvokeConfigs"] == []
+
+
+def test_an_alias_keeps_two_different_versions(fn, role, name):
+    create(fn, name, role, Publish=True)
+    fn.update_function_code(FunctionName=name, ZipFile=make_zip({"index.js": "2"}), Publish=True)
+    fn.create_alias(FunctionName=name, Name="a", FunctionVersion="1", RoutingConfig={"AdditionalVersionWeights": {"2": 0.5}})
+    for version in ("2", "$LATEST"):  # the routing stays as it is, and no longer fits
+        with pytest.raises(ClientError) as e:
+            fn.update_alias(FunctionName=name, Name="a", FunctionVersion=version)
+        assert code_of(e) == "InvalidParameterValueException"
+    assert fn.update_alias(FunctionName=name, Name="a", FunctionVersion="2", RoutingConfig={"AdditionalVersionWeights": {}})["FunctionVersion"] == "2"
+
+
+def big_zip(mb):
+    b = io.BytesIO()
+    with zipfile.ZipFile(b, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as z:
+        with z.open("data", "w") as f:
+            for _ in range(mb):
+                f.write(bytes(1 << 20))
+    return b.getvalue()
+
+
+def test_code_and_layers_together_have_a_limit(fn, role, name):
+    big = big_zip(130)
+    layer = fn.publish_layer_version(LayerName=name[:40] + "-big", Content={"ZipFile": big})["LayerVersionArn"]
+    other = fn.publish_layer_version(LayerName=name[:40] + "-big", Content={"ZipFile": make_zip({"a": "b"})})["LayerVersionArn"]
+    c = create(fn, name, role, Layers=[layer])
+    for dry in (True, False):
+        with pytest.raises(ClientError) as e:
+            fn.update_function_code(FunctionName=name, ZipFile=big, DryRun=dry)
+        assert code_of(e) == "InvalidParameterValueException" and "Function code combined with layers exceeds" in str(e.value)
+    assert fn.get_function_configuration(FunctionName=name)["CodeSha256"] == c["CodeSha256"]
+    with pytest.raises(ClientError) as e:
+        fn.update_function_configuration(FunctionName=name, Layers=[layer, other])
+    assert code_of(e) == "InvalidParameterValueException" and "Two different versions of the same layer" in str(e.value)
+
+
+def test_folders_of_old_code_go_in_every_region(own_cloud):
+    cloud = own_cloud
+    role = cloud.client("iam").create_role(RoleName="fn", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    for region in ("us-east-1", "us-west-2", "eu-west-1"):
+        fn = cloud.client("lambda", region=region)
+        create(fn, "f", role)
+        fn.update_function_code(FunctionName="f", ZipFile=make_zip({"index.js": "// new"}))
+    folders = [p for p in cloud.data.rglob("lambda/code/*") if p.is_dir()]
+    assert len(folders) == 6  # what was replaced stays as long as an invocation may last
+    for p in folders:
+        os.utime(p, (time.time() - 3600, time.time() - 3600))
+    move_clock(cloud, 120)
+    until(lambda: sum(p.exists() for p in folders) == 3)
+    assert all(len([p for p in folders if p.exists() and p.parts[-4] == f.parts[-4]]) == 1 for f in folders)

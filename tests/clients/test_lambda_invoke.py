@@ -56,7 +56,7 @@ def test_python(fn, role, name):
 @pytest.mark.parametrize("text,check", [
     ("exports.handler = async () => { throw new TypeError('no'); };", lambda e: (e["errorType"], e["errorMessage"]) == ("TypeError", "no")),
     ("exports.handler = async () => { process.exit(3); };", lambda e: e["errorType"] == "Runtime.ExitError" and e["errorMessage"].endswith("Error: Runtime exited with error: exit status 3")),
-    ("exports.handler = () => new Promise(() => setInterval(() => 0, 1000));", lambda e: e["errorMessage"].endswith("Task timed out after 1.00 seconds")),
+    ("exports.handler = () => new Promise(() => setInterval(() => 0, 1000));", lambda e: e["errorType"] == "Sandbox.Timedout" and e["errorMessage"].endswith("Error: Task timed out after 1.00 seconds")),
     ("exports.handler = async () => { for (;;); };", lambda e: e["errorMessage"].endswith("Task timed out after 1.00 seconds")),
     ("throw new Error('start');", lambda e: e["errorMessage"] == "start"),
 ], ids=["throws", "exits", "waits", "loops", "init"])
@@ -73,6 +73,9 @@ def test_bad_requests(fn, role, name):
     create(fn, name, role)
     with pytest.raises(ClientError) as e:
         fn.invoke(FunctionName=name, Payload=b"{no json")
+    assert code_of(e) == "InvalidRequestContentException"
+    with pytest.raises(ClientError) as e:
+        fn.invoke(FunctionName=name, ClientContext=base64.b64encode(b"{" + b" " * 3000 + b"}").decode())
     assert code_of(e) == "InvalidRequestContentException"
     with pytest.raises(ClientError) as e:
         fn.invoke(FunctionName=name, Payload=b'"%s"' % (b"x" * 6291456))
@@ -162,6 +165,29 @@ def test_event_retries_and_destination(own_cloud):
     assert got["requestContext"]["condition"] == "RetriesExhausted" and got["requestContext"]["approximateInvokeCount"] == 3
     assert got["requestPayload"] == {"k": 1} and got["responsePayload"]["errorMessage"] == "always"
     assert got["responseContext"]["functionError"] == "Unhandled"
+
+
+def test_events_of_a_function_that_may_not_run(cloud, fn, role, name):
+    """With nothing reserved no try is made: the event goes where failures go, at once."""
+    cloud.client("iam").put_role_policy(RoleName="fn", PolicyName="invoke", PolicyDocument=json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}]}))
+    sink = create(fn, name + "-sink", role, text="let got = null; exports.handler = async (e) => { if (e && e.requestContext) got = e; return got; };")
+    fn.put_function_concurrency(FunctionName=name + "-sink", ReservedConcurrentExecutions=1)
+    create(fn, name, role)
+    fn.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    fn.put_function_event_invoke_config(FunctionName=name, DestinationConfig={"OnFailure": {"Destination": sink["FunctionArn"]}})
+    assert fn.invoke(FunctionName=name, InvocationType="Event", Payload=b'{"k": 2}')["StatusCode"] == 202
+
+    def arrived():
+        try:
+            return body(fn.invoke(FunctionName=name + "-sink", Payload=b"{}"))
+        except ClientError as e:
+            assert e.response["Error"]["Code"] == "TooManyRequestsException"
+            return None
+    got = until(arrived)
+    assert got["requestContext"]["condition"] == "ZeroReservedConcurrency" and got["requestContext"]["approximateInvokeCount"] == 0
+    assert got["requestPayload"] == {"k": 2} and "responseContext" not in got
+    fn.delete_function(FunctionName=name + "-sink")
 
 
 # --- URLs ---

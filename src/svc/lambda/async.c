@@ -16,7 +16,8 @@
 #define AGE_S_DEFAULT 21600
 #define FIRST_RETRY_MS 60000
 #define SECOND_RETRY_MS 120000
-#define BACKOFF_MS 1000         /* when throttled, or when no environment can be had */
+#define BACKOFF_MS 1000 /* when throttled, or when no environment can be had; doubled each time */
+#define BACKOFF_MS_MAX 300000
 #define LOOK_AGAIN_MS 1800000LL /* longer than any try lasts */
 #define UNDER_WAY_SLOTS 256
 
@@ -94,7 +95,12 @@ static int event_del(struct store_txn *t, struct str id)
 int lambda_queue_open(struct store_txn *t, struct arena *a)
 {
 	struct store_range range = { 0 };
-	struct lambda_rec_event *v = NULL;
+	struct arena one = { 0 }; /* payloads are large: none stays */
+	struct waits {
+		struct str id;
+		int64_t due_ms;
+	} *v = NULL;
+	struct lambda_rec_event e;
 	struct str key, value;
 	struct keybuf k;
 	size_t n = 0, cap = 0;
@@ -103,12 +109,15 @@ int lambda_queue_open(struct store_txn *t, struct arena *a)
 	lambda_key(&k, S(""), "lambda.queue", STR_NONE);
 	r = store_range_open(&range, t, key_view(&k), STR_NONE, false);
 	while (r >= 0 && (r = store_range_next(&range, &key, &value)) == 1) {
-		vec_push(a, v, n, cap) = (struct lambda_rec_event){ 0 };
-		r = record_decode(&lambda_records, LAMBDA_REC_EVENT, a, value, &v[n - 1]);
+		arena_reset(&one);
+		r = record_decode(&lambda_records, LAMBDA_REC_EVENT, &one, value, &e);
+		if (r == 0)
+			vec_push(a, v, n, cap) = (struct waits){ str_dup(a, e.id), e.due.ms };
 	}
 	store_range_close(&range);
+	arena_done(&one);
 	for (size_t i = 0; i < n && r >= 0; i++)
-		r = job_put(t, v[i].due.ms, KIND, v[i].id, S(""));
+		r = job_put(t, v[i].due_ms, KIND, v[i].id, S(""));
 	return r < 0 ? r : 0;
 }
 
@@ -270,6 +279,14 @@ static void deliver(struct trying *x, struct str destination)
 			 err.err ? err.err->code : strerror(-r));
 }
 
+static int64_t backoff(struct lambda_rec_event *e)
+{
+	int64_t n = e->refusals.has ? e->refusals.v : 0, ms = n < 10 ? BACKOFF_MS << n : BACKOFF_MS_MAX;
+
+	e->refusals = OPT_INT(n + 1);
+	return ms < BACKOFF_MS_MAX ? ms : BACKOFF_MS_MAX;
+}
+
 /* On a worker: what the try means for the event. */
 static void settle(void *arg)
 {
@@ -281,7 +298,7 @@ static void settle(void *arg)
 		trying_free(x);
 		return;
 	}
-	wait = x->again ? BACKOFF_MS : x->e.tries.v == 1 ? FIRST_RETRY_MS : SECOND_RETRY_MS;
+	wait = x->again ? backoff(&x->e) : x->e.tries.v == 1 ? FIRST_RETRY_MS : SECOND_RETRY_MS;
 	if (!x->condition && !x->again && !x->error)
 		x->condition = "Success";
 	else if (!x->condition && !x->again && x->e.tries.v > retries)
@@ -309,6 +326,7 @@ static void came_back(void *arg, const struct fn_result *res, const struct call_
 	if (refused)
 		x->again = true;
 	else {
+		x->e.refusals = OPT_INT(0);
 		x->e.tries = OPT_INT(x->e.tries.v + 1);
 		x->payload = lambda_result_payload(&x->arena, x->e.request_id, x->v.timeout_s.v, res, &x->error);
 	}
@@ -356,7 +374,9 @@ static int try_now(struct trying *x, struct call *c, const struct lambda_fn *fn,
 		lambda_work(x->cloud, settle, x);
 		return 0;
 	}
-	if (lambda_enter(c, fn, reserved, &x->slot, &reason) < 0) {
+	if (fn->f.reserved.has && fn->f.reserved.v == 0)
+		x->condition = "ZeroReservedConcurrency"; /* nothing could ever take it: it goes where failures go, at once */
+	if (x->condition || lambda_enter(c, fn, reserved, &x->slot, &reason) < 0) {
 		x->again = true;
 		lambda_work(x->cloud, settle, x);
 		return 0;

@@ -19,12 +19,14 @@
 #define REGIONS_MAX 64
 #define FILE_ID_DIGITS 32
 #define FOLDER_KEEP_MS (16 * 60000LL) /* longer than any invocation lasts */
+#define SWEEP_MS 60000
 #define READ_BYTES 65536
 
 static struct {
 	char *dir;
 	struct files *files;
-} sets[REGIONS_MAX]; /* kept for the life of the process, as environments may outlive a region's stop */
+	int64_t sweep_ms; /* when its folders are looked at next */
+} sets[REGIONS_MAX];      /* kept for the life of the process, as environments may outlive a region's stop */
 static pthread_mutex_t sets_lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct files *lambda_files(struct region *r)
@@ -119,8 +121,19 @@ static void sweep_folders(struct region *r, struct store_txn *t, bool all)
 
 void lambda_code_tick(struct region *r)
 {
+	int64_t now = clock_now_ms();
 	struct store_txn *t;
+	bool due = false;
 
+	pthread_mutex_lock(&sets_lock);
+	for (int i = 0; i < REGIONS_MAX && sets[i].dir; i++)
+		if (strcmp(sets[i].dir, r->dir) == 0 && now >= sets[i].sweep_ms) {
+			due = true;
+			sets[i].sweep_ms = now + SWEEP_MS;
+		}
+	pthread_mutex_unlock(&sets_lock);
+	if (!due)
+		return;
 	if (store_begin_read(r->store, &t) < 0)
 		return;
 	sweep_folders(r, t, false);

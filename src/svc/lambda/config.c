@@ -30,6 +30,7 @@ static bool reserved(struct str key)
 					     "_X_AMZN_TRACE_ID",
 					     "AWS_DEFAULT_REGION",
 					     "AWS_REGION",
+					     "AWS_EXECUTION_ENV",
 					     "AWS_LAMBDA_FUNCTION_NAME",
 					     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
 					     "AWS_LAMBDA_FUNCTION_VERSION",
@@ -119,9 +120,27 @@ static int use_layer(struct call *c, struct str arn, struct lambda_rec_layer_use
 	return r;
 }
 
-static int set_layers(struct call *c, const struct str_list *arns, struct lambda_rec_version *v)
+static struct str layer_of(struct str version_arn)
+{
+	return str_of(version_arn.p, (size_t)(str_rfind_char(version_arn, ':') + 1));
+}
+
+int lambda_size_check(struct call *c, const struct lambda_rec_version *v)
 {
 	int64_t bytes = v->unzipped_bytes.v;
+
+	for (size_t i = 0; i < v->layers.n; i++)
+		bytes += v->layers.v[i].unzipped_bytes.v;
+	if (bytes <= LAMBDA_UNZIPPED_BYTES_MAX)
+		return 0;
+	return lambda_fail(
+		c, &lambda_err_invalid_parameter_value,
+		"Function code combined with layers exceeds the maximum allowed size of %lld bytes. The actual size is %lld bytes.",
+		(long long)LAMBDA_UNZIPPED_BYTES_MAX, (long long)bytes);
+}
+
+static int set_layers(struct call *c, const struct str_list *arns, struct lambda_rec_version *v)
+{
 	int r = 0;
 
 	if (arns->n > LAMBDA_LAYERS_MAX)
@@ -130,19 +149,14 @@ static int set_layers(struct call *c, const struct str_list *arns, struct lambda
 	v->layers.n = 0;
 	for (size_t i = 0; i < arns->n && r == 0; i++) {
 		for (size_t j = 0; j < i; j++)
-			if (str_eq(arns->v[i], arns->v[j]))
+			if (str_eq(layer_of(arns->v[i]), layer_of(arns->v[j])))
 				return lambda_fail(c, &lambda_err_invalid_parameter_value,
 						   "Two different versions of the same layer are not allowed to be referenced in the same "
-						   "function.");
+						   "function. %.*s and %.*s",
+						   STR(arns->v[j]), STR(arns->v[i]));
 		r = use_layer(c, arns->v[i], &v->layers.v[v->layers.n++]);
-		bytes += r == 0 ? v->layers.v[i].unzipped_bytes.v : 0;
 	}
-	if (r == 0 && bytes > LAMBDA_UNZIPPED_BYTES_MAX)
-		return lambda_fail(c, &lambda_err_invalid_parameter_value,
-				   "Function code combined with layers exceeds the maximum allowed size of %lld bytes. The actual size is "
-				   "%lld bytes.",
-				   (long long)LAMBDA_UNZIPPED_BYTES_MAX, (long long)bytes);
-	return r;
+	return r < 0 ? r : lambda_size_check(c, v);
 }
 
 static int set_logging(struct call *c, const struct lambda_logging_config *l, struct lambda_rec_version *v)
@@ -475,7 +489,7 @@ int lambda_update_function_configuration(struct call *c, const struct lambda_upd
 	int r = refuse_unbuilt(c, in);
 
 	if (r == 0)
-		r = lambda_find(c, in->function_name, STR_NONE, &fn);
+		r = lambda_whole(c, in->function_name, &fn);
 	if (r == 0)
 		r = lambda_version_read(c->txn, c->arena, fn.account, fn.name, 0, &v);
 	if (r == 0)

@@ -223,7 +223,7 @@ int lambda_write_code(struct call *c, void *arg)
 	struct making *m = arg;
 	const struct lambda_update_function_code_request *in = m->update;
 	struct str old;
-	int r = lambda_find(c, in->function_name, STR_NONE, &m->fn);
+	int r = lambda_whole(c, in->function_name, &m->fn);
 
 	if (r == 0)
 		r = lambda_version_read(c->txn, c->arena, m->fn.account, m->fn.name, 0, &m->v);
@@ -234,7 +234,11 @@ int lambda_write_code(struct call *c, void *arg)
 	old = m->v.code_file;
 	use_code(&m->v, &m->code);
 	lambda_touch(c, &m->v);
-	r = lambda_file_use(c, m->v.code_file, m->v.code_bytes.v, 1);
+	r = lambda_signing_check(c, m->fn.f.signing); /* it may have come meanwhile */
+	if (r == 0)
+		r = lambda_size_check(c, &m->v);
+	if (r == 0)
+		r = lambda_file_use(c, m->v.code_file, m->v.code_bytes.v, 1);
 	if (r == 0)
 		r = lambda_file_use(c, old, 0, -1);
 	if (r == 0)
@@ -259,7 +263,7 @@ static int dry_step(struct call *w, void *arg)
 		return r;
 	use_code(&m->v, &m->code);
 	lambda_code_drop(w->region, m->code.file);
-	return 0;
+	return lambda_size_check(w, &m->v);
 }
 
 int lambda_update_function_code(struct call *c, const struct lambda_update_function_code_request *in,
@@ -270,7 +274,7 @@ int lambda_update_function_code(struct call *c, const struct lambda_update_funct
 
 	m->update = in;
 	m->source = (struct lambda_source){ in->zip_file, in->s3_bucket, in->s3_key, in->s3_object_version };
-	r = lambda_find(c, in->function_name, STR_NONE, &m->fn);
+	r = lambda_whole(c, in->function_name, &m->fn);
 	if (r == 0 && in->publish_to.p)
 		r = call_fail(c, &aws_err_not_implemented, "PublishTo is not implemented by this cloud.");
 	if (r == 0)

@@ -64,6 +64,17 @@ int lambda_find(struct call *c, struct str function, struct str qualifier, struc
 	return r;
 }
 
+int lambda_whole(struct call *c, struct str function, struct lambda_fn *ret)
+{
+	int r = lambda_name(c, function, STR_NONE, ret);
+
+	if (r == 0 && ret->qualifier.p)
+		return lambda_fail(c, &lambda_err_invalid_parameter_value,
+				   "This operation is permitted on Lambda functions only. Aliases and versions do not support this "
+				   "operation. Please specify either a function name or an unqualified function ARN.");
+	return r < 0 ? r : lambda_find(c, function, STR_NONE, ret);
+}
+
 /* One of the two versions of an alias, by their weights. */
 static struct str choose(const struct lambda_rec_alias *al)
 {

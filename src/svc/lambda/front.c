@@ -403,7 +403,7 @@ static int begin(struct visit *v, struct call *c, const struct principal *who)
 	run.account = fn.account;
 	run.arn = lambda_arn(c, fn.account, fn.name, fn.qualifier);
 	run.request_id = v->request_id;
-	run.trace = http_header(v->f->http, "x-amzn-trace-id");
+	run.trace = lambda_trace(v->arena, v->f->http, clock_now_ms());
 	run.payload = event_text(v, who);
 	lambda_run_start(v->f->cloud, v->region, &run, came_back, v);
 	return 1;

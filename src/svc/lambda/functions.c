@@ -97,7 +97,7 @@ LAMBDA_HANDLER(list_versions_by_function, list_versions_by_function_request, lis
 {
 	struct lambda_fn fn;
 	struct keybuf k;
-	int r = lambda_find(c, in->function_name, STR_NONE, &fn);
+	int r = lambda_whole(c, in->function_name, &fn);
 
 	if (r < 0)
 		return r;
@@ -117,6 +117,7 @@ static int delete_version(struct call *c, const struct lambda_fn *fn, const stru
 
 static int delete_one(struct call *c, const struct lambda_fn *fn)
 {
+	static const char *const of_versions[] = { "lambda.policy", "lambda.event" };
 	struct lambda_rec_version v;
 	struct store_range range = { 0 };
 	struct lambda_rec_alias al;
@@ -144,7 +145,11 @@ static int delete_one(struct call *c, const struct lambda_fn *fn)
 	if (r < 0)
 		return r;
 	lambda_forget_version(c, fn, v.version.v);
-	return delete_version(c, fn, &v);
+	for (size_t i = 0; i < ELEMENTS(of_versions) && r >= 0; i++) {
+		r = lambda_table_del(c->txn, fn->account, of_versions[i], fn->name, fn->qualifier);
+		r = r == -ENOENT ? 0 : r;
+	}
+	return r < 0 ? r : delete_version(c, fn, &v);
 }
 
 static int delete_all(struct call *c, const struct lambda_fn *fn)
@@ -203,6 +208,7 @@ struct tagged {
 static int tagged_load(struct call *c, struct str arn, struct tagged *ret)
 {
 	struct arn a;
+	int r;
 
 	*ret = (struct tagged){ 0 };
 	if (arn_parse(arn, &a) < 0)
@@ -213,7 +219,11 @@ static int tagged_load(struct call *c, struct str arn, struct tagged *ret)
 	}
 	if (!str_starts(a.resource, S("function:")))
 		return call_fail(c, &aws_err_not_implemented, "Tags of %.*s are not implemented by this cloud.", STR(arn));
-	return lambda_find(c, arn, STR_NONE, &ret->fn);
+	r = lambda_find(c, arn, STR_NONE, &ret->fn);
+	if (r == 0 && ret->fn.qualifier.p)
+		return lambda_fail(c, &lambda_err_invalid_parameter_value,
+				   "Tags on function aliases and versions are not supported. Please specify a function ARN.");
+	return r;
 }
 
 static int tagged_save(struct call *c, struct tagged *x)

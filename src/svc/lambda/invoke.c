@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define TRACE_BYTES_MAX 512
+
 struct waiting {
 	struct call_park *park;
 	struct cloud *cloud;
@@ -21,8 +23,7 @@ static struct str error_json(struct arena *a, const char *type, struct str messa
 {
 	struct json *j = json_new(a, JSON_OBJECT);
 
-	if (type)
-		json_set_str(a, j, "errorType", str_c(type));
+	json_set_str(a, j, "errorType", str_c(type));
 	json_set_str(a, j, "errorMessage", message);
 	return json_text(a, j);
 }
@@ -41,9 +42,9 @@ struct str lambda_result_payload(struct arena *a, struct str request_id, int64_t
 	case FN_FAILED:
 		return str_dup(a, r->payload);
 	case FN_TIMED_OUT:
-		return error_json(a, NULL,
-				  str_printf(a, "%.*s %.*s Task timed out after %lld.00 seconds", STR(time_iso_ms(a, clock_now_ms())),
-					     STR(request_id), (long long)timeout_s));
+		return error_json(a, "Sandbox.Timedout",
+				  str_printf(a, "RequestId: %.*s Error: Task timed out after %lld.00 seconds", STR(request_id),
+					     (long long)timeout_s));
 	case FN_NO_MEMORY:
 		return error_json(a, "Runtime.OutOfMemory",
 				  str_printf(a, "RequestId: %.*s Error: Runtime exited with error: signal: killed", STR(request_id)));
@@ -120,15 +121,15 @@ static int check_payload(struct call *c, struct str *payload, size_t max)
 }
 
 /* The tracing header of the caller goes on; without one a new trace begins, which nobody samples. */
-static struct str trace_header(struct call *c)
+struct str lambda_trace(struct arena *a, const struct http_request *http, int64_t now_ms)
 {
-	struct str given = c->http ? http_header(c->http, "x-amzn-trace-id") : STR_NONE;
+	struct str given = http ? http_header(http, "x-amzn-trace-id") : STR_NONE;
 	struct str id;
 
-	if (given.p && given.n <= 512)
+	if (given.p && given.n <= TRACE_BYTES_MAX)
 		return given;
-	id = random_hex(c->arena, 40);
-	return str_printf(c->arena, "Root=1-%08llx-%.24s;Parent=%.16s;Sampled=0", (unsigned long long)(c->now_ms / 1000), id.p, id.p + 24);
+	id = random_hex(a, 40);
+	return str_printf(a, "Root=1-%08llx-%.24s;Parent=%.16s;Sampled=0", (unsigned long long)(now_ms / 1000), id.p, id.p + 24);
 }
 
 static int begin(struct call *c, const struct lambda_fn *fn, const struct lambda_rec_version *v, struct str payload, struct str context,
@@ -160,7 +161,7 @@ static int begin(struct call *c, const struct lambda_fn *fn, const struct lambda
 	w->request_id = str_dup(&w->arena, c->facts.request_id);
 	run.request_id = w->request_id;
 	run.arn = lambda_arn(c, fn->account, fn->name, fn->qualifier);
-	run.trace = trace_header(c);
+	run.trace = lambda_trace(c->arena, c->http, c->now_ms);
 	lambda_run_start(c->cloud, c->region, &run, came_back, w);
 	return CALL_PARKED;
 }
@@ -181,6 +182,9 @@ LAMBDA_HANDLER(invoke, invocation_request, invocation_response)
 		r = lambda_resolve(c, &fn, &v);
 	if (r == 0)
 		r = check_payload(c, &payload, event ? LAMBDA_ASYNC_BYTES_MAX : LAMBDA_SYNC_BYTES_MAX);
+	if (r == 0 && in->client_context.n > LAMBDA_CONTEXT_BYTES_MAX)
+		r = lambda_fail(c, &lambda_err_invalid_request_content, "Client context must be smaller than %d bytes of base64.",
+				LAMBDA_CONTEXT_BYTES_MAX);
 	if (r == 0 && in->client_context.p && base64_decode(c->arena, in->client_context, &context) < 0)
 		r = lambda_fail(c, &lambda_err_invalid_request_content, "The client context is not valid base64");
 	if (r < 0)
@@ -190,6 +194,6 @@ LAMBDA_HANDLER(invoke, invocation_request, invocation_response)
 		return 0;
 	}
 	if (event)
-		return lambda_enqueue(c, &fn, payload, context, trace_header(c));
+		return lambda_enqueue(c, &fn, payload, context, lambda_trace(c->arena, c->http, c->now_ms));
 	return begin(c, &fn, &v, payload, context, str_is(in->log_type, "Tail"));
 }

@@ -177,12 +177,6 @@ static int service_open(struct cloud *cl, struct region *r, struct store_txn *t,
 
 static void tick(struct cloud *cl, struct region *r, int64_t now_ms)
 {
-	static _Atomic int64_t next; /* folders are looked at now and then */
-	int64_t mono = clock_mono_ms();
-
-	if (mono < next)
-		return;
-	next = mono + 60000;
 	lambda_code_tick(r);
 }
 

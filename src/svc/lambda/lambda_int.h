@@ -37,6 +37,7 @@
 #define LAMBDA_UNRESERVED_MIN 100
 #define LAMBDA_SYNC_BYTES_MAX 6291456
 #define LAMBDA_ASYNC_BYTES_MAX 1048576
+#define LAMBDA_CONTEXT_BYTES_MAX 3583 /* in base64 */
 #define LAMBDA_TIMEOUT_S_MAX 900
 #define LAMBDA_MEMORY_MB_MAX 10240
 #define LAMBDA_EPHEMERAL_MB_MAX 10240
@@ -87,6 +88,8 @@ struct lambda_fn { /* a function as a request names it */
 int lambda_name(struct call *c, struct str function, struct str qualifier, struct lambda_fn *ret);
 /* lambda_find: the function must exist (ResourceNotFoundException). */
 int lambda_find(struct call *c, struct str function, struct str qualifier, struct lambda_fn *ret);
+/* lambda_whole finds a function for what concerns all of it. Refuses a qualifier: the caller was asked about that version or alias. */
+int lambda_whole(struct call *c, struct str function, struct lambda_fn *ret);
 /* lambda_resolve gives the version that the qualifier means; an alias with weights chooses at random. */
 int lambda_resolve(struct call *c, const struct lambda_fn *fn, struct lambda_rec_version *ret);
 int lambda_no_function(struct call *c, const struct lambda_fn *fn);
@@ -121,6 +124,7 @@ void lambda_view(struct call *c, const struct lambda_fn *fn, const struct lambda
 		 struct lambda_function_configuration *out);
 int lambda_update_function_configuration(struct call *c, const struct lambda_update_function_configuration_request *in,
 					 struct lambda_function_configuration *out);
+int lambda_size_check(struct call *c, const struct lambda_rec_version *v); /* code and layers unpacked together. Refuses */
 /* lambda_layers_use counts the archives of v's layers as used, and those of old (may be NULL) no longer. */
 int lambda_layers_use(struct call *c, const struct lambda_rec_version *old, const struct lambda_rec_version *v);
 void lambda_forget(struct call *c, const struct lambda_fn *fn);                         /* after the commit, environments of $LATEST end */
@@ -259,6 +263,10 @@ LAMBDA_HANDLER(invoke, invocation_request, invocation_response);
 /* lambda_result_payload gives what the caller gets of a result; *ret_error: X-Amz-Function-Error, or NULL. */
 struct str lambda_result_payload(struct arena *a, struct str request_id, int64_t timeout_s, const struct fn_result *r,
 				 const char **ret_error);
+
+struct http_request;
+/* lambda_trace gives the tracing header that the request (may be NULL) brought, or a new one. */
+struct str lambda_trace(struct arena *a, const struct http_request *http, int64_t now_ms);
 
 /* --- async.c: invocations that nobody waits for --- */
 int lambda_enqueue(struct call *c, const struct lambda_fn *fn, struct str payload, struct str context, struct str trace);

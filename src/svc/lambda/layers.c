@@ -232,6 +232,8 @@ LAMBDA_HANDLER(list_layer_versions, list_layer_versions_request, list_layer_vers
 	int64_t from = 0, max = in->max_items.has ? in->max_items.v : LAMBDA_PAGE_MAX;
 	int r = layer_name(c, in->layer_name, &account, &name);
 
+	if (r == 0 && !str_eq(account, c->account)) /* the dispatcher has asked about no resource, as AWS does */
+		r = call_authorize(c, "lambda:ListLayerVersions", str_printf(c->arena, "layerarn:%.*s", STR(in->layer_name)), NULL, 0);
 	if (r == 0 && in->marker.n && (page_parse(c, in->marker, &after) < 0 || str_to_i64(after, &from) < 0))
 		return lambda_fail(c, &lambda_err_invalid_parameter_value, "Marker is not valid");
 	if (r == 0)

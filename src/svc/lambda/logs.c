@@ -138,10 +138,12 @@ static struct str failure(struct lambda_live *x, struct str id, const struct fn_
 		return platform(a, at_ms, "runtimeDone",
 				str_printf(a, "\"requestId\":\"%.*s\",\"status\":\"%s\"", STR(id),
 					   r->outcome == FN_TIMED_OUT ? "timeout" : "failure"));
+	if (r->outcome == FN_TIMED_OUT)
+		return str_printf(a, "%.*s %.*s Task timed out after %lld.00 seconds\n\n", STR(time_iso_ms(a, at_ms)), STR(id),
+				  (long long)x->v.timeout_s.v);
 	if (json_parse(a, lambda_result_payload(a, id, x->v.timeout_s.v, r, &unused), &j, NULL) < 0)
 		return S("");
-	return r->outcome == FN_TIMED_OUT ? str_printf(a, "%.*s\n\n", STR(json_get_str(j, "errorMessage")))
-					  : str_printf(a, "%.*s\n%s\n", STR(json_get_str(j, "errorMessage")), error_type(r));
+	return str_printf(a, "%.*s\n%s\n", STR(json_get_str(j, "errorMessage")), error_type(r));
 }
 
 struct str lambda_log_end(struct lambda_live *live, struct str request_id, const struct fn_result *r, struct arena *a)

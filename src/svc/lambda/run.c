@@ -287,7 +287,8 @@ static int variables(void *arg, struct arena *a, struct str_pair **ret, size_t *
 	add(v, &n, "_HANDLER", str_dup(a, x->v.handler));
 	add(v, &n, "AWS_REGION", str_dup(a, x->region->name));
 	add(v, &n, "AWS_DEFAULT_REGION", v[n - 1].value);
-	add(v, &n, "AWS_EXECUTION_ENV", str_printf(a, "AWS_Lambda_%.*s", STR(x->v.runtime)));
+	if (!str_starts(x->v.runtime, S("provided")))
+		add(v, &n, "AWS_EXECUTION_ENV", str_printf(a, "AWS_Lambda_%.*s", STR(x->v.runtime)));
 	add(v, &n, "AWS_LAMBDA_FUNCTION_NAME", str_dup(a, x->v.name));
 	add(v, &n, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", str_printf(a, "%lld", (long long)x->v.memory_mb.v));
 	add(v, &n, "AWS_LAMBDA_FUNCTION_VERSION", str_dup(a, lambda_version_text(a, x->v.version.v)));
@@ -365,6 +366,7 @@ static void run_done(void *arg, const struct fn_result *res)
 		pthread_mutex_lock(&lives.lock);
 		if (x->live->fault)
 			why = (struct call_error){ x->live->fault, str_dup(&x->arena, x->live->fault_text) };
+		x->live->fault = NULL; /* it was this one's: variables() and its invocation's end are one step of one thread */
 		pthread_mutex_unlock(&lives.lock);
 		refuse(x, why.err, why.message);
 		return;

@@ -27,7 +27,7 @@ static int set_reserved(struct call *c, struct lambda_fn *fn, struct opt_int res
 LAMBDA_HANDLER(put_function_concurrency, put_function_concurrency_request, concurrency)
 {
 	struct lambda_fn fn;
-	int r = lambda_find(c, in->function_name, STR_NONE, &fn);
+	int r = lambda_whole(c, in->function_name, &fn);
 
 	if (r < 0)
 		return r;
@@ -38,7 +38,7 @@ LAMBDA_HANDLER(put_function_concurrency, put_function_concurrency_request, concu
 LAMBDA_HANDLER(get_function_concurrency, get_function_concurrency_request, get_function_concurrency_response)
 {
 	struct lambda_fn fn;
-	int r = lambda_find(c, in->function_name, STR_NONE, &fn);
+	int r = lambda_whole(c, in->function_name, &fn);
 
 	if (r == 0)
 		out->reserved_concurrent_executions = fn.f.reserved;
@@ -48,7 +48,7 @@ LAMBDA_HANDLER(get_function_concurrency, get_function_concurrency_request, get_f
 LAMBDA_HANDLER(delete_function_concurrency, delete_function_concurrency_request, delete_function_concurrency_response)
 {
 	struct lambda_fn fn;
-	int r = lambda_find(c, in->function_name, STR_NONE, &fn);
+	int r = lambda_whole(c, in->function_name, &fn);
 
 	return r < 0 ? r : set_reserved(c, &fn, (struct opt_int){ 0 });
 }
@@ -217,7 +217,7 @@ LAMBDA_HANDLER(list_function_event_invoke_configs, list_function_event_invoke_co
 	struct lambda_fn fn;
 	struct events x = { .fn = &fn, .l = &out->function_event_invoke_configs };
 	struct keybuf k;
-	int r = lambda_find(c, in->function_name, STR_NONE, &fn);
+	int r = lambda_whole(c, in->function_name, &fn);
 
 	if (r < 0)
 		return r;
@@ -264,7 +264,7 @@ LAMBDA_HANDLER(put_runtime_management_config, put_runtime_management_config_requ
 LAMBDA_HANDLER(get_function_recursion_config, get_function_recursion_config_request, get_function_recursion_config_response)
 {
 	struct lambda_fn fn;
-	int r = lambda_find(c, in->function_name, STR_NONE, &fn);
+	int r = lambda_whole(c, in->function_name, &fn);
 
 	if (r == 0)
 		out->recursive_loop = fn.f.recursion.p ? fn.f.recursion : S("Terminate");
@@ -274,7 +274,7 @@ LAMBDA_HANDLER(get_function_recursion_config, get_function_recursion_config_requ
 LAMBDA_HANDLER(put_function_recursion_config, put_function_recursion_config_request, put_function_recursion_config_response)
 {
 	struct lambda_fn fn;
-	int r = lambda_find(c, in->function_name, STR_NONE, &fn);
+	int r = lambda_whole(c, in->function_name, &fn);
 
 	if (r < 0)
 		return r;

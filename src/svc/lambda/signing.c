@@ -9,7 +9,8 @@ static int load(struct call *c, struct str arn, struct lambda_rec_signing *ret, 
 	struct arn a;
 	int r = -ENOENT;
 
-	if (arn_parse(arn, &a) == 0 && str_starts(a.resource, S("code-signing-config:")) && str_eq(a.region, call_region(c)))
+	if (arn_parse(arn, &a) == 0 && str_starts(a.resource, S("code-signing-config:")) && str_eq(a.region, call_region(c)) &&
+	    str_eq(a.account, c->account))
 		r = lambda_table_get(c->txn, c->arena, a.account, "lambda.csc", str_skip(a.resource, 20), STR_NONE, LAMBDA_REC_SIGNING,
 				     ret);
 	if (r == -ENOENT)
@@ -197,7 +198,7 @@ LAMBDA_HANDLER(put_function_code_signing_config, put_function_code_signing_confi
 {
 	struct lambda_rec_signing s;
 	struct lambda_fn fn;
-	int r = lambda_find(c, in->function_name, STR_NONE, &fn);
+	int r = lambda_whole(c, in->function_name, &fn);
 
 	if (r == 0)
 		r = lambda_signing_load(c, in->code_signing_config_arn, &s);
@@ -211,7 +212,7 @@ LAMBDA_HANDLER(put_function_code_signing_config, put_function_code_signing_confi
 LAMBDA_HANDLER(get_function_code_signing_config, get_function_code_signing_config_request, get_function_code_signing_config_response)
 {
 	struct lambda_fn fn;
-	int r = lambda_find(c, in->function_name, STR_NONE, &fn);
+	int r = lambda_whole(c, in->function_name, &fn);
 
 	out->code_signing_config_arn = r == 0 && fn.f.signing.p ? fn.f.signing : S("");
 	out->function_name = r == 0 ? fn.name : STR_NONE;
@@ -222,7 +223,7 @@ LAMBDA_HANDLER(delete_function_code_signing_config, delete_function_code_signing
 	       delete_function_code_signing_config_response)
 {
 	struct lambda_fn fn;
-	int r = lambda_find(c, in->function_name, STR_NONE, &fn);
+	int r = lambda_whole(c, in->function_name, &fn);
 
 	if (r < 0)
 		return r;

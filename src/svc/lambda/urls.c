@@ -223,7 +223,7 @@ LAMBDA_HANDLER(list_function_url_configs, list_function_url_configs_request, lis
 	struct urls x = { .l = &out->function_url_configs };
 	struct lambda_fn fn;
 	struct keybuf k;
-	int r = lambda_find(c, in->function_name, STR_NONE, &fn);
+	int r = lambda_whole(c, in->function_name, &fn);
 
 	if (r < 0)
 		return r;

@@ -50,7 +50,7 @@ LAMBDA_HANDLER(publish_version, publish_version_request, function_configuration)
 {
 	struct lambda_rec_version v;
 	struct lambda_fn fn;
-	int r = lambda_find(c, in->function_name, STR_NONE, &fn);
+	int r = lambda_whole(c, in->function_name, &fn);
 
 	if (r == 0 && in->publish_to.p)
 		r = call_fail(c, &aws_err_not_implemented, "PublishTo is not implemented by this cloud.");
@@ -100,6 +100,14 @@ static int set_routing(struct call *c, const struct lambda_fn *fn, const struct 
 	al->other_weight = routing->additional_version_weights.v[0].value;
 	if (!(al->other_weight.v >= 0 && al->other_weight.v <= 1))
 		return lambda_fail(c, &lambda_err_invalid_parameter_value, "Weight must be between 0 and 1");
+	return check_version(c, *fn, al->other_version);
+}
+
+/* What holds of an alias whichever part of it was changed. */
+static int check_routing(struct call *c, const struct lambda_rec_alias *al)
+{
+	if (!al->other_version.p)
+		return 0;
 	if (str_eq(al->other_version, al->version))
 		return lambda_fail(c, &lambda_err_invalid_parameter_value,
 				   "Invalid function version %.*s. Function version %.*s is already included in routing configuration.",
@@ -107,7 +115,7 @@ static int set_routing(struct call *c, const struct lambda_fn *fn, const struct 
 	if (str_is(al->version, LAMBDA_LATEST) || str_is(al->other_version, LAMBDA_LATEST))
 		return lambda_fail(c, &lambda_err_invalid_parameter_value,
 				   "$LATEST is not supported for an alias pointing to more than 1 version");
-	return check_version(c, *fn, al->other_version);
+	return 0;
 }
 
 static void view_alias(struct call *c, const struct lambda_fn *fn, const struct lambda_rec_alias *al,
@@ -138,7 +146,7 @@ LAMBDA_HANDLER(create_alias, create_alias_request, alias_configuration)
 {
 	struct lambda_rec_alias al = { .name = in->name, .version = in->function_version, .description = in->description }, old;
 	struct lambda_fn fn;
-	int r = lambda_find(c, in->function_name, STR_NONE, &fn);
+	int r = lambda_whole(c, in->function_name, &fn);
 
 	if (r < 0)
 		return r;
@@ -151,6 +159,8 @@ LAMBDA_HANDLER(create_alias, create_alias_request, alias_configuration)
 	r = check_version(c, fn, in->function_version);
 	if (r == 0)
 		r = set_routing(c, &fn, in->routing_config, &al);
+	if (r == 0)
+		r = check_routing(c, &al);
 	if (r < 0)
 		return r;
 	al.revision = random_uuid(c->arena);
@@ -162,7 +172,7 @@ LAMBDA_HANDLER(update_alias, update_alias_request, alias_configuration)
 {
 	struct lambda_rec_alias al;
 	struct lambda_fn fn;
-	int r = lambda_find(c, in->function_name, STR_NONE, &fn);
+	int r = lambda_whole(c, in->function_name, &fn);
 
 	if (r == 0)
 		r = lambda_alias_read(c->txn, c->arena, fn.account, fn.name, in->name, &al);
@@ -176,6 +186,8 @@ LAMBDA_HANDLER(update_alias, update_alias_request, alias_configuration)
 	}
 	if (r == 0)
 		r = set_routing(c, &fn, in->routing_config, &al);
+	if (r == 0)
+		r = check_routing(c, &al);
 	if (r < 0)
 		return r;
 	al.description = in->description.p ? in->description : al.description;
@@ -188,7 +200,7 @@ LAMBDA_HANDLER(get_alias, get_alias_request, alias_configuration)
 {
 	struct lambda_rec_alias al;
 	struct lambda_fn fn;
-	int r = lambda_find(c, in->function_name, STR_NONE, &fn);
+	int r = lambda_whole(c, in->function_name, &fn);
 
 	if (r == 0)
 		r = lambda_alias_read(c->txn, c->arena, fn.account, fn.name, in->name, &al);
@@ -204,7 +216,7 @@ LAMBDA_HANDLER(delete_alias, delete_alias_request, delete_alias_response)
 {
 	static const char *const tables[] = { "lambda.alias", "lambda.policy", "lambda.event" };
 	struct lambda_fn fn;
-	int r = lambda_find(c, in->function_name, STR_NONE, &fn);
+	int r = lambda_whole(c, in->function_name, &fn);
 
 	for (size_t i = 0; i < ELEMENTS(tables) && r == 0; i++) {
 		r = lambda_table_del(c->txn, fn.account, tables[i], fn.name, in->name);
@@ -239,7 +251,7 @@ LAMBDA_HANDLER(list_aliases, list_aliases_request, list_aliases_response)
 	struct lambda_fn fn;
 	struct aliases x = { .fn = &fn, .l = &out->aliases, .version = in->function_version };
 	struct keybuf k;
-	int r = lambda_find(c, in->function_name, STR_NONE, &fn);
+	int r = lambda_whole(c, in->function_name, &fn);
 
 	if (r < 0)
 		return r;

@@ -141,6 +141,31 @@ static int no_overlap(struct arena *a, const struct zip *z)
 	return 0;
 }
 
+/* How many folders does this entry need that the one before it in the order of names did not? Names below one folder stand
+ * together in that order, so each is counted once. */
+static size_t new_folders(const struct zip_entry *before, const struct zip_entry *e)
+{
+	struct str a = before ? before->name : STR_NONE, b = e->name, x, y;
+	size_t all = name_parts(e->name) - (e->kind != ZIP_FOLDER), shared = 0;
+
+	while (shared < all && a.p && str_next(&a, '/', &x) && str_next(&b, '/', &y) && str_eq(x, y))
+		shared++;
+	return all - shared;
+}
+
+/* After sorting: no name twice, and no more folders than a few kilobytes of names should cost in blocks and inodes. */
+static int check_names(const struct zip *z, const char **why)
+{
+	size_t folders = 0;
+
+	for (size_t i = 0; i < z->n; i++) {
+		if (i && str_eq(z->v[i - 1].name, z->v[i].name))
+			return bad(why, "it has two entries of one name");
+		folders += new_folders(i ? &z->v[i - 1] : NULL, &z->v[i]);
+	}
+	return folders > ZIP_FOLDERS_MAX ? bad(why, "it has too many folders") : 0;
+}
+
 int zip_open(struct str bytes, uint64_t bytes_max, struct arena *a, struct zip *ret, const char **ret_why)
 {
 	struct zip z = { .bytes = bytes };
@@ -183,11 +208,10 @@ int zip_open(struct str bytes, uint64_t bytes_max, struct arena *a, struct zip *
 	if (no_overlap(a, &z) < 0)
 		return bad(ret_why, "its entries overlap");
 	qsort(z.v, z.n, sizeof *z.v, by_name); /* folders come before what is in them */
-	for (size_t i = 1; i < z.n; i++)
-		if (str_eq(z.v[i - 1].name, z.v[i].name))
-			return bad(ret_why, "it has two entries of one name");
-	*ret = z;
-	return 0;
+	r = check_names(&z, ret_why);
+	if (r == 0)
+		*ret = z;
+	return r;
 }
 
 static int stored(const struct zip *z, const struct zip_entry *e, int (*sink)(void *arg, struct str piece), void *arg, uLong *crc)

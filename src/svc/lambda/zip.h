@@ -12,6 +12,7 @@
 #define ZIP_ENTRIES_MAX 65534
 #define ZIP_NAME_BYTES_MAX 1024
 #define ZIP_DEPTH_MAX 64
+#define ZIP_FOLDERS_MAX 65534 /* that unpacking makes, named by an entry of their own or not */
 
 enum zip_kind { ZIP_FILE, ZIP_FOLDER, ZIP_LINK };
 struct zip_entry {
