@@ -359,7 +359,7 @@ static int prepare(struct serving *s)
 	r = start_http(s);
 	if (r != 0)
 		return r;
-	s->listener = (struct cloud_listener){ s->http, http_port(s->http) };
+	s->listener = (struct cloud_listener){ s->http, http_port(s->http), s->loopback };
 	cloud_set_listener(s->cloud, &s->listener);
 	cloud_set_port(s->cloud, http_port(s->http));
 	s->state = (struct state){ .pid = getpid(),

@@ -42,6 +42,7 @@ struct http_server;
 struct cloud_listener { /* where clients reach this cloud */
 	struct http_server *http;
 	int port;
+	bool loopback; /* under loopback addresses only: who reaches it is on this machine */
 };
 void cloud_set_listener(struct cloud *cl, const struct cloud_listener *l); /* once it listens; l lives as long as the cloud */
 const struct cloud_listener *cloud_listener(const struct cloud *cl);       /* NULL: nobody listens yet */

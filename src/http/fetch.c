@@ -24,6 +24,7 @@ struct link {
 	int fd;
 	SSL *ssl;
 	int64_t deadline_ms;
+	bool abroad;
 };
 
 static pthread_mutex_t tls_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -33,6 +34,16 @@ static SSL_CTX *tls, *tls_unverified;
 static bool forbidden4(uint32_t a) /* host order */
 {
 	return (a >> 16) == 0xA9FE || (a >> 28) == 0xE || a >> 24 == 0 || a == 0xFFFFFFFF || a == 0x646464C8; /* 100.100.100.200 */
+}
+
+static bool is_loopback(const struct sockaddr *sa)
+{
+	const struct in6_addr *a;
+
+	if (sa->sa_family == AF_INET)
+		return ntohl(((const struct sockaddr_in *)(const void *)sa)->sin_addr.s_addr) >> 24 == 127;
+	a = &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
+	return IN6_IS_ADDR_LOOPBACK(a) || ((IN6_IS_ADDR_V4MAPPED(a) || IN6_IS_ADDR_V4COMPAT(a)) && a->s6_addr[12] == 127);
 }
 
 static bool forbidden(const struct sockaddr *sa)
@@ -79,7 +90,7 @@ static int dial(struct link *l, const struct addrinfo *ai)
 	int one = 1, e = 0, r;
 	socklen_t n = sizeof e;
 
-	if (forbidden(ai->ai_addr))
+	if (forbidden(ai->ai_addr) || (l->abroad && is_loopback(ai->ai_addr)))
 		return -EACCES;
 	l->fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (l->fd < 0)
@@ -462,7 +473,7 @@ static void write_head(struct buf *b, const struct fetch *f, struct str authorit
 
 static int talk(struct fetch_pool *p, struct fetch *f)
 {
-	struct link l = { .pool = p, .fd = -1, .deadline_ms = f->deadline_ms };
+	struct link l = { .pool = p, .fd = -1, .deadline_ms = f->deadline_ms, .abroad = f->abroad };
 	struct arena a = { 0 };
 	struct buf head;
 	const char *host, *port;

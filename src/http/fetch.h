@@ -20,6 +20,7 @@ struct fetch {
 	int64_t timeout_ms;
 	size_t answer_max; /* bytes of the body */
 	bool insecure;     /* any certificate will do */
+	bool abroad;       /* never to this machine's loopback */
 	/* SHA-1 fingerprints, 40 hex digits each: a certificate of the server's chain that has one of them is trusted to speak for
 	 * the server, besides the system's authorities. Name and dates of the server's certificate count all the same. */
 	const struct str *thumbprints;

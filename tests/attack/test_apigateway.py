@@ -352,3 +352,83 @@ def test_another_accounts_names(cloud):
     answers = {(r.status, r.body, r.headers["x-amzn-ErrorType"]) for r in (a.send("/x", stage="/other"), a.send("/x", stage=""), a.send("/x", host="a" * 10 + ".execute-api.us-east-1.amazonaws.com"),
                                                                         a.send("/x", host="%s.execute-api.eu-west-1.amazonaws.com" % a.id))}
     assert len(answers) == 1
+
+
+def test_a_header_that_the_api_sets_is_never_the_clients(cloud):
+    """Backends read the first or the last of a repeated header or parameter: whichever it is, it must be the API's."""
+    b = Backend()
+    a = Api(cloud)
+    a.http("/h", b.url + "/x", integration={"requestParameters": {
+        "integration.request.header.X-User": "context.stage", "integration.request.header.X-Principal": "context.authorizer.principalId",
+        "integration.request.querystring.role": "'reader'", "integration.request.querystring.group": "stageVariables.none"}})
+    a.deploy()
+    r = a.send("/h?role=admin&role=root&group=admin&mine=1", headers=[("X-User", "admin"), ("x-user", "root"), ("X-USER", "you"), ("X-Principal", "admin"),
+                                                                     ("x-amzn-apigateway-api-id", "other000"), ("X-Amzn-Apigateway-Api-Id", "other111")])
+    assert r.status == 200
+    got = [(k.lower(), v) for k, v in b.seen[-1]["headers"]]
+    assert [v for k, v in got if k == "x-user"] == ["s"] and [v for k, v in got if k == "x-amzn-apigateway-api-id"] == [a.id]
+    assert [v for k, v in got if k == "x-principal"] == []
+    query = b.seen[-1]["path"].partition("?")[2].split("&")
+    assert sorted(query) == ["mine=1", "role=reader"]
+    b.close()
+
+
+def test_private_counts_before_the_next_deployment(cloud, private):
+    """Who makes an API private means now: it is not open to all until somebody deploys."""
+    a = Api(cloud, policy=policy(ALLOW))
+    a.mock("/p", response="inner")
+    a.deploy()
+    ours = private[2]
+    assert a.send("/p").body == b"inner"
+    a.gw.update_rest_api(restApiId=a.id, patchOperations=[{"op": "replace", "path": "/endpointConfiguration/types/REGIONAL" if "REGIONAL" in a.gw.get_rest_api(restApiId=a.id)["endpointConfiguration"]["types"]
+                                                           else "/endpointConfiguration/types/EDGE", "value": "PRIVATE"},
+                                                          {"op": "add", "path": "/endpointConfiguration/vpcEndpointIds", "value": ours["VpcEndpointId"]}])
+    r = a.send("/p")
+    assert (r.status, r.json) == (403, {"message": "Forbidden"})
+    assert a.send("/p", host="%s-%s.execute-api.us-east-1.amazonaws.com" % (a.id, ours["VpcEndpointId"])).body == b"inner"
+
+
+def test_a_signed_body_that_is_compressed(cloud):
+    """The signature is for the bytes that were sent, not for what they unpack to."""
+    import gzip
+    a = Api(cloud, minimumCompressionSize=0)
+    a.mock("/i", verb="POST", auth="AWS_IAM", request='{"statusCode": $input.path("$.n")}')
+    a.deploy()
+    packed = gzip.compress(b'{"n": 200}')
+    assert a.signed("/i", method="POST", body=packed, headers={"Content-Encoding": "gzip", "Content-Type": "application/json"}).status == 200
+
+
+def test_too_large_is_answered_as_the_api_says(cloud):
+    a = Api(cloud)
+    a.mock("/x", verb="POST")
+    a.gw.put_gateway_response(restApiId=a.id, responseType="REQUEST_TOO_LARGE", responseParameters={"gatewayresponse.header.X-Why": "'large'"})
+    a.deploy()
+    c = http.client.HTTPConnection("127.0.0.1", cloud.port, timeout=20)
+    c.putrequest("POST", "/s/x", skip_host=True)
+    c.putheader("Host", a.host)
+    c.putheader("Content-Length", str(11 << 20))
+    c.endheaders()
+    r = c.getresponse()
+    assert (r.status, r.headers["X-Why"], json.loads(r.read())) == (413, "large", {"message": "Request Too Long"})
+    c.close()
+
+
+def test_the_machines_loopback_is_not_behind_the_gateway():
+    """A cloud that others reach over the network doesn't lend them its own machine's 127.0.0.1."""
+    import shutil
+    from tests.conftest import make_cloud
+    c, d = make_cloud(args=["--listen", "0.0.0.0:0"])
+    b = Backend()
+    try:
+        c.start()
+        a = Api(c)
+        for i, host in enumerate(("127.0.0.1", "localhost", "127.9.9.9", "[::1]", "[::ffff:127.0.0.1]")):
+            a.http("/%d" % i, "http://%s:%d/" % (host, b.port), integration={"timeoutInMillis": 2000})
+        a.deploy()
+        for i in range(5):
+            r = a.send("/%d" % i, tls=True)
+            assert r.status == 504 and not b.seen, r
+    finally:
+        b.close()
+        c.stop()
+        shutil.rmtree(d, ignore_errors=True)

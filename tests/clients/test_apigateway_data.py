@@ -402,6 +402,14 @@ def test_access_logs(cloud):
         time.sleep(0.2)
     assert sorted(lines) == sorted(['127.0.0.1 "GET /x" 200 12 %s - -' % r[0].headers["x-amzn-RequestId"],
                                     '127.0.0.1 "GET -" 403 42 %s Missing Authentication Token -' % r[1].headers["x-amzn-RequestId"]])
+    a.gw.update_stage(restApiId=a.id, stageName="s", patchOperations=patch(("replace", "/accessLogSettings/format", '{"ua": "$context.identity.userAgent", "e": $context.error.messageString, "id": "$context.requestId"}')))
+    r = a.send("/x/none", headers={"User-Agent": 'me", "id": "forged\\'})
+    for _ in range(50):
+        said = [json.loads(e["message"]) for e in logs.filter_log_events(logGroupName="/access")["events"] if e["message"].startswith("{")]
+        if said:
+            break
+        time.sleep(0.2)
+    assert said == [{"ua": 'me", "id": "forged\\', "e": "Missing Authentication Token", "id": r.headers["x-amzn-RequestId"]}]
 
 
 def test_many_at_once(cloud, backend):

@@ -174,14 +174,32 @@ static void *work(void *arg)
 	return NULL;
 }
 
+/* put_value: one visit is one line, and a value in quotes ends where the format's quotes end. */
+static void put_value(struct buf *out, struct str value, bool quoted)
+{
+	for (size_t k = 0; k < value.n; k++) {
+		if (quoted && (value.p[k] == '"' || value.p[k] == '\\'))
+			buf_c(out, '\\');
+		buf_c(out, (unsigned char)value.p[k] < 32 ? ' ' : value.p[k]);
+	}
+	if (!value.n)
+		buf_c(out, '-');
+}
+
 /* format: "$context.x.y" is replaced, "-" where there is nothing. */
 static void format(struct visit *v, struct str f, struct buf *out)
 {
+	bool quoted = false;
+
 	for (size_t i = 0; i < f.n;) {
 		struct str rest = str_skip(f, i), value;
 		size_t n = 9;
 
 		if (!str_starts(rest, S("$context."))) {
+			if (f.p[i] == '\\' && i + 1 < f.n)
+				buf_c(out, f.p[i++]);
+			else if (f.p[i] == '"')
+				quoted = !quoted;
 			buf_c(out, f.p[i++]);
 			continue;
 		}
@@ -189,10 +207,7 @@ static void format(struct visit *v, struct str f, struct buf *out)
 				      (rest.p[n] == '.' && n + 1 < rest.n && isalnum((unsigned char)rest.p[n + 1]))))
 			n++;
 		value = visit_context_text(v, str_of(rest.p + 9, n - 9));
-		for (size_t k = 0; k < value.n; k++) /* one visit, one line */
-			buf_c(out, (unsigned char)value.p[k] < 32 ? ' ' : value.p[k]);
-		if (!value.n)
-			buf_c(out, '-');
+		put_value(out, value, quoted);
 		i += n;
 	}
 }

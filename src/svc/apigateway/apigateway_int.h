@@ -28,6 +28,7 @@
 /* --- load.c: for the data plane. Everything is copied into the arena. --- */
 /* apigw_find_api: whose API is it? Also says whether there is one. -ENOENT. */
 int apigw_find_api(struct store_txn *t, struct arena *a, struct str api, struct str *ret_account);
+int apigw_load_api(struct store_txn *t, struct arena *a, struct str account, struct str api, struct apigw_rec_api *ret); /* -ENOENT */
 int apigw_load_stage(struct store_txn *t, struct arena *a, struct str account, struct str api, struct str stage,
 		     struct apigw_rec_stage *ret); /* -ENOENT */
 /* apigw_load_snapshot: what a deployment serves. Never changes while it exists, so it may be cached by (API, deployment). */

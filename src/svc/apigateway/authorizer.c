@@ -2,8 +2,8 @@
 /* authorizer.c - functions that authorize: TOKEN and REQUEST. What they have said is kept for a while by the values that identify
  * the caller; the policy they gave is evaluated anew for each method.
  *
- * The key of what is kept holds every identity value with its length, the stage, the deployment and when the stage's cache was
- * flushed; a header that identifies may come once only, since who reads the first and who reads the last would see two callers.
+ * The key of what is kept holds every identity value with its length, the stage, the deployment, the function and when the stage's
+ * cache was flushed; a header that identifies may come once only, since who reads the first and who reads the last would see two callers.
  * Source: "Use API Gateway Lambda authorizers". */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "svc/apigateway/front.h"
@@ -137,6 +137,7 @@ static int identify(struct visit *v, const struct apigw_rec_authorizer *z, uint8
 	key_part(h, v->stage_name);
 	key_part(h, v->served->deployment);
 	key_part(h, z->id);
+	key_part(h, visit_variables(v, z->authorizer_uri)); /* a canary's variables may name another function */
 	hash_add(h, &flushed, sizeof flushed);
 	*ret_first = STR_NONE;
 	while (rest.p && str_next(&rest, ',', &one)) {

@@ -67,15 +67,15 @@ static int read_name(struct visit *v, struct str *ret_region)
 	return id_valid(v->api) ? 0 : -EINVAL;
 }
 
-/* way_in: may this API be reached under this name at all? */
-static bool way_in(struct visit *v, struct call *c)
+/* way_in: may this API be reached under this name at all? The kind of endpoint counts as it is now, not as it was deployed. */
+static bool way_in(struct visit *v, struct call *c, const struct apigw_rec_api *now)
 {
-	const struct apigw_rec_api *api = v->served->snap.api;
-	const struct apigw_rec_endpoints *e = api->endpoint_configuration;
+	const struct apigw_rec_endpoints *e = now->endpoint_configuration;
+	bool is_private = e && str_list_has(&e->types, S("PRIVATE")), disabled = v->served->snap.api->disable_execute_api_endpoint.v;
 
 	if (!v->through_endpoint)
-		return !v->served->is_private && !api->disable_execute_api_endpoint.v;
-	if (!v->served->is_private || api->disable_execute_api_endpoint.v || ec2_endpoint_find(c, v->vpce_id, &v->endpoint) < 0)
+		return !is_private && !disabled;
+	if (!is_private || disabled || ec2_endpoint_find(c, v->vpce_id, &v->endpoint) < 0)
 		return false;
 	if (!str_is(v->endpoint.state, "available") || !str_ends(v->endpoint.service, S(".execute-api")))
 		return false;
@@ -120,6 +120,7 @@ static struct str choose_deployment(struct visit *v)
 static int load(struct visit *v)
 {
 	static const struct principal nobody = { .p = { .type = PRINCIPAL_ANONYMOUS } };
+	struct apigw_rec_api now;
 	struct call c;
 	int r = front_call(v->f, v->region, &apigateway_service, &nobody, &c);
 
@@ -132,14 +133,16 @@ static int load(struct visit *v)
 		r = -ENOENT;
 	if (r == 0)
 		v->served = served_get(v, &c, choose_deployment(v));
-	if (r == 0 && v->served && !way_in(v, &c))
+	if (r == 0)
+		r = apigw_load_api(c.txn, v->a, v->account, v->api, &now);
+	if (r == 0 && v->served && !way_in(v, &c, &now))
 		r = -ENOENT;
 	front_call_end(&c);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	if (r < 0 || !v->served)
 		return visit_forbidden(v);
-	return 0;
+	return v->too_large ? visit_refuse(v, GW_REQUEST_TOO_LARGE, STR_NONE) : 0;
 }
 
 /* --- steps --- */
@@ -276,12 +279,6 @@ void visit_go_on(struct visit *v)
 }
 
 /* --- the front's callbacks --- */
-static void headers(struct front_request *f)
-{
-	f->http->body_mode = HTTP_BODY_MEMORY;
-	f->http->body_max = VISIT_BODY_BYTES_MAX;
-}
-
 /* The other id of a visit, as random as its first one and made from it. */
 static struct str extended_id(struct visit *v)
 {
@@ -315,6 +312,21 @@ static struct visit *visit_new(struct front_request *f)
 	v->extended_id = extended_id(v);
 	f->user = v;
 	return v;
+}
+
+static void headers(struct front_request *f)
+{
+	struct http_request *r = f->http;
+	struct visit *v;
+
+	r->body_mode = HTTP_BODY_MEMORY;
+	r->body_max = VISIT_BODY_BYTES_MAX;
+	if (r->chunked || r->content_length <= VISIT_BODY_BYTES_MAX)
+		return;
+	r->body_mode = HTTP_BODY_REFUSE; /* the API may have an answer of its own for it */
+	v = visit_new(f);
+	v->begun = v->too_large = true;
+	run(v);
 }
 
 static void done(struct front_request *f)

@@ -73,7 +73,7 @@ struct served {
 	struct served_node *root;
 	struct served_model *models;
 	struct served_gateway_response *responses;
-	bool is_private, has_policy;
+	bool has_policy;
 	struct str policy_text; /* with whole ARNs */
 	struct policy *policy;  /* NULL with has_policy: doesn't parse, denies all */
 	struct served *next;
@@ -98,7 +98,7 @@ struct visit {
 	struct http_request *http;
 	struct region *region; /* pinned */
 	size_t step;
-	bool begun, answered;
+	bool begun, answered, too_large;
 	int64_t now_ms, started_mono_ms, integration_mono_ms, integration_latency_ms, authorizer_mono_ms, authorizer_latency_ms;
 	struct str extended_id, source_ip;
 
@@ -217,6 +217,7 @@ struct integration_request {
 	struct str body;
 	int timeout_ms;
 	bool insecure; /* no verification of the backend's certificate */
+	bool abroad;   /* not to this machine's loopback */
 	struct str authority;
 };
 /* integration_http_start (integration_http.c): sends to a backend, on a thread of its own, and ends the step with visit_step. */

@@ -135,8 +135,8 @@ static bool endpoint_allows(struct visit *v)
 
 static int authenticate(struct visit *v)
 {
-	struct str reason;
-	int r = front_authenticate(v->f, "execute-api", v->region->name, v->body.p ? v->body : S(""), &v->who, &reason);
+	struct str reason; /* the body as it was sent: v->body may be unpacked */
+	int r = front_authenticate(v->f, "execute-api", v->region->name, v->http->body.p ? v->http->body : S(""), &v->who, &reason);
 
 	if (r == -ENODATA)
 		return visit_refuse(v, GW_MISSING_AUTHENTICATION_TOKEN, STR_NONE);

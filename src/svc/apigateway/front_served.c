@@ -219,8 +219,6 @@ static struct served *load(struct visit *v, struct call *c, struct str deploymen
 		s->responses[i].r = &s->snap.responses.v[i];
 		s->responses[i].templates = templates(&s->arena, &s->snap.responses.v[i].response_templates);
 	}
-	if (s->snap.api->endpoint_configuration)
-		s->is_private = str_list_has(&s->snap.api->endpoint_configuration->types, S("PRIVATE"));
 	return s;
 }
 

@@ -22,6 +22,17 @@ static bool is_token(struct str s)
 	return s.n > 0;
 }
 
+/* drop_header takes away all of that name: a backend may read the first or the last of them. */
+static void drop_header(struct integration_request *q, struct str name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < q->n; i++)
+		if (!str_eq_ci(q->headers[i].name, name))
+			q->headers[n++] = q->headers[i];
+	q->n = n;
+}
+
 /* put_header replaces or adds a header of the request to a backend; what would break the head is left out. */
 static void put_header(struct visit *v, struct integration_request *q, struct str name, struct str value)
 {
@@ -36,11 +47,7 @@ static void put_header(struct visit *v, struct integration_request *q, struct st
 	for (size_t i = 0; i < ELEMENTS(ours); i++)
 		if (str_eq_ci(name, str_c(ours[i])))
 			return;
-	for (size_t i = 0; i < q->n; i++)
-		if (str_eq_ci(q->headers[i].name, name)) {
-			q->headers[i].value = value;
-			return;
-		}
+	drop_header(q, name);
 	vec_push(v->a, q->headers, q->n, q->cap) = (struct http_header){ name, value };
 }
 
@@ -146,16 +153,23 @@ static void set_pair(struct visit *v, struct str_map *m, size_t *cap, struct str
 	vec_push(v->a, m->v, m->n, *cap) = (struct str_pair){ key, value };
 }
 
+static void drop_query(struct target *t, struct str key)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->n_query; i++)
+		if (!str_eq(t->query[i].key, key))
+			t->query[n++] = t->query[i];
+	t->n_query = n;
+}
+
 static void set_query(struct visit *v, struct target *t, struct str key, struct str value)
 {
-	for (size_t i = 0; i < t->n_query; i++)
-		if (str_eq(t->query[i].key, key)) {
-			t->query[i].value = value;
-			return;
-		}
+	drop_query(t, key);
 	vec_push(v->a, t->query, t->n_query, t->cap_query) = (struct str_pair){ key, value };
 }
 
+/* What the API's owner maps is never the client's, also where the mapping gives nothing. */
 static void map_parameters(struct visit *v, struct integration_request *q, struct target *t)
 {
 	const struct str_map *m = &v->m->m->method_integration->request_parameters;
@@ -165,13 +179,14 @@ static void map_parameters(struct visit *v, struct integration_request *q, struc
 		bool raw;
 		struct str value = request_value(v, m->v[i].value, &raw);
 
-		if (!value.p)
-			continue;
-		if (str_starts(to, S("integration.request.header.")))
+		if (str_starts(to, S("integration.request.header."))) {
+			drop_header(q, str_skip(to, 27));
 			put_header(v, q, str_skip(to, 27), value);
-		else if (str_starts(to, S("integration.request.querystring.")))
-			set_query(v, t, str_skip(to, 32), value);
-		else if (str_starts(to, S("integration.request.path.")))
+		} else if (str_starts(to, S("integration.request.querystring."))) {
+			drop_query(t, str_skip(to, 32));
+			if (value.p)
+				set_query(v, t, str_skip(to, 32), value);
+		} else if (value.p && str_starts(to, S("integration.request.path.")))
 			set_pair(v, &t->path, &t->cap_path, str_skip(to, 25), raw ? value : uri_encode(v->a, value, false));
 	}
 }
@@ -319,6 +334,7 @@ static int http(struct visit *v, bool proxy)
 	q->method = in->http_method.n && !str_is(in->http_method, "ANY") ? in->http_method : v->method;
 	q->timeout_ms = in->timeout_in_millis.has ? (int)in->timeout_in_millis.v : TIMEOUT_MS;
 	q->insecure = in->tls_config && in->tls_config->insecure_skip_verification.v;
+	q->abroad = !cloud_listener(v->cl) || !cloud_listener(v->cl)->loopback;
 	own_headers(v, q, proxy);
 	for (size_t i = 0; proxy && i < v->n_query; i++)
 		vec_push(v->a, t.query, t.n_query, t.cap_query) = v->query[i];

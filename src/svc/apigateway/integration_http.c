@@ -90,6 +90,7 @@ int integration_http_start(struct visit *v, const struct integration_request *q)
 		.timeout_ms = q->timeout_ms,
 		.answer_max = ANSWER_BYTES_MAX,
 		.insecure = q->insecure,
+		.abroad = q->abroad,
 		.done = fetched,
 		.arg = j,
 	};

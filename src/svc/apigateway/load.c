@@ -29,6 +29,14 @@ int apigw_find_api(struct store_txn *t, struct arena *a, struct str api, struct 
 	return r;
 }
 
+int apigw_load_api(struct store_txn *t, struct arena *a, struct str account, struct str api, struct apigw_rec_api *ret)
+{
+	struct keybuf k;
+
+	apigw_key(&k, account, "apigw.api", api, STR_NONE);
+	return record_get(t, &apigw_records, APIGW_REC_API, a, &k, ret);
+}
+
 int apigw_load_stage(struct store_txn *t, struct arena *a, struct str account, struct str api, struct str stage,
 		     struct apigw_rec_stage *ret)
 {
@@ -79,12 +87,10 @@ int apigw_load_all(struct store_txn *t, struct arena *a, struct str account, str
 
 int apigw_load_draft(struct store_txn *t, struct arena *a, struct str account, struct str api, struct apigw_rec_snapshot *ret)
 {
-	struct keybuf k;
 	int r;
 
 	*ret = (struct apigw_rec_snapshot){ .api = arena_new(a, struct apigw_rec_api) };
-	apigw_key(&k, account, "apigw.api", api, STR_NONE);
-	r = record_get(t, &apigw_records, APIGW_REC_API, a, &k, ret->api);
+	r = apigw_load_api(t, a, account, api, ret->api);
 	if (r == 0)
 		r = apigw_load_all(t, a, account, api, "apigw.resource", APIGW_REC_RESOURCE, &ret->resources);
 	if (r == 0)
