@@ -293,7 +293,7 @@ static int open_in(const char *dir, const char *file, int flags)
 	return open(path, flags | O_CLOEXEC);
 }
 
-int cgroup_new(const struct cgroups *cs, const char *name, const struct cgroup_limits *l, struct cgroup *ret)
+int cgroup_new(const struct cgroups *cs, const char *name, struct cgroup *ret)
 {
 	char dir[CGROUP_PATH_MAX + 64];
 	int r = 0;
@@ -306,8 +306,6 @@ int cgroup_new(const struct cgroups *cs, const char *name, const struct cgroup_l
 		group_path(cs, k, name, dir);
 		if (mkdir(dir, 0755) < 0 && errno != EEXIST)
 			r = -errno;
-		else
-			r = cs->v2 ? limit_v2(dir, l) : limit_v1(cs, k, dir, l);
 	}
 	if (r < 0) {
 		cgroup_done(cs, ret);
@@ -324,7 +322,31 @@ int cgroup_new(const struct cgroups *cs, const char *name, const struct cgroup_l
 	return 0;
 }
 
-int cgroup_add(const struct cgroups *cs, const struct cgroup *c, pid_t pid)
+int cgroup_limit(const struct cgroups *cs, const struct cgroup *c, const struct cgroup_limits *l)
+{
+	char dir[CGROUP_PATH_MAX + 64];
+	int r = 0;
+
+	for (int k = 0; r == 0 && k < CGROUP_CONTROLLERS; k++) {
+		if (!cs->has[k] || (cs->v2 && k > 0))
+			continue;
+		group_path(cs, k, c->name, dir);
+		r = cs->v2 ? limit_v2(dir, l) : limit_v1(cs, k, dir, l);
+	}
+	return r;
+}
+
+int cgroup_open_v2(const struct cgroups *cs, const struct cgroup *c)
+{
+	char dir[CGROUP_PATH_MAX + 64];
+
+	if (!cs->v2)
+		return -1;
+	group_path(cs, 0, c->name, dir);
+	return open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+int cgroup_enter(const struct cgroups *cs, const struct cgroup *c)
 {
 	char dir[CGROUP_PATH_MAX + 64];
 
@@ -334,7 +356,7 @@ int cgroup_add(const struct cgroups *cs, const struct cgroup *c, pid_t pid)
 		if (!cs->has[k] || (cs->v2 && k > 0))
 			continue;
 		group_path(cs, k, c->name, dir);
-		r = write_number(dir, "cgroup.procs", (uint64_t)pid);
+		r = write_file(dir, cs->v2 ? "cgroup.procs" : "tasks", "0");
 		if (r < 0)
 			return r;
 	}

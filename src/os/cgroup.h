@@ -32,9 +32,14 @@ struct cgroup_limits {
  * groups. Never fails: what cannot be used is not in has[]. */
 void cgroups_open(struct cgroups *cs, const char *tag);
 void cgroups_close(struct cgroups *cs); /* removes the owner's groups */
-/* cgroup_new makes a group with these limits in every hierarchy that is there. Negative errno: none was made. */
-int cgroup_new(const struct cgroups *cs, const char *name, const struct cgroup_limits *l, struct cgroup *ret);
-int cgroup_add(const struct cgroups *cs, const struct cgroup *c, pid_t pid);
+/* cgroup_new makes a group in every hierarchy that is there, without limits. Negative errno: none was made. */
+int cgroup_new(const struct cgroups *cs, const char *name, struct cgroup *ret);
+int cgroup_limit(const struct cgroups *cs, const struct cgroup *c, const struct cgroup_limits *l);
+/* cgroup_open_v2 gives the group's directory, for clone3 to start a process in; -1 with version 1. */
+int cgroup_open_v2(const struct cgroups *cs, const struct cgroup *c);
+/* cgroup_enter moves this process, which must have only one thread. Version 1: only this move does not wait (for an RCU grace
+ * period, some 20 ms) until no process of the machine starts or ends one. */
+int cgroup_enter(const struct cgroups *cs, const struct cgroup *c);
 uint64_t cgroup_oom_kills(const struct cgroups *cs, const struct cgroup *c);
 uint64_t cgroup_peak_bytes(const struct cgroup *c);
 void cgroup_freeze(const struct cgroups *cs, int freezer_fd, bool frozen);

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* inside.c - what the first process of a sandbox does, in order: its root, its network, giving up all rights, then the
- * program as its child. The first process has the same filter and no rights either; it only reaps. Whatever fails here
- * ends the sandbox. */
+/* inside.c - what the first process of a sandbox does, in order: its groups, the common part of its root, its network; then,
+ * when it is told what it is for, the rest of the root, giving up all rights, and the program as its child. The first
+ * process has the same filter and no rights either; it only reaps. Whatever fails here ends the sandbox.
+ *
+ * While it waits it sees the host's mounts as the host does (what the host unmounts is not kept in use), but nothing that
+ * it shows inside changes any more. */
 #include "os/inside.h"
+#include "base/arena.h"
 #include "base/util.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +33,7 @@
 #define DATA_SLACK_MB 512 /* stacks of threads and what an engine reserves, where memory is limited per process */
 
 static int status = -1; /* of this one process */
+static char spec_text[SANDBOX_SPEC_BYTES_MAX];
 
 static void send_report(int error, const char *what, const int *fds, size_t n)
 {
@@ -74,7 +79,7 @@ static void map_user(const struct sandbox_host *h)
 {
 	char text[64];
 
-	/* Files below /proc/self are ours only while we are dumpable; drop_rights ends that again. */
+	/* Files below /proc/self are ours only while we are dumpable. */
 	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
 		give_up("prctl");
 	write_map("/proc/self/setgroups", "deny");
@@ -82,6 +87,8 @@ static void map_user(const struct sandbox_host *h)
 	write_map("/proc/self/uid_map", text);
 	snprintf(text, sizeof text, "%d %u 1", SANDBOX_USER_INSIDE, h->gid);
 	write_map("/proc/self/gid_map", text);
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		give_up("prctl");
 }
 
 /* --- the root --- */
@@ -114,10 +121,11 @@ static void put_file(const char *path, const char *text)
 	(void)close(fd);
 }
 
-/* show binds a file or directory of the host at a relative path: read-only, no set-id programs, no devices unless told. */
+/* show binds a file or directory of the host at a relative path: read-only, no set-id programs, no devices unless told. What
+ * is mounted below the source later does not appear. */
 static void show(const char *source, const char *target, bool device)
 {
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, .propagation = MS_PRIVATE };
 	struct stat st;
 
 	if (stat(source, &st) < 0)
@@ -162,9 +170,9 @@ static void system_dirs(void)
 	}
 }
 
-static void etc(const struct sandbox_host *h, const struct sandbox_spec *s)
+static void etc(const struct sandbox_host *h, const struct sandbox_base *base)
 {
-	unsigned id = h->root ? s->uid : SANDBOX_USER_INSIDE;
+	unsigned id = h->root ? base->uid : SANDBOX_USER_INSIDE;
 	char text[256];
 
 	put_file("etc/hosts", "127.0.0.1 localhost\n::1 localhost\n");
@@ -231,30 +239,34 @@ static void layers(const struct sandbox_spec *s)
 	(void)rmdir(".layers");
 }
 
-static void build_root(const struct sandbox_host *h, const struct sandbox_spec *s)
+static void begin_root(const struct sandbox_host *h, const struct sandbox_base *base)
 {
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
-	char options[96];
-
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		give_up("private mounts");
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		give_up("own mounts");
 	if (mount("root", h->dir, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=755") < 0 || chdir(h->dir) < 0)
 		give_up("root");
 	system_dirs();
 	make_dirs("dev", true);
 	devices();
-	etc(h, s);
+	etc(h, base);
 	make_dirs("var/task", true);
-	for (size_t i = 0; i < s->n_mounts; i++)
-		show(s->mounts[i].source, s->mounts[i].target + 1, false);
-	layers(s);
 	make_dirs("tmp", true);
-	snprintf(options, sizeof options, "size=%um,mode=1777,nr_inodes=%d", s->tmp_mb, TMP_INODES_MAX);
-	if (mount("tmp", "tmp", "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
-		give_up("/tmp");
 	make_dirs("proc", true);
 	if (mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
 		give_up("/proc");
+}
+
+static void end_root(const struct sandbox_spec *s)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
+	char options[96];
+
+	for (size_t i = 0; i < s->n_mounts; i++)
+		show(s->mounts[i].source, s->mounts[i].target + 1, false);
+	layers(s);
+	snprintf(options, sizeof options, "size=%um,mode=1777,nr_inodes=%d", s->tmp_mb, TMP_INODES_MAX);
+	if (mount("tmp", "tmp", "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
+		give_up("/tmp");
 	if (mount_setattr(AT_FDCWD, ".", 0, &attr, sizeof attr) < 0)
 		give_up("read-only root");
 	if (syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
@@ -262,7 +274,7 @@ static void build_root(const struct sandbox_host *h, const struct sandbox_spec *
 }
 
 /* --- the network: only the loopback --- */
-static void network(const struct sandbox_spec *s, int fds[SANDBOX_PORTS_MAX])
+static void network(const struct sandbox_base *b, int fds[SANDBOX_PORTS_MAX])
 {
 	int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), one = 1;
 	struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP };
@@ -270,12 +282,12 @@ static void network(const struct sandbox_spec *s, int fds[SANDBOX_PORTS_MAX])
 	if (control < 0 || ioctl(control, SIOCSIFFLAGS, &ifr) < 0)
 		give_up("loopback");
 	(void)close(control);
-	for (size_t i = 0; i < s->n_ports; i++) {
+	for (size_t i = 0; i < b->n_ports; i++) {
 		struct sockaddr_in sa = { .sin_family = AF_INET,
-					  .sin_port = htons(s->ports[i]),
+					  .sin_port = htons(b->ports[i]),
 					  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
-		bool udp = i + s->n_udp >= s->n_ports;
+		bool udp = i + b->n_udp >= b->n_ports;
 
 		fds[i] = socket(AF_INET, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 		if (fds[i] < 0 || (!udp && setsockopt(fds[i], SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0) ||
@@ -307,25 +319,37 @@ static void limits(const struct sandbox_host *h, const struct sandbox_spec *s)
 		limit(RLIMIT_DATA, (uint64_t)(s->memory_mb + DATA_SLACK_MB) << 20, "limit of data");
 }
 
-static void drop_rights(const struct sandbox_host *h, const struct sandbox_spec *s)
+/* bound_rights makes that no program can have rights. This process keeps its own until drop_rights. */
+static void bound_rights(void)
+{
+	for (int i = 0; i <= CAPABILITIES_MAX; i++)
+		if (prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0 && errno != EINVAL)
+			give_up("bounding set");
+}
+
+/* end_with_procd makes the kernel end us, and all inside, when procd ends; a change of user clears that. */
+static void end_with_procd(void)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		give_up("prctl");
+}
+
+static void drop_rights(const struct sandbox_host *h, uint32_t uid)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct none[2] = { 0 };
 
-	for (int i = 0; i <= CAPABILITIES_MAX; i++)
-		if (prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0 && errno != EINVAL)
-			give_up("bounding set");
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	/* The raw calls: the C library's would look for other threads. */
-	if (h->root && (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, s->uid, s->uid, s->uid) < 0 ||
-			syscall(SYS_setresuid, s->uid, s->uid, s->uid) < 0))
+	if (h->root &&
+	    (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, uid, uid, uid) < 0 || syscall(SYS_setresuid, uid, uid, uid) < 0))
 		give_up("user id");
 	if (syscall(SYS_capset, &head, none) < 0)
 		give_up("capabilities");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		give_up("no_new_privs");
-	/* Behind the change of user, which clears it: with procd all sandboxes end. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+	end_with_procd();
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		give_up("prctl");
 }
 
@@ -365,30 +389,76 @@ static void __attribute__((noreturn)) reap(pid_t program)
 	}
 }
 
-void inside_main(const struct sandbox_host *h, const struct sandbox_spec *s, int status_fd, int out_fd, int err_fd)
+/* keep_only closes what procd had open: descriptors of other sandboxes among it. */
+static void keep_only(int a, int b, int c)
+{
+	int keep[] = { a, b, c }, from = 3;
+
+	for (size_t i = 0; i < ELEMENTS(keep); i++)
+		for (size_t k = i + 1; k < ELEMENTS(keep); k++)
+			if (keep[k] < keep[i]) {
+				int one = keep[i];
+
+				keep[i] = keep[k];
+				keep[k] = one;
+			}
+	for (size_t i = 0; i < ELEMENTS(keep); from = keep[i++] + 1)
+		if (keep[i] > from && close_range((unsigned)from, (unsigned)keep[i] - 1, 0) < 0)
+			give_up("close_range");
+	if (close_range((unsigned)from, ~0u, 0) < 0)
+		give_up("close_range");
+}
+
+/* wait_for_spec returns how long it is in writing. Ends this process when procd is gone, or does not want it any more. */
+static size_t wait_for_spec(const struct sandbox_host *h, struct arena *a, struct sandbox_spec *ret)
+{
+	ssize_t n;
+
+	do
+		n = recv(status, spec_text, sizeof spec_text, 0);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		_exit(1);
+	if (h->read_spec(a, str_of(spec_text, (size_t)n), ret) < 0) {
+		errno = EBADMSG;
+		give_up("order");
+	}
+	return (size_t)n;
+}
+
+void inside_main(const struct sandbox_host *h, const struct sandbox_base *base, const struct cgroup *group, bool entered, int status_fd,
+		 int out_fd, int err_fd)
 {
 	int fds[SANDBOX_PORTS_MAX] = { -1, -1, -1, -1 };
+	struct sandbox_spec s;
+	struct arena a = { 0 };
 	pid_t program;
-	char go;
+	size_t n;
 
 	status = status_fd;
-	if (recv(status, &go, 1, 0) != 1) /* until maps and groups are written */
-		_exit(1);
+	end_with_procd();
+	keep_only(status_fd, out_fd, err_fd);
+	if (h->root && !entered && (errno = -cgroup_enter(&h->cgroups, group)))
+		give_up("control group");
 	if (!h->root)
 		map_user(h);
 	(void)umask(0);
-	build_root(h, s);
-	network(s, fds);
-	if (sethostname(s->name, strlen(s->name)) < 0)
+	begin_root(h, base);
+	network(base, fds);
+	bound_rights();
+	n = wait_for_spec(h, &a, &s);
+	end_root(&s);
+	if (sethostname(s.name, strlen(s.name)) < 0)
 		give_up("host name");
-	limits(h, s);
-	drop_rights(h, s);
+	limits(h, &s);
+	drop_rights(h, base->uid);
 	program = fork();
 	if (program == 0)
-		run(h, s, out_fd, err_fd);
+		run(h, &s, out_fd, err_fd);
+	mem_wipe(spec_text, n); /* there are credentials in it */
 	if (program < 0 || filter_enter(&h->filter) < 0)
 		give_up("program");
-	send_report(0, "", fds, s->n_ports);
+	send_report(0, "", fds, base->n_ports);
 	for (int fd = 0; fd < 3; fd++)
 		(void)close(fd);
 	for (int i = 0; i < SANDBOX_PORTS_MAX; i++)

@@ -159,11 +159,7 @@ static int order(struct env *e, const char **ret_why)
 {
 	struct functions *f = e->f;
 	struct fn_spec *s = &e->inv->spec;
-	struct start_order o = { .memory_mb = s->memory_mb,
-				 .tmp_mb = s->ephemeral_mb,
-				 .pids = FN_PIDS_MAX,
-				 .port = (uint32_t)f->endpoint_port,
-				 .name = e->name };
+	struct start_order o = { .memory_mb = s->memory_mb, .tmp_mb = s->ephemeral_mb, .pids = FN_PIDS_MAX, .name = e->name };
 	struct arena a = { 0 };
 	struct str_pair *vars = NULL;
 	size_t n_vars = 0;

@@ -136,7 +136,7 @@ void fn_refuse(struct invocation *i, const char *why)
 static int spawn_procd(struct functions *f)
 {
 	char *root = NULL;
-	char *argv[] = { (char[]){ PROCD_WORD }, NULL, f->tag, NULL };
+	char port[16], *argv[] = { (char[]){ PROCD_WORD }, NULL, f->tag, port, NULL };
 	char *env[] = { NULL };
 	posix_spawn_file_actions_t fa;
 	int sp[2], r;
@@ -147,6 +147,7 @@ static int spawn_procd(struct functions *f)
 	if (asprintf(&root, "%s/root", f->dir) < 0)
 		root = NULL;
 	argv[1] = root;
+	snprintf(port, sizeof port, "%d", f->endpoint_port);
 	posix_spawn_file_actions_init(&fa);
 	r = root ? posix_spawn_file_actions_adddup2(&fa, sp[1], PROCD_FD) : ENOMEM;
 	if (r == 0 && sp[1] == PROCD_FD) /* dup2 onto itself would leave it close-on-exec; glibc clears the flag */

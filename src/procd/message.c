@@ -110,7 +110,6 @@ void start_order_write(struct buf *b, const struct start_order *o)
 	put_number(b, o->memory_mb);
 	put_number(b, o->tmp_mb);
 	put_number(b, o->pids);
-	put_number(b, o->port);
 	put_strings(b, names, 2);
 	put_strings(b, o->mounts, o->n_mounts * 2);
 	put_strings(b, o->layers, o->n_layers);
@@ -154,11 +153,11 @@ int start_order_read(struct arena *a, struct str body, struct start_order *ret)
 
 	*ret = (struct start_order){ 0 };
 	if (!get_number(&body, &ret->memory_mb) || !get_number(&body, &ret->tmp_mb) || !get_number(&body, &ret->pids) ||
-	    !get_number(&body, &ret->port) || !get_strings(a, &body, &names, &n_names) ||
-	    !get_strings(a, &body, &ret->mounts, &ret->n_mounts) || !get_strings(a, &body, &ret->layers, &ret->n_layers) ||
-	    !get_strings(a, &body, &ret->argv, &ret->n_argv) || !get_strings(a, &body, &ret->env, &ret->n_env))
+	    !get_strings(a, &body, &names, &n_names) || !get_strings(a, &body, &ret->mounts, &ret->n_mounts) ||
+	    !get_strings(a, &body, &ret->layers, &ret->n_layers) || !get_strings(a, &body, &ret->argv, &ret->n_argv) ||
+	    !get_strings(a, &body, &ret->env, &ret->n_env))
 		return -EBADMSG;
-	if (body.n || n_names != 2 || ret->n_mounts % 2 || ret->n_argv < 1 || ret->port > 65535)
+	if (body.n || n_names != 2 || ret->n_mounts % 2 || ret->n_argv < 1)
 		return -EBADMSG;
 	ret->n_mounts /= 2;
 	ret->name = names[0];

@@ -42,7 +42,7 @@ enum started_fd {
 
 #define START_STRINGS_MAX 512
 struct start_order { /* strings end in NUL; those decoded point into the message */
-	uint32_t memory_mb, tmp_mb, pids, port;
+	uint32_t memory_mb, tmp_mb, pids;
 	const char *name, *cwd;
 	size_t n_mounts, n_layers, n_argv, n_env;
 	const char **mounts; /* source, target, source, target ... */

@@ -7,5 +7,6 @@
 
 #define PROCD_WORD "procd"
 #define PROCD_FD 3
-/* procd_main: argv is "procd DIR TAG": a directory for its own use, the name of its control groups. Returns the exit status. */
+/* procd_main: argv is "procd DIR TAG PORT": a directory for its own use, the name of its control groups, the cloud's port, on
+ * which sandboxes reach it too (0: none). Returns the exit status. */
 int procd_main(int argc, char **argv);

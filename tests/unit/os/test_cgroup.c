@@ -35,7 +35,7 @@ static void test_limits_and_leftovers(void **state)
 	struct cgroup c;
 	char tag[TAG_BYTES], text[64], path[CGROUP_PATH_MAX + 100];
 	struct stat st;
-	int status;
+	int status, said[2], r = -1;
 	pid_t pid;
 
 	snprintf(tag, sizeof tag, "cloudkeep-test-%d", (int)getpid());
@@ -45,16 +45,25 @@ static void test_limits_and_leftovers(void **state)
 		cgroups_close(&cs);
 		skip();
 	}
-	assert_int_equal(cgroup_new(&cs, "one", &limits, &c), 0);
+	assert_int_equal(cgroup_new(&cs, "one", &c), 0);
+	assert_int_equal(cgroup_limit(&cs, &c, &limits), 0);
 	read_in(&cs, CGROUP_PIDS, "one", "pids.max", text);
 	assert_string_equal(text, "7");
 	read_in(&cs, CGROUP_MEMORY, "one", cs.v2 ? "memory.max" : "memory.limit_in_bytes", text);
 	assert_string_equal(text, "67108864");
+	assert_int_equal(pipe(said), 0);
 	pid = fork();
-	if (pid == 0)
+	if (pid == 0) {
+		r = cgroup_enter(&cs, &c);
+
+		(void)!write(said[1], &r, sizeof r);
 		for (;;)
 			pause();
-	assert_int_equal(cgroup_add(&cs, &c, pid), 0);
+	}
+	assert_int_equal(read(said[0], &r, sizeof r), sizeof r);
+	assert_int_equal(r, 0);
+	close(said[0]);
+	close(said[1]);
 	cgroup_freeze(&cs, c.freezer_fd, true);
 	assert_int_equal(cgroup_oom_kills(&cs, &c), 0);
 	/* As if the owner had crashed: the next one ends the frozen process and removes the group. */

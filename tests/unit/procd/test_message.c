@@ -87,7 +87,6 @@ static const char *mounts[] = { "/a", "/var/task", "/b", "/var/runtime" }, *laye
 static const struct start_order sample = { .memory_mb = 128,
 					   .tmp_mb = 512,
 					   .pids = 10,
-					   .port = 4566,
 					   .name = "n",
 					   .cwd = "/var/task",
 					   .n_mounts = 2,
@@ -110,7 +109,6 @@ static void test_order(void **state)
 	assert_true(buf_ok(&b));
 	assert_int_equal(start_order_read(&a, buf_view(&b), &got), 0);
 	assert_int_equal(got.memory_mb, 128);
-	assert_int_equal(got.port, 4566);
 	assert_string_equal(got.cwd, "/var/task");
 	assert_int_equal(got.n_mounts, 2);
 	assert_string_equal(got.mounts[3], "/var/runtime");
@@ -145,9 +143,6 @@ static void test_orders_that_make_no_sense(void **state)
 	struct start_order o = sample;
 
 	o.n_argv = 0;
-	bad_order(o);
-	o = sample;
-	o.port = 65536;
 	bad_order(o);
 	o = sample;
 	o.mounts = relative;
