@@ -71,6 +71,16 @@ void call_settle(struct call *c, int r);
 void call_run_hooks(struct call *c);
 const struct service *service_of(const struct cloud *cl, const struct service_model *m);
 
+/* A call from inside under way. inner_start starts it; it and all it points to live until its done was called. */
+struct inner {
+	struct store_job job; /* first: the writer thread hands it back */
+	struct call call;     /* prepared, with in and out */
+	struct call_error error;
+	void (*done)(void *arg, int result, const struct call_error *error);
+	void *done_arg;
+};
+void inner_start(struct inner *x);
+
 /* park_wait: the handler said CALL_PARKED; over(arg, result) runs once when the call has its answer, perhaps at once, on the
  * thread that brings it. */
 void park_wait(struct call *c, void (*over)(void *arg, int r), void *arg);

@@ -132,14 +132,6 @@ int call_also(struct call *c, struct store_txn *t)
 	return r;
 }
 
-struct inner {
-	struct store_job job; /* first: the writer thread hands it back */
-	struct call call;
-	struct call_error error;
-	void (*done)(void *arg, int result, const struct call_error *error);
-	void *done_arg;
-};
-
 static int inner_run(struct store_job *j, struct store_txn *t)
 {
 	struct inner *x = (struct inner *)j;
@@ -206,8 +198,7 @@ static void refused(struct inner *x, struct str why)
 	x->done(x->done_arg, -EACCES, &x->error);
 }
 
-/* Starts a call; x and all it points to live until its done was called. */
-static void inner_start(struct inner *x)
+void inner_start(struct inner *x)
 {
 	struct call *c = &x->call;
 	int r;

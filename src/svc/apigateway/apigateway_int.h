@@ -134,6 +134,9 @@ int apigw_bad_mapping(struct call *c, struct str what); /* refuses a parameter m
 int apigw_integration_check(struct call *c, struct str resource_id, struct apigw_rec_integration *g);
 int apigw_integration_pass_role(struct call *c, const struct apigw_rec_integration *g);
 int apigw_integration_response_check(struct call *c, const struct apigw_rec_method *m, const struct apigw_rec_integration_response *g);
+/* apigw_service_of: the service that an integration's ARN names ("kms", "bucket.s3"), and its name for signatures; *ret_front is the
+ * bucket in front, absent when there is none. NULL: this cloud has no such service. */
+const struct service_model *apigw_service_of(struct cloud *cl, struct str name, struct str *ret_signing, struct str *ret_front);
 /* apigw_function_of: the function (ARN, or what stage variables make one) that an integration's or authorizer's uri names. -EINVAL. */
 int apigw_function_of(struct str uri, struct str *ret_region, struct str *ret_function);
 

@@ -220,6 +220,35 @@ struct integration_request {
 	bool abroad;   /* not to this machine's loopback */
 	struct str authority;
 };
+struct str visit_source_arn(struct visit *v); /* the method as resource policies of functions and services name it */
+int visit_timeout(const struct visit *v);     /* of the method's integration, in ms */
+
+/* --- errands (front_errand.c): calls into the cloud that a visit waits for --- */
+struct errand {          /* the first member of what is made with errand_new; zeroed behind it */
+	struct visit *v; /* NULL: nobody waits any more */
+	struct http_loop *loop;
+	void *timer;
+	struct arena arena;    /* for the call: freed when it is over */
+	struct arena *more;    /* likewise, where there is another one */
+	struct region *region; /* where it is made; pinned */
+	struct principal who;
+	struct call_facts facts;
+	int result;
+	void (*over)(struct errand *e, struct visit *v, int result);
+};
+struct errand_for {
+	struct str region, credentials; /* a role's ARN; "user" and a star: the caller; absent: API Gateway itself */
+	struct str source_arn;
+	int timeout_ms;
+	/* On the loop, once: what the call gave to errand_end; or -ETIMEDOUT, then e is not to be looked at (its call goes on). */
+	void (*over)(struct errand *e, struct visit *v, int result);
+};
+int errand_new(struct visit *v, size_t size, const struct errand_for *f, struct errand **ret); /* -EACCES, -ENOENT: the credentials */
+void errand_end(struct errand *e, int result);                                                 /* on any thread: the call is over */
+
+/* integration_aws_start (integration_aws.c): a request to a service of this cloud; q->uri is the integration's ARN, complete. */
+int integration_aws_start(struct visit *v, const struct integration_request *q);
+
 /* integration_http_start (integration_http.c): sends to a backend, on a thread of its own, and ends the step with visit_step. */
 int integration_http_start(struct visit *v, const struct integration_request *q);
 int integration_lambda_start(struct visit *v, const struct integration_request *q); /* integration_lambda.c */

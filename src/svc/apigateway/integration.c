@@ -324,7 +324,15 @@ static void own_headers(struct visit *v, struct integration_request *q, bool pro
 	put_header(v, q, S("x-amzn-apigateway-api-id"), v->api);
 }
 
-static int http(struct visit *v, bool proxy)
+int visit_timeout(const struct visit *v)
+{
+	const struct opt_int *t = &v->m->m->method_integration->timeout_in_millis;
+
+	return t->has ? (int)t->v : TIMEOUT_MS;
+}
+
+/* A request over HTTP: to a backend, or in a service's own protocol. */
+static int http(struct visit *v, bool proxy, int (*start)(struct visit *v, const struct integration_request *q))
 {
 	const struct apigw_rec_integration *in = v->m->m->method_integration;
 	struct integration_request *q = arena_new(v->a, struct integration_request);
@@ -332,7 +340,7 @@ static int http(struct visit *v, bool proxy)
 	int r = 0;
 
 	q->method = in->http_method.n && !str_is(in->http_method, "ANY") ? in->http_method : v->method;
-	q->timeout_ms = in->timeout_in_millis.has ? (int)in->timeout_in_millis.v : TIMEOUT_MS;
+	q->timeout_ms = visit_timeout(v);
 	q->insecure = in->tls_config && in->tls_config->insecure_skip_verification.v;
 	q->abroad = !cloud_listener(v->cl) || !cloud_listener(v->cl)->loopback;
 	own_headers(v, q, proxy);
@@ -347,7 +355,7 @@ static int http(struct visit *v, bool proxy)
 		return r;
 	request_overrides(v, q, &t);
 	q->uri = with_query(v, with_path(v, visit_variables(v, in->uri), &t.path), &t);
-	return integration_http_start(v, q);
+	return start(v, q);
 }
 
 static int lambda(struct visit *v, bool proxy)
@@ -357,7 +365,7 @@ static int lambda(struct visit *v, bool proxy)
 	struct target t = { 0 };
 	int r = 0;
 
-	q->timeout_ms = in->timeout_in_millis.has ? (int)in->timeout_in_millis.v : TIMEOUT_MS;
+	q->timeout_ms = visit_timeout(v);
 	q->uri = visit_variables(v, in->uri);
 	map_parameters(v, q, &t);
 	if (!proxy)
@@ -373,9 +381,11 @@ int visit_integrate(struct visit *v)
 	if (str_is(type, "MOCK"))
 		return mock(v);
 	if (str_is(type, "HTTP") || str_is(type, "HTTP_PROXY"))
-		return http(v, str_is(type, "HTTP_PROXY"));
-	if (str_is(type, "AWS") || str_is(type, "AWS_PROXY"))
+		return http(v, str_is(type, "HTTP_PROXY"), integration_http_start);
+	if (str_is(type, "AWS_PROXY") || (str_is(type, "AWS") && str_find(v->m->m->method_integration->uri, S(":lambda:path/")) >= 0))
 		return lambda(v, str_is(type, "AWS_PROXY"));
+	if (str_is(type, "AWS"))
+		return http(v, false, integration_aws_start);
 	return broken(v);
 }
 

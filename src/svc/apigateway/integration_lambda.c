@@ -9,20 +9,12 @@
 #include "svc/services.h"
 #include <errno.h>
 
-#define LAMBDA_TIMEOUT_MS 29000
+#define AUTHORIZER_TIMEOUT_MS 29000
 
-struct waiting { /* lives until the invocation is over, also when nobody waits any more */
-	struct visit *v;
-	struct http_loop *loop;
-	void *timer;
-	struct arena arena;
-	struct region *region;
-	struct principal who;
-	struct call_facts facts;
+struct invocation {
+	struct errand e; /* first */
 	struct lambda_invocation_request in;
 	struct lambda_invocation_response out;
-	int result;
-	bool timed_out;
 	void (*done)(struct visit *v, int result, struct str payload, bool is_error);
 };
 
@@ -37,74 +29,19 @@ struct str lambda_of_uri(struct visit *v, struct str uri)
 	return str_starts(uri, S("arn:")) ? uri : STR_NONE;
 }
 
-static void waiting_free(struct waiting *w)
+/* The answer borrows from the payload, which must outlive the errand. */
+static void over(struct errand *e, struct visit *v, int result)
 {
-	struct arena a = w->arena;
+	struct invocation *w = (struct invocation *)e;
+	bool said = result != -ETIMEDOUT && w->out.payload.p;
 
-	if (w->region)
-		region_unuse(w->region);
-	free(w);
-	arena_done(&a);
-}
-
-/* On the loop: the invocation is over. */
-static void over(void *arg)
-{
-	struct waiting *w = arg;
-
-	if (w->v) { /* the answer borrows from the payload, which must outlive us */
-		struct str payload = w->out.payload.p ? str_dup(w->v->a, w->out.payload) : S("");
-
-		http_timer_cancel(w->loop, w->timer);
-		w->done(w->v, w->result, payload, w->out.function_error.n > 0);
-	}
-	waiting_free(w);
+	w->done(v, result, said ? str_dup(v->a, w->out.payload) : S(""), said && w->out.function_error.n > 0);
 }
 
 /* On any thread. */
 static void invoked(void *arg, int result, const struct call_error *error)
 {
-	struct waiting *w = arg;
-
-	w->result = result;
-	http_post(w->loop, over, w);
-}
-
-static void too_late(void *arg)
-{
-	struct waiting *w = arg;
-	struct visit *v = w->v;
-
-	w->v = NULL;
-	w->done(v, -ETIMEDOUT, STR_NONE, false);
-}
-
-/* as_whom: API Gateway itself, or the role that it was given. */
-static int as_whom(struct visit *v, struct waiting *w, struct str credentials)
-{
-	const struct identity *id = cloud_identity(v->cl);
-	struct call c;
-	int r;
-
-	if (!credentials.n) {
-		w->who.p = (struct policy_principal){ .type = PRINCIPAL_SERVICE, .service = S("apigateway.amazonaws.com") };
-		return 0;
-	}
-	r = front_call(v->f, v->region, &apigateway_service, &w->who, &c);
-	if (r < 0)
-		return r;
-	c.arena = &w->arena; /* it outlives the visit */
-	r = id && id->role_principal ? id->role_principal(&c, credentials, S("BackplaneAssumeRoleSession"), &w->who) : -ENOENT;
-	front_call_end(&c);
-	return r;
-}
-
-static const struct op *invoke_op(const struct service_model *m)
-{
-	for (size_t i = 0; i < m->n_ops; i++)
-		if (strcmp(m->ops[i].name, "Invoke") == 0)
-			return &m->ops[i];
-	return NULL;
+	errand_end(arg, result);
 }
 
 /* lambda_start: 0 done comes; negative: it doesn't, nothing was invoked. */
@@ -112,38 +49,28 @@ int lambda_start(struct visit *v, struct str uri, struct str credentials, struct
 		 void (*done)(struct visit *v, int result, struct str payload, bool is_error))
 {
 	const struct service *svc = cloud_service(v->cl, "lambda");
-	const struct op *op = svc ? invoke_op(svc->model) : NULL;
+	const struct op *op = svc ? wire_op(svc->model, S("Invoke")) : NULL;
 	struct str function = lambda_of_uri(v, uri);
-	struct waiting *w;
+	struct errand_for f = { .credentials = credentials, .source_arn = source_arn, .timeout_ms = AUTHORIZER_TIMEOUT_MS, .over = over };
+	struct invocation *w;
+	struct errand *e;
 	struct arn arn;
 	int r;
 
 	if (!op || !function.p || arn_parse(function, &arn) < 0)
 		return -EINVAL;
-	w = xzalloc(sizeof *w);
-	w->v = v;
-	w->loop = v->http->loop;
-	w->done = done;
-	w->region = front_region(v->cl, arn.region);
-	r = w->region ? as_whom(v, w, credentials) : -ENOENT;
-	if (r < 0) {
-		waiting_free(w);
+	f.region = arn.region;
+	if (v->integration_mono_ms)
+		f.timeout_ms = visit_timeout(v);
+	r = errand_new(v, sizeof *w, &f, &e);
+	if (r < 0)
 		return r;
-	}
-	w->facts.request_id = random_uuid(&w->arena);
-	w->facts.invoked_by = S("apigateway.amazonaws.com");
-	w->facts.secure_transport = true;
-	w->facts.source_arn = str_dup(&w->arena, source_arn);
-	w->facts.source_account = str_dup(&w->arena, v->account);
-	w->in.function_name = str_dup(&w->arena, function);
-	w->in.payload = str_dup(&w->arena, payload);
+	w = (struct invocation *)e;
+	w->done = done;
+	w->in.function_name = str_dup(&e->arena, function);
+	w->in.payload = str_dup(&e->arena, payload);
 	w->in.invocation_type = event ? S("Event") : S("RequestResponse");
-	w->timer = http_timer(w->loop, LAMBDA_TIMEOUT_MS, too_late, w);
-	if (v->m && v->m->m->method_integration && v->m->m->method_integration->timeout_in_millis.has && v->integration_mono_ms) {
-		http_timer_cancel(w->loop, w->timer);
-		w->timer = http_timer(w->loop, v->m->m->method_integration->timeout_in_millis.v, too_late, w);
-	}
-	cloud_invoke_start(v->cl, w->region, &w->who, &w->facts, svc->model, op, &w->in, &w->out, &w->arena, invoked, w);
+	cloud_invoke_start(v->cl, e->region, &e->who, &e->facts, svc->model, op, &w->in, &w->out, &e->arena, invoked, e);
 	return 0;
 }
 
@@ -274,13 +201,17 @@ static void custom(struct visit *v, int result, struct str payload, bool is_erro
 	visit_step(v, r);
 }
 
+struct str visit_source_arn(struct visit *v)
+{
+	return str_printf(v->a, "arn:%.*s:execute-api:%.*s:%.*s:%.*s/%.*s/%.*s%.*s", STR(region_partition(v->region->name)),
+			  STR(v->region->name), STR(v->account), STR(v->api), STR(v->stage_name), STR(v->method),
+			  STR(v->m->resource->path));
+}
+
 int integration_lambda_start(struct visit *v, const struct integration_request *q)
 {
 	const struct apigw_rec_integration *in = v->m->m->method_integration;
 	bool proxy = str_is(in->type, "AWS_PROXY"), event = false;
-	struct str source = str_printf(v->a, "arn:%.*s:execute-api:%.*s:%.*s:%.*s/%.*s/%.*s%.*s", STR(region_partition(v->region->name)),
-				       STR(v->region->name), STR(v->account), STR(v->api), STR(v->stage_name), STR(v->method),
-				       STR(v->m->resource->path));
 	struct str payload = q->body;
 	int r;
 
@@ -288,7 +219,8 @@ int integration_lambda_start(struct visit *v, const struct integration_request *
 		event = event || (str_eq_ci(q->headers[i].name, S("x-amz-invocation-type")) && str_is(q->headers[i].value, "Event"));
 	if (proxy)
 		payload = visit_proxy_event(v, NULL);
-	r = lambda_start(v, q->uri, visit_variables(v, in->credentials), source, payload, event && !proxy, proxy ? proxied : custom);
+	r = lambda_start(v, q->uri, visit_variables(v, in->credentials), visit_source_arn(v), payload, event && !proxy,
+			 proxy ? proxied : custom);
 	if (r < 0) {
 		v->integration_error = S("Invalid permissions on Lambda function");
 		return visit_refuse(v, GW_API_CONFIGURATION_ERROR, STR_NONE);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* integrations.c - what stands behind a method, and how its answers become the method's.
  *
- * Only what the data plane can do is accepted: HTTP, HTTP_PROXY, MOCK, and AWS and AWS_PROXY in front of a function. */
+ * Only what the data plane can do is accepted: HTTP, HTTP_PROXY, MOCK, AWS_PROXY in front of a function, and AWS in front of a function
+ * or of another service of this cloud. */
 #include "svc/apigateway/apigateway_int.h"
 #include <errno.h>
 
@@ -68,6 +69,54 @@ int apigw_function_of(struct str uri, struct str *ret_region, struct str *ret_fu
 	return 0;
 }
 
+struct sought {
+	struct str name;
+	const struct service_model *model;
+};
+
+static void seek(const struct service *s, void *arg)
+{
+	struct sought *q = arg;
+
+	for (const char *const *p = s->model->signing; *p && !q->model; p++)
+		if (str_is(q->name, *p))
+			q->model = s->model;
+}
+
+const struct service_model *apigw_service_of(struct cloud *cl, struct str name, struct str *ret_signing, struct str *ret_front)
+{
+	struct sought q = { .name = name };
+	ptrdiff_t dot = str_rfind_char(name, '.');
+
+	*ret_front = STR_NONE;
+	if (dot >= 0)
+		q.name = str_skip(name, (size_t)dot + 1);
+	cloud_each_service(cl, seek, &q);
+	if (q.model && dot >= 0 && str_is(q.name, "s3"))
+		*ret_front = str_of(name.p, (size_t)dot);
+	*ret_signing = q.name;
+	return q.model;
+}
+
+/* check_service: an integration of type AWS with a service other than lambda. */
+static int check_service(struct call *c, const struct apigw_rec_integration *g, const struct arn *arn)
+{
+	struct str name, front;
+	const struct service_model *m = apigw_service_of(c->cloud, arn->account, &name, &front);
+	bool action = str_starts(arn->resource, S("action/"));
+
+	if (!action && !str_starts(arn->resource, S("path/")))
+		return call_fail(c, &apigateway_err_bad_request, "AWS ARN for integration must contain path or action");
+	if (!m)
+		return call_fail(c, &apigateway_err_bad_request, "AWS service of type %.*s not supported", STR(name));
+	if (action && (m->protocols[0] == WIRE_REST_JSON || m->protocols[0] == WIRE_REST_XML))
+		return call_fail(c, &apigateway_err_bad_request,
+				 "Actions of the service '%.*s' are not implemented by this cloud as integrations; paths are.", STR(name));
+	if (!g->credentials.n)
+		return call_fail(c, &apigateway_err_bad_request, "Role ARN must be specified for AWS integrations");
+	return 0;
+}
+
 static int check_uri(struct call *c, struct apigw_rec_integration *g)
 {
 	struct str region, function;
@@ -93,8 +142,7 @@ static int check_uri(struct call *c, struct apigw_rec_integration *g)
 		return call_fail(
 			c, &apigateway_err_bad_request,
 			"Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose stream invocations.");
-	return call_fail(c, &apigateway_err_bad_request,
-			 "Integrations with the service '%.*s' are not implemented by this cloud; only lambda is.", STR(arn.account));
+	return check_service(c, g, &arn);
 }
 
 static int check_behaviour(struct call *c, struct apigw_rec_integration *g)
