@@ -105,7 +105,7 @@ static struct env *env_new(struct functions *f, struct invocation *i)
 	s->key = str_dup(&e->arena, i->spec.key);
 	s->arn = str_dup(&e->arena, i->spec.arn);
 	s->region = str_dup(&e->arena, i->spec.region);
-	e->key_hash = hash_key(s->key);
+	e->key_hash = i->key_hash;
 	i->spec_taken = true;
 	e->inv = i;
 	e->started_us = fn_now_us();
@@ -243,13 +243,12 @@ static bool good_for(const struct env *e, const struct invocation *i)
 	return e->expires_ms == 0 || clock_now_ms() + timeout_of(i) + EXPIRY_MARGIN_MS < e->expires_ms;
 }
 
-void env_invoke(struct functions *f, struct invocation *i)
+/* try_warm gives i to an idle environment of its function. */
+static bool try_warm(struct functions *f, struct invocation *i)
 {
-	uint64_t h = hash_key(i->spec.key);
-
 	for (struct env *e = f->envs, *next; e; e = next) {
 		next = e->next;
-		if (e->state != ENV_IDLE || e->key_hash != h || !str_eq(e->spec.key, i->spec.key))
+		if (e->state != ENV_IDLE || e->key_hash != i->key_hash || !str_eq(e->spec.key, i->spec.key))
 			continue;
 		if (!good_for(e, i)) {
 			env_end(e);
@@ -257,9 +256,63 @@ void env_invoke(struct functions *f, struct invocation *i)
 		}
 		e->inv = i;
 		dispatch(e);
+		return true;
+	}
+	return false;
+}
+
+/* A burst of invocations would otherwise start so many environments at once that none comes up within its time. */
+static bool may_start(const struct functions *f)
+{
+	int64_t since = fn_now_us() - FN_START_US;
+	size_t n = f->ready == 1 ? 0 : f->starts_max; /* only this thread changes it */
+
+	for (const struct env *e = f->envs; e; e = e->next)
+		n += (e->state == ENV_ORDERED || e->state == ENV_INIT) && e->started_us > since;
+	return n < f->starts_max;
+}
+
+void env_invoke(struct functions *f, struct invocation *i)
+{
+	i->key_hash = hash_key(i->spec.key);
+	i->next = NULL;
+	if (try_warm(f, i))
+		return;
+	if (!f->pending && may_start(f)) {
+		start(f, i);
 		return;
 	}
-	start(f, i);
+	*f->pending_tail = i;
+	f->pending_tail = &i->next;
+	fn_deadline(f, fn_now_us() + FN_PENDING_LOOK_US);
+}
+
+/* take_pending takes the first of those that wait, or with e the first that e can do. */
+static struct invocation *take_pending(struct functions *f, const struct env *e)
+{
+	struct invocation **p = &f->pending, *i;
+
+	while ((i = *p) && e && !(i->key_hash == e->key_hash && str_eq(i->spec.key, e->spec.key) && good_for(e, i)))
+		p = &i->next;
+	if (!i)
+		return NULL;
+	*p = i->next;
+	if (!i->next)
+		f->pending_tail = p;
+	i->next = NULL;
+	return i;
+}
+
+void env_pending(struct functions *f)
+{
+	while (f->pending && may_start(f)) {
+		struct invocation *i = take_pending(f, NULL);
+
+		if (!try_warm(f, i))
+			start(f, i);
+	}
+	if (f->pending)
+		fn_deadline(f, fn_now_us() + FN_PENDING_LOOK_US);
 }
 
 void env_started(struct functions *f, struct message *m)
@@ -325,6 +378,8 @@ void env_ready(struct env *e, struct api_conn *c)
 	} else if (e->state != ENV_SETTLING) {
 		return;
 	}
+	if (!e->inv && !e->forget)
+		e->inv = take_pending(e->f, e);
 	if (e->inv) {
 		dispatch(e);
 		return;

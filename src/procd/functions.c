@@ -175,12 +175,14 @@ static void set_ready(struct functions *f, int ready, struct str words)
 	pthread_mutex_unlock(&f->mutex);
 }
 
-static void refuse_held(struct functions *f)
+static void refuse_pending(struct functions *f)
 {
-	struct invocation *i;
+	struct invocation *i, *list = f->pending;
 
-	while ((i = f->held)) {
-		f->held = i->next;
+	f->pending = NULL;
+	f->pending_tail = &f->pending;
+	while ((i = list)) {
+		list = i->next;
 		fn_refuse(i, f->words);
 	}
 }
@@ -212,12 +214,11 @@ static void procd_lost(struct functions *f, const char *why)
 	}
 	if (f->ready >= 0)
 		set_ready(f, -ECONNRESET, str_c(why));
-	refuse_held(f);
+	refuse_pending(f);
 }
 
 static void take_hello(struct functions *f, const struct message *m)
 {
-	struct invocation *i, *list;
 	struct str text = m->body;
 
 	if (m->head.number < 0) {
@@ -225,16 +226,10 @@ static void take_hello(struct functions *f, const struct message *m)
 
 		snprintf(why, sizeof why, "functions cannot be isolated here: %.*s", STR(text));
 		set_ready(f, (int)m->head.number, str_c(why));
-		refuse_held(f);
+		refuse_pending(f);
 		return;
 	}
 	set_ready(f, 1, text);
-	list = f->held;
-	f->held = NULL;
-	while ((i = list)) {
-		list = i->next;
-		env_invoke(f, i);
-	}
 }
 
 static void procd_event(struct functions *f)
@@ -273,27 +268,20 @@ static void procd_event(struct functions *f)
 /* --- the thread --- */
 static void take_invocation(struct functions *f, struct invocation *i)
 {
-	i->next = NULL;
 	if (f->procd.fd < 0 && f->ready == -ECONNRESET && clock_mono_ms() - f->procd_tried_ms > FN_PROCD_PAUSE_MS) {
 		int r = spawn_procd(f);
 
 		set_ready(f, r < 0 ? -ECONNRESET : 0, S("the process that starts functions cannot be started"));
 	}
-	if (f->ready < 0) {
+	if (f->ready < 0)
 		fn_refuse(i, f->words);
-	} else if (f->ready == 0) {
-		i->next = f->held;
-		f->held = i;
-	} else {
+	else
 		env_invoke(f, i);
-	}
 }
 
-/* end_region takes what is of that region out of list, which is f->held or what came with this turn. */
-static void end_region(struct functions *f, struct str region, struct invocation **list)
+/* refuse_region takes what is of that region out of a list, and returns where the list ends. */
+static struct invocation **refuse_region(struct str region, struct invocation **list, const char *why)
 {
-	static const char why[] = "The region is about to stop.";
-
 	while (*list) {
 		struct invocation *i = *list;
 
@@ -304,6 +292,16 @@ static void end_region(struct functions *f, struct str region, struct invocation
 		*list = i->next;
 		fn_refuse(i, why);
 	}
+	return list;
+}
+
+/* end_region ends what is of that region; arrived came with this turn. */
+static void end_region(struct functions *f, struct str region, struct invocation **arrived)
+{
+	static const char why[] = "The region is about to stop.";
+
+	f->pending_tail = refuse_region(region, &f->pending, why);
+	(void)refuse_region(region, arrived, why);
 	env_end_region(f, region, why);
 }
 
@@ -336,10 +334,8 @@ static bool on_wake(struct functions *f)
 	pthread_mutex_unlock(&f->mutex);
 	for (size_t k = 0; k < forget.n; k++)
 		env_forget(f, forget.v[k]);
-	for (size_t k = 0; k < ending.n; k++) {
-		end_region(f, ending.v[k], &f->held);
+	for (size_t k = 0; k < ending.n; k++)
 		end_region(f, ending.v[k], &list);
-	}
 	free_list(&forget);
 	free_list(&ending);
 	while (list) {
@@ -441,6 +437,7 @@ static void *run(void *arg)
 		now = fn_now_us();
 		if (now >= f->check_us)
 			env_checks(f, now);
+		env_pending(f);
 		free_dead(f);
 	}
 	procd_lost(f, "the cloud is stopping");
@@ -550,6 +547,8 @@ int functions_open(const struct functions_opts *o, struct functions **ret)
 	f->idle_ms = o->idle_ms > 0 ? o->idle_ms : FN_IDLE_DEFAULT_MS;
 	f->environments_max = o->environments_max ? o->environments_max : default_max();
 	f->queue_tail = &f->queue;
+	f->pending_tail = &f->pending;
+	f->starts_max = (size_t)get_nprocs() * FN_STARTS_A_CPU;
 	f->check_us = INT64_MAX;
 	pthread_mutex_init(&f->mutex, NULL);
 	pthread_cond_init(&f->hello, NULL);

@@ -26,6 +26,9 @@
 #define FN_EVENTS_MAX 128
 #define FN_PROCD_PAUSE_MS 1000 /* between two tries to start procd */
 #define FN_ENVIRONMENT_MB 64   /* of this machine's memory for each, at least */
+#define FN_STARTS_A_CPU 2      /* environments that start at once: more only take the processors from each other */
+#define FN_START_US 3000000    /* one that starts for longer waits for something else and is not counted */
+#define FN_PENDING_LOOK_US 50000
 
 enum watch_kind { WATCH_WAKE, WATCH_PROCD, WATCH_OUT, WATCH_ERR, WATCH_API, WATCH_CLOUD, WATCH_NAMES, WATCH_CONN };
 struct watch { /* what an epoll event points at */
@@ -43,6 +46,7 @@ struct invocation {
 	void *arg;
 	bool spec_taken; /* by an environment: it releases it */
 	bool second;     /* its first environment did not come up in time */
+	uint64_t key_hash;
 };
 
 enum env_state {
@@ -119,7 +123,8 @@ struct functions {
 	/* the thread's own: */
 	struct env *envs, *dead_envs;
 	struct api_conn *dead_conns;
-	struct invocation *held; /* until procd says hello */
+	struct invocation *pending, **pending_tail; /* until procd says hello, or an environment may start or is free; oldest first */
+	size_t starts_max;
 	uint32_t last_id;
 	int64_t check_us; /* when the next deadline is due, at the earliest */
 	char *room;       /* of messages */
@@ -147,6 +152,7 @@ void env_lost(struct env *e, const char *why); /* procd is gone */
 void env_end(struct env *e);                   /* is told to; its invocation, if any, must have been finished */
 void env_forget(struct functions *f, struct str prefix);
 void env_end_region(struct functions *f, struct str region, const char *why);
+void env_pending(struct functions *f);                /* once in each turn: starts environments for those that wait, as many as may be */
 void env_checks(struct functions *f, int64_t now_us); /* deadlines */
 /* What the Runtime API's requests mean: */
 void env_ready(struct env *e, struct api_conn *c);                                            /* it asks for work */
