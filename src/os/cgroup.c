@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #define FILE_BYTES_MAX 65536
@@ -88,6 +89,18 @@ static struct str own_path(const char *text, const char *controller)
 		if (str_cut(line, ':', &id, &tail) && str_cut(tail, ':', &names, &path) && word_in(names, ',', controller))
 			return path;
 	return STR_NONE;
+}
+
+/* weigh makes all groups of the owner together count as much as one ordinary process on each processor; among each other
+ * they have their own weights. Without it they would share what one process gets. */
+static void weigh(const struct cgroups *cs)
+{
+	uint64_t n = (uint64_t)get_nprocs();
+
+	if (cs->v2)
+		(void)write_number(cs->base[0], "cpu.weight", n * 100 < 10000 ? n * 100 : 10000);
+	else if (cs->has[CGROUP_CPU])
+		(void)write_number(cs->base[CGROUP_CPU], "cpu.shares", n * 1024);
 }
 
 static bool is_dir(const char *path)
@@ -231,6 +244,7 @@ void cgroups_open(struct cgroups *cs, const char *tag)
 		for (int k = 0; k < CGROUP_CONTROLLERS; k++)
 			cs->has[k] = false;
 	}
+	weigh(cs);
 }
 
 void cgroups_close(struct cgroups *cs)

@@ -30,6 +30,16 @@ def test_at_once_needs_more_environments_and_keys_do_not_mix(tool, make):
     assert len({r["environment"] for r in got}) == 3
 
 
+def test_a_burst_starts_few_environments(tool, make):
+    """More starts at once would only take the processors from each other, and none would come up in time."""
+    n = 8 * (os.cpu_count() or 1) + 24
+    c = make("exports.handler = async (e) => e;")
+    ids = [tool.start(c, i, key="burst") for i in range(n)]
+    got = [tool.wait(i) for i in ids]
+    assert [r["value"] for r in got] == list(range(n))
+    assert 1 <= sum(r["cold"] for r in got) <= n / 2
+
+
 def test_forgotten_environments_are_not_used_again(tool, make):
     c = make("exports.handler = async () => 1;")
     a = tool.invoke(c, key="forget-1")
