@@ -258,6 +258,19 @@ def test_cancel_an_update_that_waits(cloud, cf, fn):
     removed(cloud, cf, "cancel")
 
 
+def test_an_export_of_a_stack_that_goes_is_not_imported(cloud, cf, fn):
+    arn = begin(cf, "going", template({"C": custom(fn)}, Outputs={"E": {"Value": "x", "Export": {"Name": "going-export"}}}))
+    answer(cloud, asked(cloud, "going")[0])
+    settle(cf, arn)
+    cf.delete_stack(StackName="going")
+    q = asked(cloud, "going", kind="Delete")[0]
+    other = begin(cf, "comes", template({"P": parameter({"Fn::ImportValue": "going-export"})}))
+    assert settle(cf, other)["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert "No export named going-export found." in [x[1] for x in story(cf, other, "P")]
+    answer(cloud, q)
+    assert settle(cf, arn)["StackStatus"] == "DELETE_COMPLETE"
+
+
 def test_no_answer_in_time(own_cloud):
     cloud, fn = own_cloud, keeper(own_cloud)
     cf = cloud.client("cloudformation")

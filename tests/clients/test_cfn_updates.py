@@ -157,6 +157,16 @@ def test_what_nobody_acts_on_is_refused(cf):
             TemplateBody=template({"P": {**parameter(), "CreationPolicy": {"ResourceSignal": {"Count": 1}}}}))
     refused("ValidationError", "UpdatePolicy (resource P) is not implemented", cf.create_stack, StackName="cp",
             TemplateBody=template({"P": {**parameter(), "UpdatePolicy": {"UseOnlineResharding": True}}}))
+    body = template({"P": parameter()})
+    refused("ValidationError", "NotificationARNs are not implemented", cf.create_stack, StackName="cp", TemplateBody=body, NotificationARNs=["arn:aws:sns:us-east-1:123456789012:t"])
+    trigger = {"RollbackTriggers": [{"Arn": "arn:aws:cloudwatch:us-east-1:123456789012:alarm:a", "Type": "AWS::CloudWatch::Alarm"}]}
+    refused("ValidationError", "RollbackConfiguration is not implemented", cf.create_change_set, StackName="cp", ChangeSetName="c", ChangeSetType="CREATE", TemplateBody=body,
+            RollbackConfiguration=trigger)
+    for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
+        refused("ValidationError", "resource type AWS::SSM::Parameter does not support deletion policy Snapshot", cf.create_stack, StackName="cp",
+                TemplateBody=template({"P": {**parameter(), policy: "Snapshot"}}))
+    refused("ValidationError", "OnStackFailure DELETE", cf.create_change_set, StackName="cp", ChangeSetName="c", ChangeSetType="UPDATE", OnStackFailure="DELETE", TemplateBody=body)
+    refused("ValidationError", "No transform named AWS::Serverless-2016-10-31 found.", cf.create_stack, StackName="cp", TemplateBody=template({"P": parameter()}, Transform="AWS::Serverless-2016-10-31"))
 
 
 def test_tokens_are_forgotten_and_old_texts_go(own_cloud):

@@ -142,6 +142,8 @@ void journal_key(struct keybuf *k, struct str op, const struct node *n)
 	key_str(k, op);
 	key_str(k, n->logical);
 	key_u64(k, n->action);
+	if (n->action == NODE_DELETE) /* there may be several of one name */
+		key_str(k, n->row.physical);
 }
 
 void batch_journal_del(struct batch *b, const struct node *n)

@@ -6,7 +6,7 @@
 /* engine_run starts an operation whose Op record is committed, on threads of its own. A second call for the same
  * operation does nothing. Never blocks. */
 void engine_run(struct cloud *cl, struct region *r, struct str stack, struct str op);
-/* engine_wake tells a running operation that its record says so too: it was cancelled, or its time is up. */
+/* engine_wake tells a running operation that its record says so too: it was cancelled, or its time is up. reason is a constant. */
 void engine_wake(struct str op, struct str reason);
 /* engine_wake_step: what a waiting step of the operation waits for may be there. engine_wake_stack: the same for all waiting steps of a
  * stack. Any thread, never blocks. */

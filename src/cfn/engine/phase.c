@@ -41,23 +41,72 @@ static ptrdiff_t find_node(const struct run *u, struct str logical)
 	return -1;
 }
 
+/* Node i waits no longer for nodes that are still to come. */
+static void free_node(struct run *u, const size_t *wait, size_t i)
+{
+	for (size_t p = 0; p < u->n_nodes; p++) {
+		struct node *n = &u->nodes[p];
+		size_t k = 0;
+
+		for (size_t d = 0; wait[p] && d < n->n_dependents; d++)
+			if (n->dependents[d] != i)
+				n->dependents[k++] = n->dependents[d];
+		if (!wait[p])
+			continue;
+		u->nodes[i].wait -= n->n_dependents - k;
+		n->n_dependents = k;
+	}
+}
+
+/* What is left of several updates may depend on each other in a circle: one of it goes first. */
+static void break_circles(struct run *u)
+{
+	size_t *wait = arena_array(&u->arena, size_t, u->n_nodes + 1), *queue = arena_array(&u->arena, size_t, u->n_nodes + 1);
+	size_t head = 0, n = 0;
+
+	for (size_t i = 0; i < u->n_nodes; i++) {
+		wait[i] = u->nodes[i].wait;
+		if (!wait[i])
+			queue[n++] = i;
+	}
+	for (;;) {
+		for (; head < n; head++)
+			for (size_t d = 0; d < u->nodes[queue[head]].n_dependents; d++) {
+				size_t to = u->nodes[queue[head]].dependents[d];
+
+				if (wait[to] && --wait[to] == 0)
+					queue[n++] = to;
+			}
+		for (size_t i = 0; i < u->n_nodes && head == n; i++)
+			if (wait[i]) {
+				free_node(u, wait, i);
+				wait[i] = 0;
+				queue[n++] = i;
+			}
+		if (head == n)
+			return;
+	}
+}
+
 /* link counts what each node waits for; forward: its deps, else what depends on it. */
 static void link_nodes(struct run *u, bool forward)
 {
 	size_t *cap = arena_array(&u->arena, size_t, u->n_nodes + 1);
 
 	for (size_t i = 0; i < u->n_nodes; i++)
-		for (size_t d = 0; d < u->nodes[i].deps.n; d++) {
-			ptrdiff_t to = find_node(u, u->nodes[i].deps.v[d]);
-			struct node *first, *then;
+		for (size_t d = 0; d < u->nodes[i].deps.n; d++)
+			for (size_t to = 0; to < u->n_nodes; to++) {
+				struct node *first, *then;
 
-			if (to < 0 || (size_t)to == i)
-				continue;
-			first = forward ? &u->nodes[to] : &u->nodes[i];
-			then = forward ? &u->nodes[i] : &u->nodes[to];
-			vec_push(&u->arena, first->dependents, first->n_dependents, cap[first - u->nodes]) = (size_t)(then - u->nodes);
-			then->wait++;
-		}
+				if (to == i || !str_eq(u->nodes[to].logical, u->nodes[i].deps.v[d]))
+					continue;
+				first = forward ? &u->nodes[to] : &u->nodes[i];
+				then = forward ? &u->nodes[i] : &u->nodes[to];
+				vec_push(&u->arena, first->dependents, first->n_dependents,
+					 cap[first - u->nodes]) = (size_t)(then - u->nodes);
+				then->wait++;
+			}
+	break_circles(u);
 }
 
 static int load_template(struct run *u, struct store_txn *t)
@@ -188,25 +237,42 @@ static int begin_make(struct run *u, struct store_txn *t)
 	return check_policy(u, &rows);
 }
 
-/* unmake: everything there is; cleanup: what is old. The youngest first. */
-static int begin_delete(struct run *u, struct store_txn *t, const char *table)
+static void add_delete(struct run *u, const char *table, const struct cfn_rec_resource *row)
 {
-	struct resource_rows rows;
-	int r = resources_load(t, &u->arena, u->stack.account, table, u->stack_id, &rows);
+	struct node *n;
 
+	if (str_is(row->status, "DELETE_COMPLETE") || str_is(row->status, "DELETE_SKIPPED"))
+		return;
+	n = add_node(u, row->logical, NODE_DELETE, row->type);
+	n->row = *row;
+	n->has_row = true;
+	n->table = table;
+	n->deps = row->deps;
+}
+
+/* unmake: everything there is, also what a failed update has replaced; cleanup: what is old. The youngest first. */
+static int begin_delete(struct run *u, struct store_txn *t, bool all)
+{
+	struct resource_rows rows = { 0 }, prev = { 0 }, old;
+	int r = resources_load(t, &u->arena, u->stack.account, "cfn.old", u->stack_id, &old);
+
+	if (r == 0 && all)
+		r = resources_load(t, &u->arena, u->stack.account, "cfn.res", u->stack_id, &rows);
+	if (r == 0 && all)
+		r = resources_load(t, &u->arena, u->stack.account, "cfn.prev", u->stack_id, &prev);
 	if (r < 0)
 		return r;
-	u->nodes = arena_array(&u->arena, struct node, rows.n + 1);
-	for (size_t i = 0; i < rows.n; i++) {
-		struct node *n;
+	u->nodes = arena_array(&u->arena, struct node, rows.n + prev.n + old.n + 1);
+	for (size_t i = 0; i < rows.n; i++)
+		add_delete(u, "cfn.res", &rows.v[i]);
+	for (size_t i = 0; i < prev.n; i++) {
+		const struct cfn_rec_resource *row = find_row(&rows, prev.v[i].logical);
 
-		if (str_is(rows.v[i].status, "DELETE_COMPLETE") || str_is(rows.v[i].status, "DELETE_SKIPPED"))
-			continue;
-		n = add_node(u, rows.v[i].logical, NODE_DELETE, rows.v[i].type);
-		n->row = rows.v[i];
-		n->has_row = true;
-		n->deps = rows.v[i].deps;
+		if (!prev.v[i].absent.v && prev.v[i].physical.p && !(row && str_eq(row->physical, prev.v[i].physical)))
+			add_delete(u, "cfn.prev", &prev.v[i]);
 	}
+	for (size_t i = 0; i < old.n; i++)
+		add_delete(u, "cfn.old", &old.v[i]);
 	link_nodes(u, false);
 	return 0;
 }
@@ -279,11 +345,17 @@ static void forget_phase(struct run *u)
 	u->ready = u->again = NULL;
 	u->tpl = NULL;
 	u->policy = NULL;
-	u->n_nodes = u->n_ready = u->head_ready = u->n_again = u->head_again = u->cap_again = u->parked = u->cap_imports = 0;
+	u->n_nodes = u->n_ready = u->n_begun = u->head_ready = u->n_again = u->head_again = u->cap_again = u->parked = u->cap_imports = 0;
 	u->zones = u->imports = (struct str_list){ 0 };
 	u->outputs = (struct cfn_rec_output_list){ 0 };
 	u->reason = STR_NONE;
 	u->halt = false;
+}
+
+/* Was at work when the process ended: what it has made may be known to its journal only. */
+static bool begun(const struct run *u, const struct node *n)
+{
+	return n->action == NODE_MAKE && n->has_row && str_eq(n->row.op, u->op_id) && str_ends(n->row.status, S("_IN_PROGRESS"));
 }
 
 int phase_begin(struct run *u)
@@ -305,7 +377,7 @@ int phase_begin(struct run *u)
 	else if (r == 0 && str_is(u->op.phase, "restore"))
 		r = begin_restore(u, t);
 	else if (r == 0)
-		r = begin_delete(u, t, str_is(u->op.phase, "cleanup") ? "cfn.old" : "cfn.res");
+		r = begin_delete(u, t, !str_is(u->op.phase, "cleanup"));
 	store_end(t);
 	if (r == -EINVAL && u->reason.p) {
 		u->halt = true; /* the template can't be begun: the operation fails as a whole */
@@ -323,9 +395,13 @@ int phase_begin(struct run *u)
 		if (u->nodes[i].state == NODE_DONE)
 			for (size_t d = 0; d < u->nodes[i].n_dependents; d++)
 				u->nodes[u->nodes[i].dependents[d]].wait--;
-	for (size_t i = 0; i < u->n_nodes; i++)
-		if (u->nodes[i].state == NODE_WAIT && u->nodes[i].wait == 0)
-			u->ready[u->n_ready++] = i;
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < u->n_nodes; i++)
+			if (u->nodes[i].state == NODE_WAIT && u->nodes[i].wait == 0 && begun(u, &u->nodes[i]) == (pass == 0))
+				u->ready[u->n_ready++] = i;
+		if (pass == 0)
+			u->n_begun = u->n_ready;
+	}
 	return 1;
 }
 
@@ -523,6 +599,7 @@ static int made(struct ending *x, struct store_txn *t, struct cfn_rec_stack *s)
 		return r;
 	s->outputs = u->outputs;
 	s->imports = u->imports;
+	s->unsettled = (struct opt_bool){ 0 };
 	if (u->op.next)
 		s->now = u->op.next;
 	s->now->temporary_policy = STR_NONE;
@@ -549,7 +626,7 @@ static int make_failed(struct ending *x, struct store_txn *t, struct cfn_rec_sta
 		r = set_imports(u, t, s, &s->imports);
 		if (r < 0)
 			return r;
-		if (str_is(x->op.on_failure, "DO_NOTHING") && !cancel) {
+		if (str_is(x->op.on_failure, "DO_NOTHING") && (!cancel || s->unsettled.v)) {
 			r = status(x, t, s, "UPDATE_FAILED", why);
 			return r < 0 ? r : over(x, t, s);
 		}
@@ -558,6 +635,7 @@ static int make_failed(struct ending *x, struct store_txn *t, struct cfn_rec_sta
 		return r < 0 ? r : next_phase(x, t, "restore");
 	}
 	if (str_is(x->op.on_failure, "DO_NOTHING")) {
+		s->unsettled = OPT_BOOL(true);
 		r = status(x, t, s, "CREATE_FAILED", why);
 		return r < 0 ? r : over(x, t, s);
 	}
@@ -585,8 +663,12 @@ static int restored_all(struct ending *x, struct store_txn *t, struct cfn_rec_st
 
 		if (!prev.v[i].absent.v || !row)
 			continue;
-		if (row->physical.p)
-			r = resource_put(t, s->account, "cfn.old", s->id, row);
+		if (row->physical.p) {
+			struct cfn_rec_resource made = *row;
+
+			made.retain = OPT_BOOL(made.imported.v || (made.deletion.v == TEMPLATE_RETAIN && !x->op.retain_except.v));
+			r = resource_put(t, s->account, "cfn.old", s->id, &made);
+		}
 		stack_key2(&k, s->account, "cfn.res", s->id, row->logical);
 		if (r == 0)
 			r = store_del(t, key_view(&k));
@@ -611,6 +693,7 @@ static int unmade(struct ending *x, struct store_txn *t, struct cfn_rec_stack *s
 {
 	struct run *u = x->run;
 	struct cfn_rec_output_list none = { 0 };
+	struct keybuf k;
 	int r;
 
 	u->imports = (struct str_list){ 0 };
@@ -625,6 +708,10 @@ static int unmade(struct ending *x, struct store_txn *t, struct cfn_rec_stack *s
 		r = status(x, t, s, "ROLLBACK_COMPLETE", STR_NONE);
 		return r < 0 ? r : over(x, t, s);
 	}
+	stack_key(&k, s->account, "cfn.prev", s->id); /* only what there was not before an update is in it still */
+	r = rows_delete(t, &k);
+	if (r < 0)
+		return r;
 	s->deleted = OPT_TIME(clock_now_ms());
 	r = status(x, t, s, "DELETE_COMPLETE", STR_NONE);
 	if (r == 0)
@@ -654,9 +741,13 @@ static int end_txn(struct store_txn *t, void *arg)
 		return r;
 	x->parent = s.parent.p ? str_skip(s.parent, (size_t)str_rfind_char(s.parent, '/') + 1) : STR_NONE;
 	rollback = str_is(x->op.kind, "CREATE") ? "ROLLBACK_FAILED" : "DELETE_FAILED";
-	failed |= str_is(x->op.phase, "make") && x->op.cancel.p;
+	if (str_is(x->op.phase, "make") && x->op.cancel.p) {
+		failed = true;
+		if (!u->reason.p)
+			u->reason = str_dup(&u->arena, x->op.cancel);
+	}
 	for (size_t i = 0; i < u->n_nodes; i++)
-		failed |= u->nodes[i].state == NODE_FAILED;
+		failed |= u->nodes[i].state != NODE_DONE;
 	if (str_is(u->op.phase, "make"))
 		return failed ? make_failed(x, t, &s) : made(x, t, &s);
 	if (str_is(u->op.phase, "unmake")) {
@@ -709,7 +800,7 @@ int phase_end(struct run *u)
 	int r;
 
 	for (size_t i = 0; i < u->n_nodes; i++)
-		failed |= u->nodes[i].state == NODE_FAILED;
+		failed |= u->nodes[i].state != NODE_DONE;
 	if (str_is(u->op.phase, "make") && !failed)
 		evaluate_outputs(u);
 	r = store_write(u->region->store, end_txn, &x);

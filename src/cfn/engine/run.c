@@ -56,6 +56,8 @@ static ptrdiff_t take_node(struct run *u)
 {
 	if (ended(u))
 		return -1;
+	if (u->head_ready < u->n_begun)
+		return (ptrdiff_t)u->ready[u->head_ready++];
 	if (u->n_again > u->head_again && (!u->halt || lenient(u)))
 		return (ptrdiff_t)u->again[u->head_again++];
 	return u->n_ready > u->head_ready && !u->halt ? (ptrdiff_t)u->ready[u->head_ready++] : -1;
@@ -411,8 +413,7 @@ void engine_wake(struct str op, struct str reason)
 		pthread_mutex_lock(&u->lock);
 		if (str_is(u->op.phase, "make") && !u->halt) {
 			u->halt = true;
-			u->reason = str_dup(&u->arena, reason);
-			u->op.cancel = u->reason;
+			u->reason = u->op.cancel = reason;
 		}
 		pthread_cond_broadcast(&u->cond);
 		pthread_mutex_unlock(&u->lock);

@@ -5,7 +5,7 @@
  *   make     creates and updates what the template says, along its graph       CREATE, UPDATE
  *   cleanup  deletes what cfn.old holds, after an update or its rollback        UPDATE
  *   restore  puts back what cfn.prev holds                                      UPDATE, ROLLBACK of an update
- *   unmake   deletes all resources                                              DELETE, rollback of a creation
+ *   unmake   deletes all resources, and what cfn.old and cfn.prev hold besides  DELETE, rollback of a creation
  * A phase is a list of nodes worked off by up to RUN_WORKERS_MAX threads. A step that waits for somebody outside (a custom
  * resource, a nested stack) keeps none of them. Everything a node does is written through
  * batches, which the region's writer runs in order; the journal makes its calls happen once. So a phase can be begun again
@@ -27,6 +27,7 @@ struct node {
 	const struct cfn_type *type;
 	int res;                           /* index in the template, or -1 */
 	struct cfn_rec_resource row, prev; /* as the phase began */
+	const char *table;                 /* NODE_DELETE: where the row is */
 	bool has_row, has_prev;
 	struct str physical; /* what Ref and Fn::GetAtt see; set when done */
 	struct json *attrs;
@@ -64,6 +65,7 @@ struct run {
 	size_t n_nodes;
 	int *by_resource; /* node of a template's resource, or -1 */
 	size_t *ready, n_ready, head_ready;
+	size_t n_begun; /* the first of them: begun before a crash, they come to their end whatever happens */
 	size_t *again, n_again, head_again, cap_again; /* have waited, and were woken */
 	size_t running, parked, workers, writing;
 	bool idle;           /* everything waits: it counts for no thread, and pins no region */

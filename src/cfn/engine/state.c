@@ -159,6 +159,24 @@ static int change_sets(struct store_txn *t, struct arena *a, const struct cfn_re
 	return r < 0 ? r : 0;
 }
 
+int change_sets_outdate(struct store_txn *t, struct arena *a, const struct cfn_rec_stack *s)
+{
+	struct cfn_rec_change_set cs;
+	struct str_map sets;
+	struct keybuf k;
+	int r = change_sets(t, a, s, &sets);
+
+	for (size_t i = 0; i < sets.n && r == 0; i++) {
+		stack_key2(&k, s->account, "cfn.cs", s->id, sets.v[i].key);
+		r = record_get(t, &cfn_records, CFN_REC_CHANGE_SET, a, &k, &cs);
+		if (r < 0 || !str_is(cs.execution, "AVAILABLE"))
+			continue;
+		cs.execution = S("OBSOLETE");
+		r = record_put(t, &cfn_records, CFN_REC_CHANGE_SET, &k, &cs);
+	}
+	return r;
+}
+
 int change_sets_drop(struct store_txn *t, struct arena *a, const struct cfn_rec_stack *s, struct str keep)
 {
 	struct keybuf k;

@@ -40,6 +40,8 @@ int stack_forget(struct store_txn *t, struct arena *a, const struct cfn_rec_stac
 int stack_template(struct store_txn *t, struct arena *a, const struct cfn_rec_stack *s, struct str id, struct str *ret);
 /* stack_sweep drops the texts that neither the stack nor one of its change sets has. */
 int stack_sweep(struct store_txn *t, struct arena *a, const struct cfn_rec_stack *s);
+/* change_sets_outdate: the stack changes in another way, those that could be run can no longer. */
+int change_sets_outdate(struct store_txn *t, struct arena *a, const struct cfn_rec_stack *s);
 /* change_sets_drop removes a stack's change sets, but the one named keep (absent: all). */
 int change_sets_drop(struct store_txn *t, struct arena *a, const struct cfn_rec_stack *s, struct str keep);
 int stack_put_template(struct store_txn *t, const struct cfn_rec_stack *s, struct str id, struct str text);

@@ -156,7 +156,9 @@ static bool interrupted(struct run *u)
 {
 	if (!run_stopping() && cloud_region(u->cloud, u->region->name))
 		return false;
+	pthread_mutex_lock(&u->lock);
 	u->quit = true;
+	pthread_mutex_unlock(&u->lock);
 	return true;
 }
 
@@ -458,10 +460,30 @@ static bool same_name(struct step *s, const struct json *props, const struct jso
 	return name && json_getz(props, name) && json_equal(json_getz(props, name), json_getz(old, name));
 }
 
+/* The resource that a row names: made by an earlier update of those that have failed since the stack was as in cfn.prev? */
+static bool made_by_other(const struct step *s, const struct cfn_rec_resource *row)
+{
+	const struct node *n = s->node;
+
+	return row->physical.p && !str_eq(row->created_by, s->run->op_id) && (n->prev.absent.v || !str_eq(row->physical, n->prev.physical));
+}
+
+static void retire_base(struct step *s, const struct cfn_rec_resource *base)
+{
+	struct cfn_rec_resource old = *base;
+	struct batch *b = batch_new(s->run);
+
+	old.retain = OPT_BOOL(old.replace.v == TEMPLATE_RETAIN);
+	batch_row(b, "cfn.old", &old);
+	batch_submit(b);
+}
+
 static void replace(struct step *s, const struct cfn_rec_resource *base, struct json *props, const struct json *old)
 {
 	s->row.props = state_seal_json(s->run->cloud, s->arena, props);
 	announce(s, "UPDATE_IN_PROGRESS", S("Requested update requires the creation of a new physical resource; hence creating one."));
+	if (s->node->has_prev && made_by_other(s, base)) /* it is neither what was before nor what comes */
+		retire_base(s, base);
 	if (same_name(s, props, old)) {
 		fail(s, "UPDATE_FAILED",
 		     str_printf(s->arena,
@@ -501,15 +523,27 @@ static int update_in_place(struct step *s, const struct json *props, const struc
 	return 0;
 }
 
+static bool same_list(const struct str_list *a, const struct str_list *b)
+{
+	bool same = a->n == b->n;
+
+	for (size_t i = 0; same && i < a->n; i++)
+		same = str_eq(a->v[i], b->v[i]);
+	return same;
+}
+
 /* Nothing the type looks at has changed: policies may have. */
 static void keep(struct step *s, const struct json *attrs)
 {
+	const struct cfn_rec_resource *now = &s->node->row;
 	struct batch *b;
 
-	s->row.status = s->node->row.status;
-	s->row.reason = s->node->row.reason;
-	s->row.op = s->node->row.op;
+	s->row.status = now->status;
+	s->row.reason = now->reason;
 	b = batch_new(s->run);
+	if (!s->node->has_prev &&
+	    (s->row.deletion.v != now->deletion.v || s->row.replace.v != now->replace.v || !same_list(&s->row.deps, &now->deps)))
+		batch_row(b, "cfn.prev", now);
 	batch_row(b, "cfn.res", &s->row);
 	batch_submit(b);
 	s->res.ret_attrs = attrs ? json_copy(s->arena, attrs) : NULL;
@@ -528,6 +562,25 @@ static bool permitted(struct step *s, const struct cfn_rec_resource *base, const
 	return false;
 }
 
+/* A failed update may have done anything between nothing and all of it: what it had asked for counts as old where that differs
+ * from what is wanted now, else what was before. */
+static int old_or_failed(struct step *s, const struct cfn_rec_resource *base, const struct json *props, struct json **old)
+{
+	struct json *before = NULL, *failed = *old;
+	int r = 0;
+
+	if (!s->node->has_prev || s->node->prev.absent.v || !str_eq(s->node->prev.physical, base->physical))
+		return 0;
+	r = state_open_json(s->run->cloud, s->arena, s->node->prev.props, &before);
+	if (r < 0 || !before)
+		return r;
+	for (size_t i = 0; failed && i < failed->n; i++)
+		if (!json_equal(&failed->members[i].value, json_get(props, failed->members[i].key)))
+			json_set(s->arena, before, failed->members[i].key, &failed->members[i].value);
+	*old = before;
+	return 0;
+}
+
 static void make_changed(struct step *s, const struct cfn_rec_resource *base, struct json *props)
 {
 	struct json *old = NULL, *attrs = NULL;
@@ -537,6 +590,8 @@ static void make_changed(struct step *s, const struct cfn_rec_resource *base, st
 
 	if (r == 0)
 		r = state_open_json(s->run->cloud, s->arena, base->attrs, &attrs);
+	if (r == 0 && str_is(base->status, "UPDATE_FAILED"))
+		r = old_or_failed(s, base, props, &old);
 	if (r < 0) {
 		fail(s, "UPDATE_FAILED", S("The stored state of the resource is damaged."));
 		return;
@@ -558,6 +613,11 @@ static void make_changed(struct step *s, const struct cfn_rec_resource *base, st
 		return;
 	}
 	n = template_property_changes(s->arena, old, props, &names);
+	if (!base->physical.p) { /* an earlier operation has failed to make it */
+		s->node->was_update = false;
+		make_new(s, props);
+		return;
+	}
 	if (str_is(base->status, "CREATE_FAILED") || must_replace(s, names, n)) {
 		if (permitted(s, base, "Update:Replace"))
 			replace(s, base, props, old);
@@ -587,11 +647,11 @@ static void step_make(struct step *s)
 	struct json *props = NULL;
 	int r = evaluate(s, &props);
 
-	/* Begun before a crash: what was before the update is what counts. */
-	if (base && str_eq(n->row.op, s->run->op_id) && n->has_prev)
-		base = n->prev.absent.v ? NULL : &n->prev;
-	else if (base && str_is(s->run->op.kind, "CREATE"))
+	/* Begun before a crash: what was before the update is what counts, or what an earlier update that failed has made. */
+	if (base && str_is(s->run->op.kind, "CREATE"))
 		base = NULL;
+	else if (base && str_eq(n->row.op, s->run->op_id) && n->has_prev && !made_by_other(s, base))
+		base = n->prev.absent.v ? NULL : &n->prev;
 	if (r < 0) {
 		if (interrupted(s->run))
 			return;
@@ -607,15 +667,27 @@ static void step_make(struct step *s)
 }
 
 /* --- delete --- */
+/* Another resource has its logical id now: it has no row among the stack's resources. */
+static bool superseded(const struct step *s)
+{
+	return strcmp(s->node->table, "cfn.res") != 0;
+}
+
+static void drop_superseded(struct step *s, struct batch *b)
+{
+	const char *table = s->node->table;
+
+	batch_row_del(b, table, s->row.logical, strcmp(table, "cfn.old") == 0 ? s->row.physical : STR_NONE);
+}
+
 static void gone(struct step *s, const char *status)
 {
 	struct run *u = s->run;
 	struct batch *b = batch_new(u);
-	bool old = str_is(u->op.phase, "cleanup");
 
 	batch_event(b, s->node, s->row.type, s->row.physical, status, STR_NONE);
-	if (old)
-		batch_row_del(b, "cfn.old", s->row.logical, s->row.physical);
+	if (superseded(s))
+		drop_superseded(s, b);
 	else {
 		s->row.status = str_c(status);
 		s->row.reason = STR_NONE;
@@ -636,9 +708,9 @@ static bool retained(struct step *s)
 	struct run *u = s->run;
 	int64_t policy = s->row.deletion.v;
 
-	if (s->row.imported.v && str_eq(s->row.created_by, u->op_id))
+	if (s->row.imported.v && (str_eq(s->row.created_by, u->op_id) || str_is(u->op.kind, "CREATE")))
 		return true; /* it was there before */
-	if (str_is(u->op.phase, "cleanup"))
+	if (strcmp(s->node->table, "cfn.old") == 0)
 		return s->row.retain.v;
 	if (str_list_has(&u->op.retain, s->row.logical))
 		return true;
@@ -652,14 +724,14 @@ static void delete_failed(struct step *s, struct str reason)
 	struct run *u = s->run;
 	struct batch *b;
 
-	if (!str_is(u->op.phase, "cleanup")) {
+	if (!superseded(s)) {
 		fail(s, "DELETE_FAILED", reason);
 		return;
 	}
-	/* An update is complete even when something old stays behind. */
 	b = batch_new(u);
 	batch_event(b, s->node, s->row.type, s->row.physical, "DELETE_FAILED", reason);
-	batch_row_del(b, "cfn.old", s->row.logical, s->row.physical);
+	if (str_is(u->op.phase, "cleanup")) /* an update is complete even when something old stays behind */
+		drop_superseded(s, b);
 	forget(s, b);
 	batch_submit(b);
 	pthread_mutex_lock(&u->lock);
@@ -687,7 +759,7 @@ static void step_delete(struct step *s)
 	if (!announced(s, "DELETE_IN_PROGRESS")) {
 		b = batch_new(s->run);
 		s->row.updated = OPT_TIME(clock_now_ms());
-		if (!str_is(s->run->op.phase, "cleanup"))
+		if (!superseded(s))
 			batch_row(b, "cfn.res", &s->row);
 		batch_event(b, s->node, s->row.type, s->row.physical, "DELETE_IN_PROGRESS", STR_NONE);
 		batch_submit(b);
@@ -744,6 +816,20 @@ static void restored(struct step *s, const struct cfn_rec_resource *now)
 	pthread_mutex_unlock(&u->lock);
 }
 
+/* Only the engine's own notes about the resource had changed. */
+static void unkept(struct step *s)
+{
+	struct node *n = s->node;
+	struct batch *b = batch_new(s->run);
+
+	batch_row(b, "cfn.res", &n->prev);
+	batch_row_del(b, "cfn.prev", n->logical, STR_NONE);
+	batch_submit(b);
+	pthread_mutex_lock(&s->run->lock);
+	n->state = NODE_DONE;
+	pthread_mutex_unlock(&s->run->lock);
+}
+
 static void step_restore(struct step *s)
 {
 	struct node *n = s->node;
@@ -751,6 +837,10 @@ static void step_restore(struct step *s)
 	struct batch *b;
 	int r;
 
+	if (n->has_row && str_eq(n->row.props, n->prev.props) && str_eq(n->row.status, n->prev.status)) {
+		unkept(s);
+		return;
+	}
 	if (str_list_has(&s->run->op.skip, n->logical) || !n->has_row || !str_eq(n->row.physical, n->prev.physical)) {
 		restored(s, &n->row);
 		return;
@@ -786,7 +876,9 @@ void step_run(struct run *u, struct node *n)
 	struct step s;
 
 	if (!region_use(u->region)) {
+		pthread_mutex_lock(&u->lock);
 		u->quit = true;
+		pthread_mutex_unlock(&u->lock);
 		return;
 	}
 	prepare(&s, u, n, &a);

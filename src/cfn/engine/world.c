@@ -49,6 +49,7 @@ struct import {
 static int import_txn(struct store_txn *t, void *arg)
 {
 	struct import *x = arg;
+	struct cfn_rec_stack from;
 	struct cfn_rec_export e;
 	struct keybuf k;
 	int r;
@@ -56,6 +57,10 @@ static int import_txn(struct store_txn *t, void *arg)
 	key_begin(&k, x->run->stack.account, "cfn.export");
 	key_str(&k, x->name);
 	r = record_get(t, &cfn_records, CFN_REC_EXPORT, x->arena, &k, &e);
+	if (r == 0)
+		r = stack_load(t, x->arena, x->run->stack.account, e.stack, &from);
+	if (r == 0 && str_is(from.status, "DELETE_IN_PROGRESS"))
+		r = -ENOENT; /* it goes */
 	if (r < 0)
 		return r;
 	x->value = e.value;

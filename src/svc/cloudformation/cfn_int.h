@@ -101,6 +101,7 @@ struct start {
 /* cfn_start stores the operation and the stack's new status, and starts the engine after the commit. */
 int cfn_start(struct call *c, struct cfn_rec_stack *s, const struct start *q);
 bool cfn_updatable(const struct cfn_rec_stack *s);
+int cfn_paused(struct call *c, const struct cfn_rec_stack *s, bool disable_rollback);
 int cfn_name_check(struct call *c, struct str name);
 struct str cfn_arn(struct call *c, struct str name, struct str id);
 int cfn_new_stack(struct call *c, struct str name, struct cfn_rec_stack *ret);

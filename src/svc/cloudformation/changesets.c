@@ -86,6 +86,8 @@ static int create_options(struct call *c, const struct cloudformation_create_cha
 					     : "ResourcesToImport can be specified for change sets of type IMPORT only.");
 	if (import && in->import_existing_resources.v)
 		return cfn_invalid(c, "ImportExistingResources cannot be used with change sets of type IMPORT.");
+	if (str_is(in->on_stack_failure, "DELETE") && !str_is(in->change_set_type, "CREATE"))
+		return cfn_invalid(c, "OnStackFailure DELETE can be specified for change sets of type CREATE only.");
 	if (in->deployment_mode.p)
 		return cfn_invalid(c, "DeploymentMode %.*s is not implemented by this cloud.", STR(in->deployment_mode));
 	if (in->deployment_config && str_is(in->deployment_config->mode, "EXPRESS"))
@@ -356,12 +358,17 @@ CFN_HANDLER(execute_change_set, output)
 		return r < 0 ? r : 0;
 	if (!str_is(cs.execution, "AVAILABLE"))
 		return call_fail(c, &cloudformation_err_invalid_change_set_status,
-				 "ChangeSet [%.*s] cannot be executed in its current status of [%.*s]", STR(cs.arn), STR(cs.status));
+				 "ChangeSet [%.*s] cannot be executed in its current %sstatus of [%.*s]", STR(cs.arn),
+				 str_is(cs.execution, "UNAVAILABLE") ? "" : "execution ",
+				 STR(str_is(cs.execution, "UNAVAILABLE") ? cs.status : cs.execution));
 	create = str_is(cs.type, "CREATE") || (str_is(cs.type, "IMPORT") && str_is(s.status, "REVIEW_IN_PROGRESS"));
 	if (create ? !str_is(s.status, "REVIEW_IN_PROGRESS") : !cfn_updatable(&s))
 		return cfn_invalid(c, "Stack:%.*s is in %.*s state and can not be updated.", STR(s.arn), STR(s.status));
 	if (in->disable_rollback.v && cs.on_failure.p)
 		return cfn_invalid(c, "Either DisableRollback or OnStackFailure can be specified, not both.");
+	r = create ? 0 : cfn_paused(c, &s, in->disable_rollback.v || str_is(cs.on_failure, "DO_NOTHING"));
+	if (r < 0)
+		return r;
 	cs.execution = S("EXECUTE_IN_PROGRESS");
 	s.change_set = cs.arn;
 	go.on_failure = in->disable_rollback.v ? S("DO_NOTHING") : cs.on_failure.p ? cs.on_failure : S("ROLLBACK");

@@ -318,6 +318,7 @@ static void add_once(struct arena *a, struct str_list *l, size_t *cap, struct st
 static int check_types(struct call *c, const struct template *t, const struct str_list *allowed)
 {
 	static const char *const policies[] = { "CreationPolicy", "UpdatePolicy" };
+	static const char *const snapshots[] = { "DeletionPolicy", "UpdateReplacePolicy" }; /* no type here has snapshots */
 	struct str_list unknown = { 0 };
 	size_t cap = 0;
 
@@ -330,6 +331,10 @@ static int check_types(struct call *c, const struct template *t, const struct st
 						   STR(t->resources[i].id));
 		if (!type_find(c->cloud, type))
 			add_once(c->arena, &unknown, &cap, type);
+		for (size_t k = 0; k < ELEMENTS(snapshots); k++)
+			if (str_is(json_str(json_getz(t->resources[i].decl, snapshots[k])), "Snapshot"))
+				return cfn_invalid(c, "Template error: resource type %.*s does not support deletion policy Snapshot",
+						   STR(type));
 	}
 	if (unknown.n)
 		return cfn_invalid(c, "Template format error: Unrecognized resource types: [%.*s]",
@@ -382,11 +387,23 @@ static struct str rollback_text(struct call *c, const struct cloudformation_roll
 	return json_text(c->arena, j);
 }
 
+/* What nobody would act on. */
+static int check_promises(struct call *c, const struct ask *q)
+{
+	if (q->notifications->n)
+		return cfn_invalid(c, "NotificationARNs are not implemented by this cloud: there are no topics to notify.");
+	if (q->rollback && (q->rollback->rollback_triggers.n || q->rollback->monitoring_time_in_minutes.v))
+		return cfn_invalid(c, "RollbackConfiguration is not implemented by this cloud: there are no alarms to watch.");
+	return 0;
+}
+
 static int settings(struct call *c, const struct ask *q, const struct cfn_rec_stack *old, struct input *in)
 {
 	struct cfn_rec_settings *s = &in->set;
-	int r;
+	int r = check_promises(c, q);
 
+	if (r < 0)
+		return r;
 	if (old)
 		*s = *old->now;
 	if (q->tags && (q->tags->v || !old)) {

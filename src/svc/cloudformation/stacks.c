@@ -186,6 +186,8 @@ int cfn_start(struct call *c, struct cfn_rec_stack *s, const struct start *q)
 	struct keybuf k;
 	int r = actor(c, q->role, &op.principal);
 
+	if (r == 0 && !q->change_set.p)
+		r = change_sets_outdate(c->txn, c->arena, s);
 	if (r < 0)
 		return r;
 	s->op = op.id;
@@ -217,13 +219,35 @@ static int create_options(struct call *c, const struct cloudformation_create_sta
 	return cfn_name_check(c, in->stack_name);
 }
 
+/* Asked by the engine for the stack around this one: no call from outside can say so. */
+static bool by_engine(const struct call *c)
+{
+	return c->facts.source_arn.p && str_is(c->facts.invoked_by, VIA);
+}
+
+/* Who protects a stack protects what is nested in it. */
+static int unprotected(struct call *c, const struct cfn_rec_stack *s)
+{
+	struct cfn_rec_stack root = { 0 };
+	int r = 0;
+
+	if (!by_engine(c) && s->root.p)
+		r = stack_lookup(c->txn, c->arena, c->account, call_region(c), s->root, &root);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (s->protected.v || root.protected.v)
+		return cfn_invalid(c, "Stack [%.*s] cannot be deleted while TerminationProtection is enabled",
+				   STR(s->protected.v ? s->name : root.name));
+	return 0;
+}
+
 /* A stack that the engine makes for another stack is nested in that one. */
 static int nest(struct call *c, struct cfn_rec_stack *s)
 {
 	struct cfn_rec_stack outer;
 	struct str up = c->facts.source_arn;
 
-	if (!up.p || !str_is(c->facts.invoked_by, VIA))
+	if (!by_engine(c))
 		return 0;
 	s->parent = up;
 	for (int depth = 0; up.p; depth++) {
@@ -308,13 +332,25 @@ CFN_HANDLER(create_stack, output)
 /* --- UpdateStack --- */
 bool cfn_updatable(const struct cfn_rec_stack *s)
 {
-	static const char *const ok[] = { "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE",
+	static const char *const ok[] = { "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "CREATE_FAILED",
 					  "UPDATE_FAILED",   "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE" };
 
 	for (size_t i = 0; i < ELEMENTS(ok); i++)
 		if (str_is(s->status, ok[i]))
 			return true;
 	return false;
+}
+
+/* A stack that an operation has left as it was when it failed goes on in the same way, or back. */
+int cfn_paused(struct call *c, const struct cfn_rec_stack *s, bool disable_rollback)
+{
+	if (disable_rollback || (!str_is(s->status, "CREATE_FAILED") && !str_is(s->status, "UPDATE_FAILED")))
+		return 0;
+	return cfn_invalid(c,
+			   "This stack is currently in a non-terminal [%.*s] state. To update the stack from this state, please use the "
+			   "disable-rollback parameter with update-stack API. To rollback to the last known good state, use the "
+			   "rollback-stack API",
+			   STR(s->status));
 }
 
 static bool same_outputs(struct input *in, const struct cfn_rec_stack *s)
@@ -356,7 +392,7 @@ int cfn_has_changes(struct call *c, const struct cfn_rec_stack *s, struct input 
 	int r = input_previous(c, s, old);
 
 	*ret = true;
-	if (r < 0 || str_is(s->status, "UPDATE_FAILED"))
+	if (r < 0 || str_ends(s->status, S("_FAILED")))
 		return r;
 	r = template_changes(&old->ctx, &in->ctx, &v, &n);
 	if (r == -EINVAL)
@@ -401,7 +437,9 @@ CFN_HANDLER(update_stack, output)
 		return cfn_invalid(c, "Stack:%.*s is in %.*s state and can not be updated.", STR(s.arn), STR(s.status));
 	if (in->deployment_config && str_is(in->deployment_config->mode, "EXPRESS"))
 		return cfn_invalid(c, "DeploymentConfig mode EXPRESS is not implemented by this cloud.");
-	r = cfn_role(c, in->role_arn);
+	r = cfn_paused(c, &s, in->disable_rollback.v);
+	if (r == 0)
+		r = cfn_role(c, in->role_arn);
 	if (r == 0 && in->stack_policy_url.p)
 		r = input_text(c, STR_NONE, in->stack_policy_url, &q.policy);
 	if (r == 0 && q.policy.p)
@@ -506,8 +544,9 @@ CFN_HANDLER(delete_stack, response)
 		return r == -ENOENT ? 0 : r; /* nothing to do */
 	if (s.deleted.has || str_is(s.status, "DELETE_IN_PROGRESS"))
 		return 0;
-	if (s.protected.v)
-		return cfn_invalid(c, "Stack [%.*s] cannot be deleted while TerminationProtection is enabled", STR(s.name));
+	r = unprotected(c, &s);
+	if (r < 0)
+		return r;
 	if (in->retain_resources.n && !str_is(s.status, "DELETE_FAILED"))
 		return cfn_invalid(c,
 				   "Invalid operation on stack [%.*s]. When you delete a stack, specify which resources to retain only "
@@ -636,7 +675,7 @@ CFN_HANDLER(rollback_stack, output)
 		r = cfn_token(c, "RollbackStack", s.id, in->client_request_token, &out->stack_id);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	if (str_is(s.status, "CREATE_FAILED")) {
+	if (str_is(s.status, "CREATE_FAILED") || (str_is(s.status, "UPDATE_FAILED") && s.unsettled.v)) {
 		go.kind = "CREATE";
 		go.phase = "unmake";
 		go.status = "ROLLBACK_IN_PROGRESS";
