@@ -478,6 +478,7 @@ int cloud_open(const struct cloud_opts *o, const struct service *const *services
 	pthread_mutex_init(&cl->lock, NULL);
 	pthread_mutex_init(&cl->change, NULL);
 	cl->dir = xstrdup(o->data_dir);
+	cl->larges = larges_open(cl->dir);
 	cl->services = services;
 	cl->host_suffixes = o->host_suffixes;
 	cl->no_sync = o->no_sync;
@@ -514,6 +515,7 @@ int cloud_open(const struct cloud_opts *o, const struct service *const *services
 void cloud_close(struct cloud *cl)
 {
 	runner_stop(cl);
+	larges_close(cl->larges);
 	for (size_t i = 0; i < cl->n_services; i++)
 		if (cl->services[i]->close)
 			cl->services[i]->close(cl);
@@ -530,6 +532,7 @@ void cloud_close(struct cloud *cl)
 	mem_wipe(cl->master, sizeof cl->master);
 	mem_wipe(cl->derived, sizeof cl->derived);
 	arena_done(&cl->arena);
+	larges_free(cl->larges);
 	pthread_mutex_destroy(&cl->lock);
 	pthread_mutex_destroy(&cl->change);
 	free(cl->dir);

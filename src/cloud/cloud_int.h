@@ -43,6 +43,7 @@ struct cloud {
 	pthread_mutex_t lock;   /* regions and their state */
 	struct arena arena;     /* names and strings that live as long as the cloud */
 
+	struct larges *larges;
 	pthread_t runner;
 	bool runner_on;
 	pthread_mutex_t run_lock;
@@ -84,6 +85,18 @@ void inner_start(struct inner *x);
 /* park_wait: the handler said CALL_PARKED; over(arg, result) runs once when the call has its answer, perhaps at once, on the
  * thread that brings it. */
 void park_wait(struct call *c, void (*over)(void *arg, int r), void *arg);
+
+/* --- large.c: requests that are not collected in memory --- */
+struct larges;
+struct larges *larges_open(const char *dir); /* dir is borrowed: the files have no names in it */
+void larges_close(struct larges *a);         /* what waits is given no body; those that are handled go on */
+void larges_free(struct larges *a);          /* every request has ended */
+struct large *large_begin(struct larges *a); /* NULL: there can be no more now */
+int large_write(struct large *l, struct str piece);
+/* large_run calls fn with the whole body on another thread, when its turn comes; absent: the cloud is about to stop. The body
+ * lives until large_end. false: fn is not called. */
+bool large_run(struct large *l, void (*fn)(void *arg, struct str body), void *arg);
+void large_end(struct large *l); /* accepts NULL */
 
 /* --- authorize.c --- */
 int authorize_call(struct call *c); /* the overlay's checks; 0, or -ECANCELED with the refusal set */

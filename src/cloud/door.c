@@ -30,6 +30,7 @@ struct exchange {
 	struct body *sink;          /* the service's */
 	struct chunked *chunked;    /* between the connection and the sink */
 	struct hash *hash;          /* of a streamed plain body */
+	struct large *large;        /* the body, where it is too large for memory */
 	struct front_request visit; /* of a service's front: its own, and nothing but sig, who and facts above is used */
 };
 
@@ -55,6 +56,8 @@ static void release(struct exchange *x)
 	x->sink = NULL;
 	x->chunked = chunked_free(x->chunked);
 	x->hash = hash_free(x->hash);
+	large_end(x->large);
+	x->large = NULL;
 	if (x->region)
 		region_unuse(x->region);
 	x->region = NULL;
@@ -78,7 +81,7 @@ static void send_reply(struct exchange *x, struct wire_reply *w)
 		if (str_is(w->headers[i].name, "Content-Length")) /* of what GET would give */
 			(void)str_to_u64(w->headers[i].value, &reply.source_bytes);
 	/* A refused upload may still be on its way: the connection is not worth reading to its end. */
-	reply.close = x->failed && x->streaming;
+	reply.close = x->failed && (x->streaming || (x->large && !x->begun));
 	if (x->begun) {
 		x->cloud->answers++;
 		x->cloud->answer_us += (uint64_t)(clock_mono_us() - x->begun_us);
@@ -591,6 +594,12 @@ static int door_body(void *arg, struct http_request *r, struct str piece)
 		return x->visit.front->body(&x->visit, piece);
 	if (x->failed)
 		return -ECANCELED;
+	if (x->large) {
+		e = large_write(x->large, piece);
+		if (e < 0)
+			refuse(x, "ServiceUnavailable", 503, "There is no space left on the device that holds this cloud's data.");
+		return e;
+	}
 	if (!region_up(x->region)) { /* a slow upload must not keep the region from stopping */
 		refuse(x, "ServiceUnavailable", 503, "The region %.*s is stopped.", STR(x->region->name));
 		return -EHOSTDOWN;
@@ -693,6 +702,36 @@ static void limit_body(struct exchange *x)
 		refuse_signature(x, x->sig_read);
 }
 
+/* Does the body go to a file? Its own operation says how large it may be. May answer the client. */
+static bool begin_large(struct exchange *x)
+{
+	const struct op *op = x->found ? x->route.op : NULL;
+	struct http_request *r = x->http;
+
+	if (!op || !op->body_max || x->sig_read == SIGV4_MISSING)
+		return false;
+	if (!r->chunked && r->content_length > op->body_max) {
+		r->body_mode = HTTP_BODY_REFUSE;
+		refuse(x, "RequestEntityTooLargeException", 413, "Request must be smaller than %u bytes for the %s operation", op->body_max,
+		       op->name);
+		return true;
+	}
+	if (!r->chunked && r->content_length <= CLOUD_BODY_BYTES_MAX)
+		return false;
+	limit_body(x);
+	if (r->body_mode == HTTP_BODY_REFUSE)
+		return true;
+	x->large = large_begin(x->cloud->larges);
+	if (!x->large) {
+		r->body_mode = HTTP_BODY_REFUSE;
+		refuse(x, "ServiceUnavailable", 503, "There are too many large requests at once. Please try again.");
+		return true;
+	}
+	r->body_mode = HTTP_BODY_STREAM;
+	r->body_max = op->body_max;
+	return true;
+}
+
 /* --- fronts --- */
 static bool visit_begin(struct exchange *x)
 {
@@ -785,6 +824,8 @@ static void door_headers(void *arg, struct http_request *r)
 	r->body_max = CLOUD_BODY_BYTES_MAX;
 	e = wire_find(cl->models, cl->n_services, r, STR_NONE, x->sig.service, cl->host_suffixes, &x->route);
 	x->found = e == 0 && x->route.op;
+	if (begin_large(x))
+		return;
 	if (!x->found || !(x->route.op->flags & OP_STREAM_IN) || !service_of(cl, x->route.model)->body_begin) {
 		limit_body(x);
 		return;
@@ -797,10 +838,43 @@ static void door_headers(void *arg, struct http_request *r)
 	r->body_max = UINT64_MAX;
 }
 
+/* The request is there as a whole. */
+static void complete(struct exchange *x)
+{
+	struct http_request *r = x->http;
+	int e = x->found
+			? 0
+			: wire_find(x->cloud->models, x->cloud->n_services, r, r->body, x->sig.service, x->cloud->host_suffixes, &x->route);
+
+	if (e < 0 || !x->route.model) {
+		refuse(x, "UnknownService", 404, "No service of this cloud was named by the request.");
+		return;
+	}
+	if (find_region(x) < 0 || authenticate(x, r->body.p ? r->body : S("")) < 0 || recordable(x) < 0)
+		return;
+	if (!x->route.op) {
+		refuse_operation(x);
+		return;
+	}
+	prepare(x);
+	run(x);
+}
+
+/* On the thread of large requests. */
+static void complete_large(void *arg, struct str body)
+{
+	struct exchange *x = arg;
+
+	x->http->body = body;
+	if (body.p)
+		complete(x);
+	else
+		refuse(x, "ServiceUnavailable", 503, "The cloud is about to stop.");
+}
+
 static void door_done(void *arg, struct http_request *r)
 {
 	struct exchange *x = r->user;
-	int e;
 
 	if (x->visit.front) {
 		x->visit.front->done(&x->visit);
@@ -814,20 +888,10 @@ static void door_done(void *arg, struct http_request *r)
 		run(x);
 		return;
 	}
-	e = x->found ? 0
-		     : wire_find(x->cloud->models, x->cloud->n_services, r, r->body, x->sig.service, x->cloud->host_suffixes, &x->route);
-	if (e < 0 || !x->route.model) {
-		refuse(x, "UnknownService", 404, "No service of this cloud was named by the request.");
-		return;
-	}
-	if (find_region(x) < 0 || authenticate(x, r->body.p ? r->body : S("")) < 0 || recordable(x) < 0)
-		return;
-	if (!x->route.op) {
-		refuse_operation(x);
-		return;
-	}
-	prepare(x);
-	run(x);
+	if (!x->large)
+		complete(x);
+	else if (!large_run(x->large, complete_large, x))
+		complete_large(x, STR_NONE);
 }
 
 /* The client left. A call under way goes on: it was accepted, its answer is dropped by the front. A request that never

@@ -38,7 +38,8 @@ struct op {
 	const struct op_key *keys;
 	const struct desc_error *const *errors; /* declared, NULL-terminated; or NULL */
 	int (*run)(struct call *c, const void *in, void *out);
-	uint16_t in, out; /* shapes */
+	uint32_t body_max; /* of a request, which may then be larger than what is collected in memory; 0: no limit of its own */
+	uint16_t in, out;  /* shapes */
 	uint16_t status;
 	uint8_t txn, flags, n_auth, n_keys;
 };

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """AWS Lambda: functions and their configuration, versions, aliases, permissions; invocations where this machine can run them."""
 import base64
+import concurrent.futures
 import hashlib
 import io
 import json
+import os
+import pathlib
+import re
 import time
 import zipfile
 
@@ -178,3 +182,38 @@ def test_tags(fn, role, name):
     with pytest.raises(ClientError) as e:
         fn.tag_resource(Resource=arn, Tags={"k%d" % i: "" for i in range(51)})
     assert code_of(e) == "InvalidParameterValueException"
+
+
+def heavy_zip(mb):
+    """An archive that does not pack."""
+    b = io.BytesIO()
+    with zipfile.ZipFile(b, "w", zipfile.ZIP_STORED) as z:
+        z.writestr("index.js", ECHO)
+        z.writestr("data", os.urandom(mb << 20))
+    return b.getvalue()
+
+
+def test_an_archive_of_50_mb_in_a_request(cloud, fn, role, name):
+    """As Terraform's "filename" sends it: 70 MB of JSON. Several at once are taken one after the other, in little memory."""
+    z = heavy_zip(49)
+    c = create(fn, name, role, Code={"ZipFile": z})
+    assert c["CodeSize"] == len(z) and c["CodeSha256"] == base64.b64encode(hashlib.sha256(z).digest()).decode()
+    other = heavy_zip(8)
+    sums = set()
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        for u in pool.map(lambda i: cloud.client("lambda").update_function_code(FunctionName=name, ZipFile=other), range(3)):
+            sums.add(u["CodeSha256"])
+    assert sums == {base64.b64encode(hashlib.sha256(other).digest()).decode()}
+    peak = int(re.search(r"VmHWM:\s+(\d+) kB", pathlib.Path("/proc/%d/status" % cloud.proc.pid).read_text())[1])
+    assert peak < 1 << 20, peak  # KB: the archive, its text and what the program is otherwise; not one of each
+    with pytest.raises(ClientError) as e:
+        fn.update_function_code(FunctionName=name, ZipFile=heavy_zip(51))
+    assert code_of(e) == "RequestEntityTooLargeException" and "smaller than 70167211 bytes for the UpdateFunctionCode operation" in str(e.value)
+    # who is nobody sends no large body, and a signature that is wrong is found out
+    with pytest.raises(ClientError) as e:
+        cloud.client("lambda", secret="x" * 40).update_function_code(FunctionName=name, ZipFile=other)
+    assert code_of(e) in ("InvalidSignatureException", "SignatureDoesNotMatch")
+    with pytest.raises(ClientError) as e:
+        cloud.client("lambda", key="AKIANOBODYNOBODYNOBO").update_function_code(FunctionName=name, ZipFile=other)
+    assert code_of(e) == "UnrecognizedClientException"
+    assert fn.get_function_configuration(FunctionName=name)["CodeSize"] == len(other)

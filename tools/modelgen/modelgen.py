@@ -476,7 +476,7 @@ class Service:
             self.check_operation(name, v)
 
     def check_operation(self, name, v):
-        known = {"txn", "auth", "keys", "tags", "anonymous", "recorded", "resource_policy", "note", "errors"}
+        known = {"txn", "auth", "keys", "tags", "anonymous", "recorded", "resource_policy", "note", "errors", "body"}
         here = ("operations", name)
         for k in v:
             if k not in known:
@@ -485,6 +485,8 @@ class Service:
             self.bad(here + ("txn",), '%s: "txn" is "read", "write" or "none"' % name)
         if "auth" not in v:
             self.bad(here, '%s: "auth" is missing; an operation without one does not build' % name)
+        if not isinstance(v.get("body", 1), int) or not 0 < v.get("body", 1) < 1 << 30:
+            self.bad(here + ("body",), '%s: "body" is the most bytes of a request' % name)
         if v["auth"] != "none":
             if not isinstance(v["auth"], list) or not v["auth"]:
                 self.bad(here + ("auth",), '%s: "auth" is "none" or a list of checks' % name)
@@ -684,6 +686,8 @@ class Service:
             f += [".keys = keys_%d" % idx, ".n_keys = %d" % len(v["keys"])]
         if v.get("tags"):
             f.append(".tags = " + cstr(v["tags"]))
+        if v.get("body"):
+            f.append(".body_max = %d" % v["body"])
         wrapper = op.get("output", {}).get("resultWrapper")
         if wrapper:
             f.append(".wrapper = " + cstr(wrapper))

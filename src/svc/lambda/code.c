@@ -375,9 +375,6 @@ static int take_in(struct call *c, const struct lambda_source *s, struct taking 
 
 	if (s->bucket.p)
 		r = from_s3(c, s, t);
-	else if ((int64_t)s->zip.n > LAMBDA_ZIP_BYTES_MAX)
-		return lambda_fail(c, &lambda_err_request_too_large, "Request must be smaller than %lld bytes for the %s operation",
-				   (long long)LAMBDA_ZIP_BYTES_MAX, c->op->name);
 	else
 		r = take_piece(t, s->zip);
 	if (r == 0 && t->bytes == 0)
