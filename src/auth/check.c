@@ -137,8 +137,7 @@ static enum sigv4_fault check_signature(struct http_request *r, struct sigv4 *s,
 						 canon.request);
 	good = secret.p && secret.n > 0 && secret.n <= SIGV4_SECRET_MAX;
 	if (good) {
-		sigkey_get(s->key_id, secret, s->date, s->region, s->service, s->signing_key);
-		hmac_sha256(s->signing_key, sizeof s->signing_key, s->string_to_sign.p, s->string_to_sign.n, mac);
+		sigkey_sign(s->key_id, secret, s->date, s->region, s->service, s->string_to_sign, s->signing_key, mac);
 		canon_hex(mac, hex);
 		good = s->signature.n == sizeof hex && mem_equal_ct(hex, s->signature.p, sizeof hex);
 		mem_wipe(mac, sizeof mac); /* the right signature of a forged request stays here */

@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sigkey.c - derives signing keys, and remembers the last ones.
  *
- * Deriving takes four HMACs; a client signs with the same key all day. Each thread has a small set-associative cache.
- * An entry is found by a salted hash over the secret and everything else the key depends on, so a rotated secret never
- * hits, and no secret, key id or scope is kept. Entries are wiped when they are replaced and when the thread ends. */
+ * Deriving takes four HMACs; a client signs with the same key all day. Each thread has a small set-associative cache, in memory
+ * for secrets. An entry is found by everything that its key depends on, the secret among it, byte by byte: a rotated secret never
+ * hits. Entries are wiped when they are replaced and when the thread ends. */
 #include "auth/sigkey.h"
 #include "base/arena.h"
+#include "base/secret.h"
 #include "base/util.h"
 #include <assert.h>
 #include <pthread.h>
 
 #define SIGKEY_SETS 16
 #define SIGKEY_WAYS 4
+#define SIGKEY_TEXT_BYTES 254 /* secret, key id and scope; longer ones (nobody's but our own clients') are not kept */
 
 struct entry {
-	uint8_t tag[32], key[32];
-	bool used;
+	uint16_t n; /* of text; 0: free */
+	uint8_t text[SIGKEY_TEXT_BYTES];
+	uint8_t key[32];
+	struct hmac_key ready; /* the same key */
 };
 struct cache {
 	struct entry set[SIGKEY_SETS][SIGKEY_WAYS];
@@ -24,55 +28,59 @@ struct cache {
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t thread_end;
-static uint8_t salt[16]; /* makes tags worthless outside this process */
 static __thread struct cache *mine;
 
 static void cache_free(void *arg)
 {
 	mine = NULL;
-	mem_wipe(arg, sizeof(struct cache));
-	free(arg);
+	secret_free(arg, sizeof(struct cache));
 }
 
 static void start(void)
 {
-	random_bytes(salt, sizeof salt);
 	if (pthread_key_create(&thread_end, cache_free) != 0)
 		abort();
 }
 
+/* NULL: there is no memory for it. */
 static struct cache *cache_mine(void)
 {
 	if (!mine) {
 		pthread_once(&once, start);
-		mine = xzalloc(sizeof *mine);
+		mine = secret_alloc(sizeof *mine);
 		pthread_setspecific(thread_end, mine);
 	}
 	return mine;
 }
 
-static size_t put(uint8_t *to, size_t n, struct str s)
+/* text_make puts the fields one behind the other, each with its length before it: no two different sets of fields give the same
+ * bytes. 0: they are too long. */
+static size_t text_make(const struct str *field, size_t n_fields, uint8_t text[SIGKEY_TEXT_BYTES])
 {
-	uint16_t len = (uint16_t)s.n;
+	size_t n = 0;
 
-	memcpy(to + n, &len, sizeof len);
-	memcpy(to + n + sizeof len, s.p, s.n);
-	return n + sizeof len + s.n;
+	for (size_t i = 0; i < n_fields; i++) {
+		uint16_t len = (uint16_t)field[i].n;
+
+		if (field[i].n > SIGKEY_TEXT_BYTES || n + sizeof len + field[i].n > SIGKEY_TEXT_BYTES)
+			return 0;
+		memcpy(text + n, &len, sizeof len);
+		memcpy(text + n + sizeof len, field[i].p, field[i].n);
+		n += sizeof len + field[i].n;
+	}
+	return n;
 }
 
-/* A field's length goes before it: no two different sets of fields give the same bytes. */
-static void tag_make(const struct str *field, size_t n_fields, uint8_t tag[32])
+/* Only where to look: keys that share a set share its ways. */
+static size_t set_of(struct str key_id, struct str region, struct str service)
 {
-	uint8_t text[sizeof salt + SIGV4_SECRET_MAX + SIGV4_KEY_ID_MAX + 256];
-	size_t n = sizeof salt, i;
+	size_t h = region.n ? (uint8_t)region.p[region.n - 1] + (uint8_t)region.p[0] * 3u : 0;
 
-	memcpy(text, salt, sizeof salt);
-	for (i = 0; i < n_fields; i++) {
-		assert(n + sizeof(uint16_t) + field[i].n <= sizeof text);
-		n = put(text, n, field[i]);
-	}
-	hash_sha256(text, n, tag);
-	mem_wipe(text, n);
+	for (size_t i = 0; i < key_id.n; i++)
+		h = h * 31 + (uint8_t)key_id.p[i];
+	for (size_t i = 0; i < service.n; i++)
+		h = h * 31 + (uint8_t)service.p[i];
+	return (h ^ h >> 7) % SIGKEY_SETS;
 }
 
 static void derive(struct str secret, struct str date, struct str region, struct str service, uint8_t out[32])
@@ -91,31 +99,35 @@ static void derive(struct str secret, struct str date, struct str region, struct
 	mem_wipe(b, sizeof b);
 }
 
-void sigkey_get(struct str key_id, struct str secret, struct str date, struct str region, struct str service, uint8_t out[32])
+void sigkey_sign(struct str key_id, struct str secret, struct str date, struct str region, struct str service, struct str text,
+		 uint8_t ret_key[32], uint8_t mac[32])
 {
 	struct str field[] = { secret, key_id, date, region, service };
 	struct cache *c = cache_mine();
-	struct entry *set, *e;
-	uint8_t tag[32];
-	size_t i, way;
+	uint8_t id[SIGKEY_TEXT_BYTES];
+	size_t n = c ? text_make(field, ELEMENTS(field), id) : 0, at;
+	struct entry *set, *e = NULL;
 
-	if (key_id.n > SIGV4_KEY_ID_MAX || date.n + region.n + service.n > 200) { /* our own signing, with odd names */
-		derive(secret, date, region, service, out);
+	if (!n) {
+		derive(secret, date, region, service, ret_key);
+		hmac_sha256(ret_key, 32, text.p, text.n, mac);
 		return;
 	}
-	tag_make(field, ELEMENTS(field), tag);
-	way = tag[0] % SIGKEY_SETS;
-	set = c->set[way];
-	for (i = 0; i < SIGKEY_WAYS; i++)
-		if (set[i].used && mem_equal_ct(set[i].tag, tag, sizeof tag)) {
-			memcpy(out, set[i].key, 32);
-			return;
-		}
-	derive(secret, date, region, service, out);
-	e = &set[c->next[way]];
-	c->next[way] = (uint8_t)((c->next[way] + 1) % SIGKEY_WAYS);
-	mem_wipe(e, sizeof *e);
-	memcpy(e->tag, tag, sizeof tag);
-	memcpy(e->key, out, 32);
-	e->used = true;
+	at = set_of(key_id, region, service);
+	set = c->set[at];
+	for (size_t i = 0; i < SIGKEY_WAYS && !e; i++)
+		if (set[i].n == n && mem_equal_ct(set[i].text, id, n))
+			e = &set[i];
+	if (!e) {
+		e = &set[c->next[at]];
+		c->next[at] = (uint8_t)((c->next[at] + 1) % SIGKEY_WAYS);
+		mem_wipe(e, sizeof *e);
+		derive(secret, date, region, service, e->key);
+		hmac_key_make(e->key, sizeof e->key, &e->ready);
+		memcpy(e->text, id, n);
+		e->n = (uint16_t)n;
+	}
+	mem_wipe(id, n);
+	memcpy(ret_key, e->key, 32);
+	hmac_key_sign(&e->ready, text.p, text.n, mac);
 }

@@ -576,8 +576,7 @@ struct str sigv4_sign(struct arena *a, struct str key_id, struct str secret, str
 	canon_request(a, &in, &canon);
 	scope = canon_scope(a, date, region, service);
 	text = canon_string_to_sign(a, amz_date, scope, canon.request);
-	sigkey_get(key_id, secret, date, region, service, key);
-	hmac_sha256(key, sizeof key, text.p, text.n, mac);
+	sigkey_sign(key_id, secret, date, region, service, text, key, mac);
 	mem_wipe(key, sizeof key);
 	canon_hex(mac, hex);
 	return str_printf(a, ALGORITHM " Credential=%.*s/%.*s, SignedHeaders=%.*s, Signature=%.64s", STR(key_id), STR(scope),

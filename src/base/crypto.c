@@ -4,6 +4,7 @@
  * OpenSSL's algorithm objects are fetched once per process and contexts once per thread, because fetching and
  * allocating take global locks. A failure inside OpenSSL that input can't cause (no DRBG, no algorithm) aborts: there
  * is no safe way to go on. Keys don't stay behind in the contexts that are kept. */
+#define OPENSSL_SUPPRESS_DEPRECATED /* SHA256_*: see "SHA-256" below */
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
@@ -14,8 +15,10 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
+#include <openssl/sha.h>
 
 #include "base/arena.h"
+#include "base/secret.h"
 #include "base/util.h"
 
 #define CHUNK_BYTES ((size_t)1 << 30) /* OpenSSL counts in int */
@@ -185,11 +188,15 @@ static void digest_once(EVP_MD *md, EVP_MD_CTX *c, const void *p, size_t n, uint
 	must(EVP_DigestInit_ex2(c, md, NULL) && EVP_DigestUpdate(c, p, n) && EVP_DigestFinal_ex(c, out, NULL), "digest");
 }
 
+/* --- SHA-256 ---
+ * A signed call takes half a dozen of them, mostly of short texts. The functions behind OpenSSL's digest are called by name:
+ * EVP costs as much as a block for each text, and its states can't be copied without memory from the heap. */
 void hash_sha256(const void *p, size_t n, uint8_t out[32])
 {
-	struct thread_contexts *t = contexts();
+	SHA256_CTX c;
 
-	digest_once(algorithms.sha256, t->digest, p, n, out);
+	must(SHA256_Init(&c) && SHA256_Update(&c, p, n) && SHA256_Final(out, &c), "digest");
+	OPENSSL_cleanse(&c, sizeof c);
 }
 
 void hash_sha1(const void *p, size_t n, uint8_t out[20])
@@ -206,28 +213,47 @@ void hash_md5(const void *p, size_t n, uint8_t out[16])
 	digest_once(algorithms.md5, t->digest, p, n, out);
 }
 
-void hmac_sha256(const void *key, size_t key_n, const void *p, size_t n, uint8_t out[32])
-{
-	/* RFC 2104 over the digest: OpenSSL's own HMAC copies three contexts a call, at twice the cost for short texts. */
-	EVP_MD_CTX *c = contexts()->digest;
-	uint8_t block[64] = { 0 }, inner[32];
+_Static_assert(sizeof(struct hmac_key) >= 2 * sizeof(SHA256_CTX), "room for both states");
+_Static_assert(_Alignof(struct hmac_key) >= _Alignof(SHA256_CTX), "aligned");
 
-	if (key_n > sizeof block)
-		digest_once(algorithms.sha256, c, key, key_n, block);
-	else if (key_n)
-		memcpy(block, key, key_n);
+void hmac_key_make(const void *key, size_t n, struct hmac_key *ret)
+{
+	SHA256_CTX *c = (SHA256_CTX *)ret->state; /* of the inner hash, then of the outer one (RFC 2104) */
+	uint8_t block[64] = { 0 };
+
+	if (n > sizeof block)
+		hash_sha256(key, n, block);
+	else if (n)
+		memcpy(block, key, n);
 	for (size_t i = 0; i < sizeof block; i++)
 		block[i] ^= 0x36;
-	must(EVP_DigestInit_ex2(c, algorithms.sha256, NULL) && EVP_DigestUpdate(c, block, sizeof block) && EVP_DigestUpdate(c, p, n) &&
-		     EVP_DigestFinal_ex(c, inner, NULL),
-	     "HMAC");
+	must(SHA256_Init(&c[0]) && SHA256_Update(&c[0], block, sizeof block), "HMAC");
 	for (size_t i = 0; i < sizeof block; i++)
 		block[i] ^= 0x36 ^ 0x5c;
-	must(EVP_DigestInit_ex2(c, algorithms.sha256, NULL) && EVP_DigestUpdate(c, block, sizeof block) &&
-		     EVP_DigestUpdate(c, inner, sizeof inner) && EVP_DigestFinal_ex(c, out, NULL),
-	     "HMAC");
+	must(SHA256_Init(&c[1]) && SHA256_Update(&c[1], block, sizeof block), "HMAC");
 	mem_wipe(block, sizeof block);
+}
+
+void hmac_key_sign(const struct hmac_key *key, const void *p, size_t n, uint8_t out[32])
+{
+	SHA256_CTX c;
+	uint8_t inner[32];
+
+	memcpy(&c, key->state, sizeof c);
+	must(SHA256_Update(&c, p, n) && SHA256_Final(inner, &c), "HMAC");
+	memcpy(&c, (const char *)key->state + sizeof c, sizeof c);
+	must(SHA256_Update(&c, inner, sizeof inner) && SHA256_Final(out, &c), "HMAC");
+	mem_wipe(&c, sizeof c);
 	mem_wipe(inner, sizeof inner);
+}
+
+void hmac_sha256(const void *key, size_t key_n, const void *p, size_t n, uint8_t out[32])
+{
+	struct hmac_key k;
+
+	hmac_key_make(key, key_n, &k);
+	hmac_key_sign(&k, p, n, out);
+	mem_wipe(&k, sizeof k);
 }
 
 struct hash {

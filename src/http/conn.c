@@ -161,10 +161,10 @@ static int refill(struct conn *c)
 
 	if (!q || q->source_left == 0)
 		return 0;
-	if (!c->own)
-		c->own = xmalloc(HTTP_SOURCE_BYTES);
 	if (n > q->source_left)
 		n = (size_t)q->source_left;
+	if (!c->own) /* what is left never grows */
+		c->own = xmalloc(n);
 	k = q->source.read(q->source.arg, c->own, n);
 	if (k <= 0 || (size_t)k > n)
 		return k < 0 ? (int)k : -EIO; /* a source that ends early: the client must see the cut */

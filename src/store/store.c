@@ -264,7 +264,7 @@ static int env_open(struct store *s)
 			break;
 		mdb_env_close(s->env);
 		s->env = NULL;
-		if (r != ENOMEM || map / 2 < MAP_BYTES_MIN)
+		if ((r != ENOMEM && r != EINVAL) || map / 2 < MAP_BYTES_MIN) /* EINVAL: what valgrind says */
 			return engine_error(r);
 	}
 	mdb_reader_check(s->env, &dead);

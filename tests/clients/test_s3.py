@@ -379,7 +379,7 @@ def upload(s3, bucket, key, parts, **kw):
 
 
 def test_multipart(s3, cloud, bucket):
-    parts = [os.urandom(5 * MB), os.urandom(5 * MB + 3), b"end"]
+    parts = [os.urandom(5 * MB), os.urandom(5 * MB + 3), b"end"]  # the last one is small enough to be kept in the store
     u, done = upload(s3, bucket, "big", parts, Metadata={"a": "b"}, ContentType="x/y")
     listed = s3.list_parts(Bucket=bucket, Key="big", UploadId=u)
     assert [(p["PartNumber"], p["Size"], p["ETag"]) for p in listed["Parts"]] == [(i + 1, len(p), done[i]["ETag"]) for i, p in enumerate(parts)]
@@ -402,7 +402,7 @@ def test_multipart(s3, cloud, bucket):
     assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket)
     before = len(files(cloud))
     s3.delete_object(Bucket=bucket, Key="big")
-    assert len(files(cloud)) == before - 3
+    assert len(files(cloud)) == before - 2
 
 
 def test_multipart_checksums(s3, bucket):
@@ -423,7 +423,7 @@ def test_multipart_checksums(s3, bucket):
 
 
 def test_multipart_refusals(s3, cloud, bucket):
-    u, done = upload(s3, bucket, "k", [b"small", b"small too"])
+    u, done = upload(s3, bucket, "k", [b"small" * 5000, b"small too" * 5000])
     fin = lambda parts: dict(Bucket=bucket, Key="k", UploadId=u, MultipartUpload={"Parts": parts})
     refused("EntityTooSmall", s3.complete_multipart_upload, **fin(done))
     refused("InvalidPartOrder", s3.complete_multipart_upload, **fin(done[::-1]))
@@ -434,7 +434,7 @@ def test_multipart_refusals(s3, cloud, bucket):
     refused("NoSuchUpload", s3.upload_part, Bucket=bucket, Key="k", UploadId="x", PartNumber=1, Body=b"")
     refused("NoSuchUpload", s3.upload_part, Bucket=bucket, Key="other", UploadId=u, PartNumber=1, Body=b"")
     before = len(files(cloud))
-    s3.upload_part(Bucket=bucket, Key="k", UploadId=u, PartNumber=1, Body=b"again")
+    s3.upload_part(Bucket=bucket, Key="k", UploadId=u, PartNumber=1, Body=b"again" * 5000)
     assert len(files(cloud)) == before  # the replaced part's file went
     s3.abort_multipart_upload(Bucket=bucket, Key="k", UploadId=u)
     assert len(files(cloud)) == before - 2
@@ -459,24 +459,25 @@ def test_transfer_of_a_large_file(s3, bucket, tmp_path):
 
 
 # --- copies ---
-def test_copy(s3, cloud, bucket):
-    s3.put_object(Bucket=bucket, Key="a", Body=b"body", Metadata={"m": "1"}, ContentType="x/y", Tagging="t=1")
+@pytest.mark.parametrize("body, in_files", [(b"body", 0), (b"body" * 5000, 1)], ids=["in the store", "in a file"])
+def test_copy(s3, cloud, bucket, body, in_files):
+    s3.put_object(Bucket=bucket, Key="a", Body=body, Metadata={"m": "1"}, ContentType="x/y", Tagging="t=1")
     before = len(files(cloud))
     out = s3.copy_object(Bucket=bucket, Key="b", CopySource={"Bucket": bucket, "Key": "a"})
-    assert out["CopyObjectResult"]["ETag"] == '"%s"' % hashlib.md5(b"body").hexdigest() and len(files(cloud)) == before
+    assert out["CopyObjectResult"]["ETag"] == '"%s"' % hashlib.md5(body).hexdigest() and len(files(cloud)) == before
     b = s3.get_object(Bucket=bucket, Key="b")
-    assert b["Body"].read() == b"body" and b["Metadata"] == {"m": "1"} and b["ContentType"] == "x/y" and b["TagCount"] == 1
+    assert b["Body"].read() == body and b["Metadata"] == {"m": "1"} and b["ContentType"] == "x/y" and b["TagCount"] == 1
     s3.copy_object(Bucket=bucket, Key="c", CopySource=bucket + "/a", MetadataDirective="REPLACE", Metadata={"n": "2"}, TaggingDirective="REPLACE", Tagging="")
     c = s3.get_object(Bucket=bucket, Key="c")
     assert c["Metadata"] == {"n": "2"} and c["ContentType"] == "binary/octet-stream" and "TagCount" not in c
     refused("InvalidRequest", s3.copy_object, Bucket=bucket, Key="a", CopySource=bucket + "/a")
     s3.copy_object(Bucket=bucket, Key="a", CopySource=bucket + "/a", MetadataDirective="REPLACE", Metadata={"self": "1"})
-    assert s3.get_object(Bucket=bucket, Key="a")["Body"].read() == b"body"
+    assert s3.get_object(Bucket=bucket, Key="a")["Body"].read() == body
     s3.delete_object(Bucket=bucket, Key="a")  # copies live on
     s3.delete_object(Bucket=bucket, Key="b")
-    assert s3.get_object(Bucket=bucket, Key="c")["Body"].read() == b"body"
+    assert s3.get_object(Bucket=bucket, Key="c")["Body"].read() == body
     s3.delete_object(Bucket=bucket, Key="c")
-    assert len(files(cloud)) == before - 1
+    assert len(files(cloud)) == before - in_files
     refused("NoSuchKey", s3.copy_object, Bucket=bucket, Key="x", CopySource=bucket + "/a")
     refused("NoSuchBucket", s3.copy_object, Bucket=bucket, Key="x", CopySource="none-%s/a" % bucket)
 
@@ -530,6 +531,38 @@ def test_bodies_are_encrypted_in_their_files(s3, cloud, bucket):
     s3.put_object(Bucket=bucket, Key="k", Body=secret, Metadata={"x": "y"})
     for p in files(cloud):
         assert b"find me" not in p.read_bytes()
+
+
+def test_small_bodies_are_encrypted_in_the_store(own_cloud):
+    s3 = own_cloud.client("s3")
+    s3.create_bucket(Bucket="small")
+    for size in (1, 16383, 16384):
+        body = (b"find me if you can " * 1000)[:size]
+        s3.put_object(Bucket="small", Key=str(size), Body=body)
+        assert s3.get_object(Bucket="small", Key=str(size))["Body"].read() == body
+        assert s3.get_object(Bucket="small", Key=str(size), Range="bytes=%d-" % (size // 2))["Body"].read() == body[size // 2:]
+    assert files(own_cloud) == []
+    s3.put_object(Bucket="small", Key="file", Body=b"x" * 16385)
+    assert len(files(own_cloud)) == 1
+    store = own_cloud.data / "regions" / "us-east-1" / "store" / "data.mdb"
+    assert b"find me" not in store.read_bytes()
+    own_cloud.kill()
+    own_cloud.start()
+    assert own_cloud.client("s3").get_object(Bucket="small", Key="16384")["Body"].read() == (b"find me if you can " * 1000)[:16384]
+
+
+def test_deleted_small_bodies_leave_the_store(own_cloud):
+    s3 = own_cloud.client("s3")
+    s3.create_bucket(Bucket="leave")
+    store = own_cloud.data / "regions" / "us-east-1" / "store" / "data.mdb"
+    names, sizes = [str(i) for i in range(40)], []
+    for _ in range(6):
+        for k in names:
+            s3.put_object(Bucket="leave", Key=k, Body=os.urandom(16000))
+            s3.put_object(Bucket="leave", Key=k, Body=os.urandom(16000))
+        s3.delete_objects(Bucket="leave", Delete={"Objects": [{"Key": k} for k in names]})
+        sizes.append(store.stat().st_size)
+    assert sizes[-1] - sizes[1] < 2 * 40 * 16000  # what was freed is used again
 
 
 def test_damage_is_noticed(own_cloud):

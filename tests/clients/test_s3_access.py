@@ -317,10 +317,10 @@ def test_refused_uploads_leave_nothing(own_cloud):
     for i in range(3):
         refused("AccessDenied", intruder.put_object, Bucket="nothing", Key="k", Body=b"x" * 100000)
     refused("BadDigest", s3.put_object, Bucket="nothing", Key="k", Body=b"x" * 100000, ChecksumCRC32="AAAAAA==")
-    s3.put_object(Bucket="nothing", Key="k", Body=b"")
+    s3.put_object(Bucket="nothing", Key="k", Body=b"y" * 100000)
     refused("PreconditionFailed", s3.put_object, Bucket="nothing", Key="k", Body=b"x" * 100000, IfNoneMatch="*")
     left = [p for d in ("objects", "tmp") for p in (own_cloud.data / "regions" / "us-east-1" / d).rglob("*") if p.is_file()]
-    assert len(left) == 1  # the one empty object
+    assert len(left) == 1  # the one object
     assert [o["Key"] for o in s3.list_objects_v2(Bucket="nothing")["Contents"]] == ["k"]
 
 

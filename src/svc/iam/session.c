@@ -4,6 +4,7 @@
  * A session token is all there is of a session: nothing is stored. It is base64 of a version byte, a nonce, and the
  * record sealed with AES-256-GCM under a key of this cloud, bound to the access key id. Whoever changes a bit of it, or
  * uses it with another key id, or brings one of another cloud, is refused. */
+#include "base/secret.h"
 #include "svc/iam/iam_int.h"
 #include <assert.h>
 #include <errno.h>
@@ -37,7 +38,7 @@ static int unseal(struct cloud *cl, struct arena *a, const char *purpose, size_t
 		return -EBADMSG;
 	out = arena_alloc(a, sealed.n);
 	cloud_master_key(cl, purpose, key);
-	r = aes_gcm_open(key, (const uint8_t *)sealed.p + prefix, aad, str_skip(sealed, prefix + SEAL_NONCE_BYTES), out);
+	r = aes_gcm_open_kept(key, aad, str_skip(sealed, prefix), out);
 	mem_wipe(key, sizeof key);
 	if (r < 0)
 		return -EBADMSG;
@@ -47,7 +48,7 @@ static int unseal(struct cloud *cl, struct arena *a, const char *purpose, size_t
 
 static struct str secret_aad(struct arena *a, const struct iam_rec_access_key *k)
 {
-	return str_printf(a, "%.*s/%.*s/%.*s", STR(k->account), STR(k->user_id), STR(k->id));
+	return str_join(a, (struct str[]){ k->account, k->user_id, k->id }, 3, S("/"));
 }
 
 void iam_secret_seal(struct cloud *cl, struct arena *a, struct iam_rec_access_key *k, struct str secret)

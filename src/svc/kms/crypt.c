@@ -5,6 +5,7 @@
  * then AES-256-GCM ciphertext and tag. The message key is HMAC-SHA256(version's material, salt), so that one KMS key may
  * encrypt without limit. The whole header and the encryption context are authenticated: a ciphertext opens only under the
  * key, and with the context, that made it. */
+#include "base/secret.h"
 #include "svc/kms/kms_int.h"
 #include <assert.h>
 #include <errno.h>
@@ -49,7 +50,7 @@ static struct str make_aad(struct arena *a, const uint8_t *header, const struct 
 	return str_of(out, total);
 }
 
-/* The message key of one ciphertext: opens the version's material for this moment only. */
+/* The message key of one ciphertext. */
 static int message_key(struct call *c, const struct kms_rec_key *k, uint32_t version, const uint8_t *salt, uint8_t out[32])
 {
 	const struct kms_rec_key_version *v;
@@ -62,8 +63,7 @@ static int message_key(struct call *c, const struct kms_rec_key *k, uint32_t ver
 	if (v->sealed.n != SEAL_NONCE_BYTES + KMS_KEY_BYTES + SEAL_TAG_BYTES)
 		return -EBADMSG;
 	cloud_master_key(c->cloud, "kms", wrap);
-	r = aes_gcm_open(wrap, (const uint8_t *)v->sealed.p, str_printf(c->arena, "%.*s#%u", STR(k->arn), version),
-			 str_skip(v->sealed, SEAL_NONCE_BYTES), material);
+	r = aes_gcm_open_kept(wrap, str_printf(c->arena, "%.*s#%u", STR(k->arn), version), v->sealed, material);
 	if (r == 0)
 		hmac_sha256(material, sizeof material, salt, 16, out);
 	mem_wipe(wrap, sizeof wrap);

@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* body.c - bodies, encrypted in their files.
+/* body.c - bodies, on their way in and out.
  *
- * A file is frames of FRAME_BYTES of plaintext (the last one shorter, an empty body has one empty frame), each sealed with
- * AES-256-GCM under a random key that belongs to this file alone. The nonce is the frame's index and whether it is the
- * last, so frames cannot be moved, dropped or cut off unnoticed, and a range reads only the frames it needs. The file's key
- * is stored wrapped, in the record that refers to the file; see seal.c. */
+ * Each is encrypted under a key of its own, as store/sealed.h says, in a file beside the store; one of at most S3_SMALL_BYTES_MAX
+ * is kept, in the same form, in the store. The body's key is stored wrapped, in the record that refers to it; see seal.c. */
 #include "svc/s3/s3_int.h"
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <unistd.h>
 
-#define FRAME_BYTES 65536
-#define SEALED_BYTES (FRAME_BYTES + SEAL_TAG_BYTES)
+#define PURPOSE "s3" /* bound to the bytes of every body */
 #define REGIONS_MAX 64
 
 const char *const s3_sum_names[S3_SUMS] = { "CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256" };
@@ -86,28 +83,7 @@ int s3_files_open(struct region *r, struct store_txn *t)
 	return e < 0 ? e : 0;
 }
 
-static void frame_nonce(uint8_t nonce[SEAL_NONCE_BYTES], uint64_t frame, bool last)
-{
-	memset(nonce, 0, SEAL_NONCE_BYTES);
-	for (int i = 7; i >= 0; i--, frame >>= 8)
-		nonce[i] = (uint8_t)frame;
-	nonce[8] = last;
-}
-
 /* --- coming in --- */
-static int sink_flush(struct s3_sink *s, bool last)
-{
-	uint8_t nonce[SEAL_NONCE_BYTES];
-	int r;
-
-	frame_nonce(nonce, s->frame++, last);
-	r = aes_gcm_seal(s->file_key, nonce, S("s3"), str_of((char *)s->plain, s->fill), s->sealed);
-	if (r == 0)
-		r = file_write(s->writer, s->sealed, s->fill + SEAL_TAG_BYTES);
-	s->fill = 0;
-	return r;
-}
-
 static int sink_write(struct body *b, struct str piece)
 {
 	struct s3_sink *s = (struct s3_sink *)b;
@@ -119,21 +95,7 @@ static int sink_write(struct body *b, struct str piece)
 	hash_add(s->crc64, piece.p, piece.n);
 	if (s->sum)
 		hash_add(s->sum, piece.p, piece.n);
-	while (piece.n) {
-		size_t n = FRAME_BYTES - s->fill < piece.n ? FRAME_BYTES - s->fill : piece.n;
-		int r;
-
-		if (s->fill == FRAME_BYTES) { /* more follows: this one was not the last */
-			r = sink_flush(s, false);
-			if (r < 0)
-				return r;
-			continue;
-		}
-		memcpy(s->plain + s->fill, piece.p, n);
-		s->fill += n;
-		piece = str_skip(piece, n);
-	}
-	return 0;
+	return sealed_write(s->writer, piece.p, piece.n);
 }
 
 static void digest_text(struct arena *a, struct hash *h, char *out, size_t room)
@@ -182,38 +144,34 @@ static int sink_end(struct body *b, const struct http_header *trailers, size_t n
 	else if (s->trailer && !s->want_sum[0])
 		s->bad = "trailer";
 	if (s->bad) {
-		file_abort(s->writer);
+		sealed_abort(s->writer);
 		s->writer = NULL;
 		arena_done(&a);
 		return 0; /* the handler says what it was */
 	}
-	r = sink_flush(s, true);
 	id = random_hex(&a, 32);
 	memcpy(s->file, id.p, id.n);
+	r = sealed_small(s->writer, S3_SMALL_BYTES_MAX, &s->small);
 	if (r == 0) {
-		r = file_finish(s->writer, id);
+		r = sealed_finish(s->writer, id);
 		s->writer = NULL;
+		s->finished = r == 0;
 	}
-	s->finished = r == 0;
 	arena_done(&a);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 static void sink_free(struct body *b)
 {
 	struct s3_sink *s = (struct s3_sink *)b;
 
-	file_abort(s->writer);
+	sealed_abort(s->writer);
 	if (s->finished && !s->kept)
 		(void)file_unlink(s->files, str_c(s->file));
 	hash_free(s->md5);
 	hash_free(s->sum);
 	hash_free(s->crc64);
 	mem_wipe(s->file_key, sizeof s->file_key);
-	if (s->plain)
-		mem_wipe(s->plain, FRAME_BYTES);
-	free(s->plain);
-	free(s->sealed);
 	free(s);
 }
 
@@ -225,19 +183,26 @@ struct s3_sink *s3_sink_new(struct region *r, uint64_t total_max)
 	s->files = s3_files(r);
 	s->total_max = total_max;
 	s->kind = -1;
-	random_bytes(s->file_key, sizeof s->file_key);
 	return s;
 }
 
 int s3_sink_begin(struct s3_sink *s)
 {
-	s->plain = xmalloc(FRAME_BYTES);
-	s->sealed = xmalloc(SEALED_BYTES);
+	int r = sealed_begin(s->files, PURPOSE, &s->writer);
+
+	if (r < 0)
+		return r;
+	sealed_key(s->writer, s->file_key);
 	s->md5 = hash_new(HASH_MD5);
 	s->crc64 = hash_new(HASH_CRC64NVME);
 	if (s->kind >= 0 && s->kind != S3_SUM_CRC64NVME)
 		s->sum = hash_new(sum_hash[s->kind]);
-	return file_begin(s->files, &s->writer);
+	return 0;
+}
+
+int s3_sink_store(struct call *c, const struct s3_sink *s)
+{
+	return s->small.p ? s3_small_put(c->txn, str_c(s->file), s->small) : 0;
 }
 
 int s3_sink_verify(struct call *c, const struct s3_sink *s)
@@ -267,85 +232,42 @@ struct source {
 	struct files *files;
 	struct s3_piece *pieces;
 	size_t n, at;
-	int fd;
-	uint64_t pos; /* next plaintext byte of the file */
-	uint8_t *plain, *sealed;
-	uint64_t frame; /* held in plain, when have */
-	size_t have;
-	size_t used; /* bytes of plain that ever held plaintext */
-	bool held;
+	struct sealed_reader *reader; /* of the piece that is read, or NULL */
 };
 
-static int frame_read(struct source *s, const struct s3_piece *p, uint64_t frame)
+static int piece_open(struct source *s)
 {
-	uint64_t last = p->size ? (p->size - 1) / FRAME_BYTES : 0;
-	size_t n = frame == last ? (size_t)(p->size - frame * FRAME_BYTES) : FRAME_BYTES, got = 0;
-	uint8_t nonce[SEAL_NONCE_BYTES];
+	const struct s3_piece *p = &s->pieces[s->at];
 
-	while (got < n + SEAL_TAG_BYTES) {
-		ssize_t k = pread(s->fd, s->sealed + got, n + SEAL_TAG_BYTES - got, (off_t)(frame * SEALED_BYTES + got));
-
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k <= 0)
-			return k < 0 ? -errno : -EBADMSG;
-		got += (size_t)k;
-	}
-	frame_nonce(nonce, frame, frame == last);
-	s->held = false;
-	s->used = n > s->used ? n : s->used;
-	if (aes_gcm_open(p->key, nonce, S("s3"), str_of((char *)s->sealed, n + SEAL_TAG_BYTES), s->plain) < 0)
-		return -EBADMSG;
-	s->frame = frame;
-	s->have = n;
-	s->held = true;
-	return 0;
+	if (p->bytes.p)
+		return sealed_open_bytes(p->bytes, p->key, PURPOSE, p->size, p->from, p->to, &s->reader);
+	return sealed_open(s->files, str_c(p->file), p->key, PURPOSE, p->size, p->from, p->to, &s->reader);
 }
 
 static ssize_t source_read(struct body *b, char *buf, size_t n)
 {
 	struct source *s = (struct source *)b;
-	const struct s3_piece *p;
-	uint64_t bytes;
-	size_t k, at;
-	int r;
+	ssize_t k;
 
-	while (s->at < s->n && s->fd >= 0 && s->pos >= s->pieces[s->at].to) {
-		(void)close(s->fd);
-		s->fd = -1;
-		s->held = false;
-		s->at++;
+	for (; s->at < s->n; s->at++) {
+		k = s->reader ? 0 : piece_open(s);
+		if (k == 0)
+			k = sealed_read(s->reader, buf, n);
+		if (k < 0)
+			log_line(LOG_ERROR, "s3: body %s: %s", s->pieces[s->at].file,
+				 k == -EBADMSG ? "damaged: a frame does not authenticate" : strerror((int)-k));
+		if (k != 0)
+			return k;
+		sealed_close(s->reader);
+		s->reader = NULL;
 	}
-	if (s->at == s->n)
-		return 0;
-	p = &s->pieces[s->at];
-	if (s->fd < 0) {
-		r = file_open_read(s->files, str_c(p->file), &s->fd, &bytes);
-		if (r < 0)
-			return r;
-		s->pos = p->from;
-	}
-	if (!s->held || s->frame != s->pos / FRAME_BYTES) {
-		r = frame_read(s, p, s->pos / FRAME_BYTES);
-		if (r < 0) {
-			log_line(LOG_ERROR, "s3: body %s: %s", p->file,
-				 r == -EBADMSG ? "damaged: a frame does not authenticate" : strerror(-r));
-			return r;
-		}
-	}
-	at = (size_t)(s->pos % FRAME_BYTES);
-	k = s->have - at;
-	if (k > p->to - s->pos)
-		k = (size_t)(p->to - s->pos);
-	if (k > n)
-		k = n;
-	memcpy(buf, s->plain + at, k);
-	s->pos += k;
-	return k ? (ssize_t)k : -EBADMSG;
+	return 0;
 }
 
 void s3_pieces_free(struct s3_piece *p, size_t n)
 {
+	for (size_t i = 0; p && i < n; i++)
+		free((char *)(uintptr_t)p[i].bytes.p);
 	if (p)
 		mem_wipe(p, n * sizeof *p);
 	free(p);
@@ -355,13 +277,9 @@ static void source_free(struct body *b)
 {
 	struct source *s = (struct source *)b;
 
-	if (s->fd >= 0)
-		(void)close(s->fd);
+	sealed_close(s->reader);
 	s3_unpin(s->pieces, s->n);
 	s3_pieces_free(s->pieces, s->n);
-	mem_wipe(s->plain, s->used);
-	free(s->plain);
-	free(s->sealed);
 	free(s);
 }
 
@@ -374,19 +292,13 @@ int s3_source_new(struct region *r, struct s3_piece *pieces, size_t n, struct bo
 	s->files = s3_files(r);
 	s->pieces = pieces;
 	s->n = n;
-	s->fd = -1;
-	s->plain = xmalloc(FRAME_BYTES);
-	s->sealed = xmalloc(SEALED_BYTES);
 	for (size_t i = 0; i < n; i++)
 		s->b.length += pieces[i].to - pieces[i].from;
 	/* Pinned, and the first one opened now, so that a body deleted a moment later is still read to its end. */
 	s3_pin(pieces, n);
-	if (n) {
-		e = file_open_read(s->files, str_c(pieces[0].file), &s->fd, &(uint64_t){ 0 });
-		s->pos = pieces[0].from;
-	}
+	if (n)
+		e = piece_open(s);
 	if (e < 0) {
-		s->fd = -1;
 		source_free(&s->b);
 		return e;
 	}

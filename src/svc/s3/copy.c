@@ -79,7 +79,7 @@ static int rewrap(struct call *c, const struct s3_rec_object *o, const uint8_t f
 	int r = s3_object_slices(c->txn, c->arena, o, &slices);
 
 	if (r == 0)
-		r = s3_slices_cut(from_kek, &slices, from, to, &pieces, &n);
+		r = s3_slices_cut(c->txn, from_kek, &slices, from, to, &pieces, &n);
 	if (r < 0)
 		return r;
 	ret->v = arena_array(c->arena, struct s3_rec_part, n + 1);
@@ -123,7 +123,7 @@ static int digest(struct call *c, const uint8_t kek[32], const struct s3_rec_obj
 		return 0;
 	r = s3_object_slices(c->txn, c->arena, o, &slices);
 	if (r == 0)
-		r = s3_slices_cut(kek, &slices, from, to, &pieces, &n);
+		r = s3_slices_cut(c->txn, kek, &slices, from, to, &pieces, &n);
 	if (r < 0)
 		return r;
 	r = s3_source_new(c->region, pieces, n, &src);

@@ -306,6 +306,28 @@ int s3_file_ref(struct store_txn *t, struct str file)
 	return store_put(t, key_view(&k), str_of(text, (size_t)r));
 }
 
+static void small_key(struct keybuf *k, struct str file)
+{
+	key_begin(k, S(""), "s3.body");
+	key_str(k, file);
+}
+
+int s3_small_put(struct store_txn *t, struct str file, struct str sealed)
+{
+	struct keybuf k;
+
+	small_key(&k, file);
+	return store_put(t, key_view(&k), sealed);
+}
+
+int s3_small_get(struct store_txn *t, struct str file, struct str *ret_view)
+{
+	struct keybuf k;
+
+	small_key(&k, file);
+	return store_get(t, key_view(&k), ret_view);
+}
+
 int s3_file_unref(struct s3_change *ch, struct str file)
 {
 	struct keybuf k;
@@ -324,8 +346,16 @@ int s3_file_unref(struct s3_change *ch, struct str file)
 		r = snprintf(text, sizeof text, "%lld", (long long)n - 1);
 		return store_put(ch->txn, key_view(&k), str_of(text, (size_t)r));
 	}
-	vec_push(ch->arena, ch->files.v, ch->files.n, ch->cap) = str_dup(ch->arena, file);
-	return store_del(ch->txn, key_view(&k));
+	r = store_del(ch->txn, key_view(&k));
+	if (r < 0)
+		return r;
+	small_key(&k, file);
+	r = store_del(ch->txn, key_view(&k));
+	if (r == -ENOENT) { /* not in the store: in a file */
+		vec_push(ch->arena, ch->files.v, ch->files.n, ch->cap) = str_dup(ch->arena, file);
+		return 0;
+	}
+	return r;
 }
 
 int s3_parts_drop(struct s3_change *ch, struct str upload)

@@ -378,6 +378,8 @@ static int put_record(struct call *c, const struct s3_put_object_request *in, st
 	if (r == 0)
 		r = s3_file_ref(c->txn, o->file);
 	if (r == 0)
+		r = s3_sink_store(c, s);
+	if (r == 0)
 		s3_change_on_commit(c, &ch);
 	return r;
 }
@@ -418,6 +420,8 @@ S3_HANDLER(upload_part, output)
 	p.sum = str_dup(c->arena, str_c(s->sum_text));
 	p.crc64 = str_dup(c->arena, str_c(s->crc64_text));
 	r = s3_part_put(&ch, u.id, &p);
+	if (r == 0)
+		r = s3_sink_store(c, s);
 	if (r < 0)
 		return r;
 	s3_change_on_commit(c, &ch);

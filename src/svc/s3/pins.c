@@ -32,8 +32,11 @@ void s3_pin(const struct s3_piece *pieces, size_t n)
 {
 	pthread_mutex_lock(&lock);
 	for (size_t i = 0; i < n; i++) {
-		struct pin **p = find(pieces[i].file);
+		struct pin **p;
 
+		if (pieces[i].bytes.p) /* has no file */
+			continue;
+		p = find(pieces[i].file);
 		if (!*p) {
 			*p = xzalloc(sizeof **p);
 			memcpy((*p)->file, pieces[i].file, sizeof(*p)->file);
@@ -53,8 +56,12 @@ void s3_unpin(const struct s3_piece *pieces, size_t n)
 {
 	pthread_mutex_lock(&lock);
 	for (size_t i = 0; i < n; i++) {
-		struct pin **p = find(pieces[i].file), *gone = *p;
+		struct pin **p, *gone;
 
+		if (pieces[i].bytes.p)
+			continue;
+		p = find(pieces[i].file);
+		gone = *p;
 		if (--gone->readers)
 			continue;
 		if (gone->doomed)

@@ -10,7 +10,8 @@
  *   s3.null   BUCKET-ID KEY      SEQ of the "null" version when it lies in s3.ver
  *   s3.upload BUCKET-ID KEY ID   multipart uploads in progress
  *   s3.part   ID NUMBER          parts, of uploads and of the objects made of them
- *   s3.file   FILE               how many objects and parts refer to a body's file (store/files.h)
+ *   s3.file   FILE               how many objects and parts refer to a body's file (store/sealed.h)
+ *   s3.body   FILE               the bytes of that file where they are few; then there is no file
  * In the global store, since names are unique across regions:
  *   s3.name   NAME               struct s3_rec_name: who owns the name, and where the bucket is
  *   ACCOUNT s3.own NAME          the same, for ListBuckets */
@@ -18,7 +19,7 @@
 #include "cloud/cloud.h"
 #include "gen_s3.h"
 #include "gen_s3_rec.h"
-#include "store/files.h"
+#include "store/sealed.h"
 #include "svc/s3/texts.h"
 
 #define S3_KEY_BYTES_MAX 1024
@@ -32,6 +33,8 @@
 #define S3_TAGS_MAX 50
 #define S3_BUCKETS_MAX 10000
 #define S3_POLICY_BYTES_MAX 20480
+#define S3_SMALL_BYTES_MAX                                                                                                                 \
+	16384 /* bodies up to here are kept in the store, not in files: a read is a look-up, a write no sync of its own */
 #define S3_HASH_IN_CALL_MAX (16LL << 20) /* what a copy may read to compute a digest: it does so on the region's one writer thread */
 #define S3_DAY_MS 86400000LL
 
@@ -74,6 +77,8 @@ void s3_ver_prefix(struct keybuf *k, const struct s3_rec_bucket *b);
 void s3_upload_prefix(struct keybuf *k, const struct s3_rec_bucket *b);
 int s3_file_ref(struct store_txn *t, struct str file);
 int s3_file_unref(struct s3_change *ch, struct str file);
+int s3_small_put(struct store_txn *t, struct str file, struct str sealed);
+int s3_small_get(struct store_txn *t, struct str file, struct str *ret_view); /* -ENOENT: it is in a file */
 void s3_part_prefix(struct keybuf *k, struct str upload);
 void s3_part_key(struct keybuf *k, struct str upload, int64_t number);
 int s3_parts_drop(struct s3_change *ch, struct str upload);   /* all parts with their files */
@@ -94,12 +99,10 @@ int s3_sum_kind(struct str name); /* enum s3_sum, or -ENOTSUP */
 struct s3_sink { /* a body that is coming in */
 	struct body b;
 	struct files *files;
-	struct file_writer *writer;
+	struct sealed_writer *writer;
 	uint8_t file_key[32];
-	uint8_t *plain; /* one frame */
-	uint8_t *sealed;
-	size_t fill;
-	uint64_t frame, total, total_max;
+	struct str small; /* the sealed bytes of a small body, which goes into the store; absent: it is in its file. The writer's */
+	uint64_t total, total_max;
 	struct hash *md5, *sum, *crc64;
 	int kind;                        /* enum s3_sum of sum, or -1: only CRC64NVME, which S3 computes where the client sends none */
 	bool trailer;                    /* the checksum comes behind the body */
@@ -115,7 +118,8 @@ struct s3_sink *s3_sink_new(struct region *r, uint64_t total_max);
 int s3_sink_begin(struct s3_sink *s);
 /* s3_sink_verify refuses BadDigest etc. when the body is not what the client said it would be. */
 int s3_sink_verify(struct call *c, const struct s3_sink *s);
-void s3_sink_keep(struct call *c, struct s3_sink *s); /* the file stays when this call commits */
+int s3_sink_store(struct call *c, const struct s3_sink *s); /* puts a small body into the store; a large one is in its file */
+void s3_sink_keep(struct call *c, struct s3_sink *s);       /* the file stays when this call commits */
 
 /* One piece of a stored body: bytes from..to (exclusive) of the plaintext in a file. */
 struct s3_piece {
@@ -123,6 +127,7 @@ struct s3_piece {
 	uint8_t key[32];
 	uint64_t size; /* plaintext bytes in the file */
 	uint64_t from, to;
+	struct str bytes; /* of a small body, which has no file: its sealed bytes, malloc'd; absent otherwise */
 };
 /* s3_source_new takes pieces (malloc'd), on failure too. -ENOENT: the body was deleted after the caller's snapshot. */
 int s3_source_new(struct region *r, struct s3_piece *pieces, size_t n, struct body **ret);
@@ -146,8 +151,8 @@ int s3_key_unwrap(const uint8_t kek[32], struct str file, struct str wrapped, ui
 /* s3_object_slices lists the files (or parts of them) that make an object's body; s3_slices_cut makes pieces of those that hold
  * bytes from..to (malloc'd; -EBADMSG when a key does not open). */
 int s3_object_slices(struct store_txn *t, struct arena *a, const struct s3_rec_object *o, struct s3_rec_part_list *ret);
-int s3_slices_cut(const uint8_t kek[32], const struct s3_rec_part_list *l, uint64_t from, uint64_t to, struct s3_piece **ret,
-		  size_t *ret_n);
+int s3_slices_cut(struct store_txn *t, const uint8_t kek[32], const struct s3_rec_part_list *l, uint64_t from, uint64_t to,
+		  struct s3_piece **ret, size_t *ret_n);
 /* s3_object_pieces lists what to read for plaintext bytes from..to of an object; malloc'd, keys in it. */
 int s3_object_pieces(struct call *c, const struct s3_rec_object *o, uint64_t from, uint64_t to, struct s3_piece **ret, size_t *ret_n);
 void s3_pieces_free(struct s3_piece *p, size_t n);

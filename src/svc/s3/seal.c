@@ -194,7 +194,20 @@ int s3_object_slices(struct store_txn *t, struct arena *a, const struct s3_rec_o
 	return r;
 }
 
-int s3_slices_cut(const uint8_t kek[32], const struct s3_rec_part_list *l, uint64_t from, uint64_t to, struct s3_piece **ret, size_t *ret_n)
+/* A small body is copied: it is read when the snapshot is gone. */
+static int take_small(struct store_txn *t, struct s3_piece *p)
+{
+	struct str view;
+	int r = s3_small_get(t, str_c(p->file), &view);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	p->bytes = str_of(memcpy(xmalloc(view.n), view.p, view.n), view.n);
+	return 0;
+}
+
+int s3_slices_cut(struct store_txn *t, const uint8_t kek[32], const struct s3_rec_part_list *l, uint64_t from, uint64_t to,
+		  struct s3_piece **ret, size_t *ret_n)
 {
 	struct s3_piece *v = xzalloc((l->n + 1) * sizeof *v);
 	uint64_t base = 0;
@@ -210,6 +223,8 @@ int s3_slices_cut(const uint8_t kek[32], const struct s3_rec_part_list *l, uint6
 				goto damaged;
 			memcpy(x->file, p->file.p, p->file.n);
 			x->size = (uint64_t)p->file_size.v;
+			if (x->size <= S3_SMALL_BYTES_MAX && take_small(t, x) < 0)
+				goto damaged;
 			x->from = offset + (from > base ? from - base : 0);
 			x->to = offset + (to < end ? to - base : (uint64_t)p->size.v);
 			if (x->to > x->size)
@@ -236,7 +251,7 @@ int s3_object_pieces(struct call *c, const struct s3_rec_object *o, uint64_t fro
 		r = s3_seal_open(c, o, kek);
 	if (r < 0)
 		return r;
-	r = s3_slices_cut(kek, &slices, from, to, ret, ret_n);
+	r = s3_slices_cut(c->txn, kek, &slices, from, to, ret, ret_n);
 	mem_wipe(kek, sizeof kek);
 	return r;
 }
