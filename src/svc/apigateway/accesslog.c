@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* accesslog.c - access logs of stages to CloudWatch Logs: formatted when the answer goes out, put there in batches by a thread of
- * its own, as the role that the account has given API Gateway for it. Full queues and refusals cost log lines, never a visit. */
+/* accesslog.c - access and execution logs of stages to CloudWatch Logs: formatted when the answer goes out, put there in batches by a
+ * thread of its own, as the role that the account has given API Gateway for it. Full queues and refusals cost log lines, never a visit. */
 #include "svc/apigateway/front.h"
 #include "svc/services.h"
 #include <ctype.h>
@@ -10,6 +10,8 @@
 #define QUEUE_MAX 20000
 #define LINE_BYTES_MAX 8192
 #define BATCH_MAX 1000
+#define BATCH_BYTES_MAX 1000000 /* PutLogEvents takes 1 MiB, with 26 bytes more an event */
+#define EVENT_BYTES_MORE 26
 #define STREAMS_MAX 256
 #define PAUSE_MS 300
 
@@ -19,6 +21,8 @@ struct line {
 	struct region *region; /* pinned */
 	char account[16];
 	int64_t at_ms;
+	uint64_t number;
+	bool make; /* the group, where there is none */
 	size_t group_n, n;
 	char text[]; /* the group's name, then the line */
 };
@@ -82,7 +86,31 @@ static int as_role(struct line *l, struct arena *a, struct principal *ret)
 	return r;
 }
 
-static void put(struct line *const *v, size_t n)
+static bool make_stream(struct line *l, const struct principal *who, const struct call_facts *facts, const struct json *p, struct arena *a)
+{
+	struct json *group = json_new(a, JSON_OBJECT);
+	struct call_error error = { 0 };
+
+	if (cloud_invoke_json(l->cl, l->region, who, facts, "logs", "CreateLogStream", p, a, NULL, &error) == 0)
+		return true;
+	if (!l->make || !error.err || strcmp(error.err->code, "ResourceNotFoundException") != 0)
+		return false;
+	json_set_str(a, group, "logGroupName", group_of(l));
+	return cloud_invoke_json(l->cl, l->region, who, facts, "logs", "CreateLogGroup", group, a, NULL, &error) == 0 &&
+	       cloud_invoke_json(l->cl, l->region, who, facts, "logs", "CreateLogStream", p, a, NULL, &error) == 0;
+}
+
+static int by_time(const void *pa, const void *pb)
+{
+	const struct line *a = *(struct line *const *)pa, *b = *(struct line *const *)pb;
+
+	if (a->at_ms != b->at_ms)
+		return a->at_ms < b->at_ms ? -1 : 1;
+	return a->number < b->number ? -1 : a->number > b->number;
+}
+
+/* What is put at once must be in the order of time; slow visits end after those that began later. */
+static void put(struct line **v, size_t n)
 {
 	struct call_facts facts = { .invoked_by = S("apigateway.amazonaws.com"), .secure_transport = true };
 	struct arena a = { 0 };
@@ -92,11 +120,12 @@ static void put(struct line *const *v, size_t n)
 	struct call_error error = { 0 };
 	int r = s ? as_role(v[0], &a, &who) : -ENOSPC;
 
+	qsort(v, n, sizeof(struct line *), by_time);
 	facts.request_id = random_uuid(&a);
 	json_set_str(&a, p, "logGroupName", group_of(v[0]));
 	json_set_str(&a, p, "logStreamName", str_c(s ? s->name : ""));
 	if (r == 0 && !s->made)
-		s->made = cloud_invoke_json(v[0]->cl, v[0]->region, &who, &facts, "logs", "CreateLogStream", p, &a, NULL, &error) == 0;
+		s->made = make_stream(v[0], &who, &facts, p, &a);
 	for (size_t i = 0; i < n; i++) {
 		struct json *e = json_new(&a, JSON_OBJECT);
 
@@ -117,14 +146,15 @@ static void put(struct line *const *v, size_t n)
 static void put_all(struct line *l)
 {
 	struct line *batch[BATCH_MAX], *rest = NULL, **tail = &rest, *next;
-	size_t n = 0;
+	size_t n = 0, bytes = 0;
 
 	for (; l; l = next) { /* those of the first one's group; the rest comes after */
 		next = l->next;
 		l->next = NULL;
-		if (n == 0 || (n < BATCH_MAX && l->region == batch[0]->region && str_eq(group_of(l), group_of(batch[0])) &&
-			       strcmp(l->account, batch[0]->account) == 0)) {
+		if (n == 0 || (n < BATCH_MAX && bytes + l->n + EVENT_BYTES_MORE <= BATCH_BYTES_MAX && l->region == batch[0]->region &&
+			       str_eq(group_of(l), group_of(batch[0])) && strcmp(l->account, batch[0]->account) == 0)) {
 			batch[n++] = l;
+			bytes += l->n + EVENT_BYTES_MORE;
 			continue;
 		}
 		*tail = l;
@@ -212,14 +242,17 @@ static void format(struct visit *v, struct str f, struct buf *out)
 	}
 }
 
-static void enqueue(struct visit *v, struct str group, struct str text)
+void log_enqueue(struct visit *v, struct str group, int64_t at_ms, struct str text, bool make)
 {
+	static atomic_uint_fast64_t number;
 	struct line *l;
 
 	if (!region_use(v->region))
 		return;
 	l = xmalloc(sizeof *l + group.n + text.n);
-	*l = (struct line){ .cl = v->cl, .region = v->region, .at_ms = v->now_ms, .group_n = group.n, .n = text.n };
+	*l = (struct line){
+		.cl = v->cl, .region = v->region, .at_ms = at_ms, .number = number++, .make = make, .group_n = group.n, .n = text.n
+	};
 	(void)snprintf(l->account, sizeof l->account, "%.*s", STR(v->account));
 	memcpy(l->text, group.p, group.n);
 	memcpy(l->text + group.n, text.p, text.n);
@@ -255,7 +288,7 @@ void access_log(struct visit *v)
 	visit_context_error(v);
 	buf_init(&b, LINE_BYTES_MAX);
 	format(v, l->format, &b);
-	enqueue(v, group, buf_view(&b));
+	log_enqueue(v, group, v->now_ms, buf_view(&b), false);
 	buf_done(&b);
 }
 

@@ -194,6 +194,12 @@ static bool good_context(const struct json *j)
 	return true;
 }
 
+static int malformed(struct visit *v)
+{
+	visit_log(v, EXEC_ERROR, "Execution failed due to configuration error: Invalid JSON in response: not an authorizer's");
+	return visit_refuse(v, GW_AUTHORIZER_CONFIGURATION_ERROR, STR_NONE);
+}
+
 /* apply reads the function's answer and decides. 0, or VISIT_ANSWERED. *ret_good: it may be kept. */
 static int apply(struct visit *v, struct str text, bool *ret_good)
 {
@@ -204,24 +210,35 @@ static int apply(struct visit *v, struct str text, bool *ret_good)
 
 	*ret_good = false;
 	if (json_parse(v->a, text, &j, NULL) < 0 || j->type != JSON_OBJECT)
-		return visit_refuse(v, GW_AUTHORIZER_CONFIGURATION_ERROR, STR_NONE);
+		return malformed(v);
 	policy = json_getz(j, "policyDocument");
 	context = json_getz(j, "context");
 	if (!json_is(policy, JSON_OBJECT) || !json_get_str(j, "principalId").n || !good_context(context))
-		return visit_refuse(v, GW_AUTHORIZER_CONFIGURATION_ERROR, STR_NONE);
-	d = visit_identity_policy(v, json_text(v->a, policy), &parsed);
+		return malformed(v);
+	v->authorizer_policy = json_text(v->a, policy);
+	d = visit_identity_policy(v, v->authorizer_policy, &parsed);
 	if (!parsed)
-		return visit_refuse(v, GW_AUTHORIZER_CONFIGURATION_ERROR, STR_NONE);
+		return malformed(v);
 	*ret_good = true;
+	v->principal_id = json_get_str(j, "principalId");
+	visit_log(v, EXEC_INFO, "Using valid authorizer policy for principal: %.*s", STR(visit_log_masked(v, v->principal_id)));
+	visit_log(v, EXEC_INFO, "Successfully completed authorizer execution");
+	if (v->test_done) /* what it said was asked for, not what it means for a method */
+		return visit_send(v);
 	if (d.decision == DECISION_EXPLICIT_DENY)
 		return visit_refuse(v, GW_ACCESS_DENIED, S("User is not authorized to access this resource with an explicit deny"));
 	if (d.decision != DECISION_ALLOW && !(v->served->has_policy && visit_resource_policy(v) == DECISION_ALLOW))
 		return visit_refuse(v, GW_ACCESS_DENIED, S("User is not authorized to access this resource"));
-	v->principal_id = json_get_str(j, "principalId");
 	v->authorizer_context = json_is(context, JSON_OBJECT) ? json_copy(v->a, context) : NULL;
 	v->usage_identifier = json_get_str(j, "usageIdentifierKey");
 	v->context = NULL; /* $context knows more now */
 	return 0;
+}
+
+static int unauthorized(struct visit *v)
+{
+	visit_log(v, EXEC_INFO, "Unauthorized request: %.*s", STR(v->f->facts.request_id));
+	return visit_refuse(v, GW_UNAUTHORIZED, STR_NONE);
 }
 
 static int keep_and_apply(struct visit *v, const struct asking *q, struct str text)
@@ -248,10 +265,16 @@ static int keep_and_apply(struct visit *v, const struct asking *q, struct str te
 static void said(struct visit *v, int result, struct str payload, bool is_error)
 {
 	const struct asking *q = v->wait;
-	struct json *j;
+	struct json *j = NULL;
 	int r;
 
 	v->authorizer_latency_ms = clock_mono_ms() - v->authorizer_mono_ms;
+	if (result < 0)
+		visit_log(v, EXEC_ERROR,
+			  result == -ETIMEDOUT ? "Execution failed due to a timeout error"
+					       : "Execution failed due to configuration error: Invalid permissions on Lambda function");
+	else
+		visit_log(v, EXEC_TRACE, "Authorizer result body before parsing: %.*s", STR(visit_log_body(v, payload)));
 	if (result == -ETIMEDOUT)
 		r = visit_refuse(v, GW_AUTHORIZER_FAILURE, STR_NONE);
 	else if (result < 0)
@@ -259,7 +282,10 @@ static void said(struct visit *v, int result, struct str payload, bool is_error)
 	else if (is_error) {
 		bool no = json_parse(v->a, payload, &j, NULL) == 0 && str_is(json_get_str(j, "errorMessage"), "Unauthorized");
 
-		r = visit_refuse(v, no ? GW_UNAUTHORIZED : GW_AUTHORIZER_FAILURE, STR_NONE);
+		if (!no)
+			visit_log(v, EXEC_ERROR, "Lambda execution failed with status 200 due to customer function error: %.*s.",
+				  STR(json_get_str(j, "errorMessage")));
+		r = no ? unauthorized(v) : visit_refuse(v, GW_AUTHORIZER_FAILURE, STR_NONE);
 	} else
 		r = keep_and_apply(v, q, payload);
 	visit_step(v, r);
@@ -275,11 +301,32 @@ static struct str token_event(struct visit *v, struct str token)
 	return json_text(v->a, e);
 }
 
+static void log_start(struct visit *v, const struct apigw_rec_authorizer *z, struct str first)
+{
+	if (v->test_done)
+		visit_log(v, EXEC_INFO, "Starting authorizer: %.*s", STR(z->id));
+	else
+		visit_log(v, EXEC_INFO, "Starting authorizer: %.*s for request: %.*s", STR(z->id), STR(v->f->facts.request_id));
+	if (str_is(z->type, "TOKEN"))
+		visit_log(v, EXEC_INFO, "Incoming identity: %.*s", STR(visit_log_masked(v, first)));
+}
+
+static void log_asking(struct visit *v, const struct apigw_rec_authorizer *z, struct str source, struct str event)
+{
+	struct http_header h[5];
+
+	if (!(v->log.wants & EXEC_TRACE))
+		return;
+	visit_log(v, EXEC_TRACE, "Endpoint request URI: %.*s", STR(lambda_url(v, visit_variables(v, z->authorizer_uri))));
+	visit_log(v, EXEC_TRACE, "Endpoint request headers: %.*s", STR(visit_log_headers(v, h, lambda_headers(v, source, h))));
+	visit_log(v, EXEC_TRACE, "Endpoint request body after transformations: %.*s", STR(visit_log_body(v, event)));
+}
+
 int visit_authorizer(struct visit *v)
 {
 	const struct apigw_rec_authorizer *z = v->m->authorizer;
 	struct asking *q = arena_new(v->a, struct asking);
-	struct str first, kept, source;
+	struct str first, kept, source, event;
 	bool token, good;
 	int r;
 
@@ -292,17 +339,22 @@ int visit_authorizer(struct visit *v)
 	r = identify(v, z, q->key, &first);
 	if (!token && !z->identity_source.n)
 		q->ttl_ms = 0;
-	if (r < 0 && (token || q->ttl_ms > 0))
-		return visit_refuse(v, GW_UNAUTHORIZED, STR_NONE);
-	if (token && (!first.n || !valid(z->identity_validation_expression, first)))
-		return visit_refuse(v, GW_UNAUTHORIZED, STR_NONE);
-	if (q->ttl_ms > 0 && kept_get(v->a, q->key, v->now_ms, &kept))
+	if ((r < 0 && (token || q->ttl_ms > 0)) || (token && (!first.n || !valid(z->identity_validation_expression, first))))
+		return unauthorized(v);
+	if (!v->test_done && q->ttl_ms > 0 && kept_get(v->a, q->key, v->now_ms, &kept))
 		return apply(v, kept, &good);
+	if (v->test_done)
+		q->ttl_ms = 0;
+	log_start(v, z, first);
 	source = str_printf(v->a, "arn:%.*s:execute-api:%.*s:%.*s:%.*s/authorizers/%.*s", STR(region_partition(v->region->name)),
 			    STR(v->region->name), STR(v->account), STR(v->api), STR(z->id));
 	v->wait = q;
 	v->authorizer_mono_ms = clock_mono_ms();
-	r = lambda_start(v, visit_variables(v, z->authorizer_uri), z->authorizer_credentials, source,
-			 token ? token_event(v, first) : visit_proxy_event(v, "REQUEST"), false, said);
-	return r < 0 ? visit_refuse(v, GW_AUTHORIZER_CONFIGURATION_ERROR, STR_NONE) : VISIT_WAITS;
+	event = token ? token_event(v, first) : visit_proxy_event(v, "REQUEST");
+	log_asking(v, z, source, event);
+	r = lambda_start(v, visit_variables(v, z->authorizer_uri), z->authorizer_credentials, source, event, false, said);
+	if (r == 0)
+		return VISIT_WAITS;
+	visit_log(v, EXEC_ERROR, "Execution failed due to configuration error: Invalid permissions on Lambda function");
+	return visit_refuse(v, GW_AUTHORIZER_CONFIGURATION_ERROR, STR_NONE);
 }

@@ -208,7 +208,7 @@ static const struct served_node *parent_of(const struct served_node *top, const 
 }
 
 /* parameters takes the path's parameters from the segments that the matched resource stands for. */
-static void parameters(struct visit *v)
+void visit_route_parameters(struct visit *v)
 {
 	const struct served_node *chain[VISIT_SEGMENTS_MAX + 1];
 	size_t n = 0, at = 0;
@@ -242,14 +242,17 @@ static int step_route(struct visit *v)
 		return visit_denied(v, false);
 	if (!v->served->root || !match(v, v->served->root, 0) || !v->m->m->method_integration)
 		return visit_refuse(v, GW_MISSING_AUTHENTICATION_TOKEN, STR_NONE);
-	parameters(v);
+	visit_route_parameters(v);
+	visit_log_open(v);
 	return 0;
 }
 
 static int (*const steps[])(struct visit *) = { step_find, step_route,     visit_authorize, visit_authorizer,
 						visit_key, visit_validate, visit_integrate, visit_respond };
 
-static void run(struct visit *v)
+const size_t visit_step_validate = 5;
+
+void visit_run(struct visit *v)
 {
 	while (v->step < ELEMENTS(steps)) {
 		int r = steps[v->step](v);
@@ -270,7 +273,7 @@ void visit_step(struct visit *v, int r)
 	if (r == VISIT_ANSWERED)
 		return;
 	v->step++;
-	run(v);
+	visit_run(v);
 }
 
 void visit_go_on(struct visit *v)
@@ -280,7 +283,7 @@ void visit_go_on(struct visit *v)
 
 /* --- the front's callbacks --- */
 /* The other id of a visit, as random as its first one and made from it. */
-static struct str extended_id(struct visit *v)
+struct str visit_extended_id(struct visit *v)
 {
 	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 	uint64_t h = 1469598103934665603ull;
@@ -309,7 +312,7 @@ static struct visit *visit_new(struct front_request *f)
 	v->now_ms = clock_now_ms();
 	v->started_mono_ms = clock_mono_ms();
 	v->source_ip = f->facts.source_ip;
-	v->extended_id = extended_id(v);
+	v->extended_id = visit_extended_id(v);
 	f->user = v;
 	return v;
 }
@@ -326,7 +329,7 @@ static void headers(struct front_request *f)
 	r->body_mode = HTTP_BODY_REFUSE; /* the API may have an answer of its own for it */
 	v = visit_new(f);
 	v->begun = v->too_large = true;
-	run(v);
+	visit_run(v);
 }
 
 static void done(struct front_request *f)
@@ -334,7 +337,7 @@ static void done(struct front_request *f)
 	struct visit *v = visit_new(f);
 
 	v->begun = true;
-	run(v);
+	visit_run(v);
 }
 
 /* A visit that has begun answers by itself. One whose body never became complete is answered here: that frees it. */

@@ -80,7 +80,8 @@ struct served {
 	int64_t used_ms;
 };
 struct served *served_get(struct visit *v, struct call *c, struct str deployment); /* counted; NULL: no such deployment */
-void served_put(struct served *s);                                                 /* accepts NULL */
+struct served *served_draft(struct call *c, struct str api); /* of what is edited, shared with nobody; NULL: no such API */
+void served_put(struct served *s);                           /* accepts NULL */
 void served_forget_all(void);
 
 /* --- a visit --- */
@@ -91,6 +92,17 @@ struct visit_answer { /* of an integration, then of the method */
 	struct str body;
 	bool has_type;
 };
+enum exec_kind { EXEC_ERROR = 1, EXEC_INFO = 2, EXEC_TRACE = 4 };
+struct exec_line {
+	int64_t at_ms;
+	struct str text;
+};
+struct exec_log {  /* the execution log (front_log.c) */
+	int wants; /* kinds */
+	struct exec_line *v;
+	size_t n, cap;
+	bool completes;
+};
 struct visit {
 	struct front_request *f;
 	struct arena *a; /* the request's */
@@ -100,7 +112,9 @@ struct visit {
 	size_t step;
 	bool begun, answered, too_large;
 	int64_t now_ms, started_mono_ms, integration_mono_ms, integration_latency_ms, authorizer_mono_ms, authorizer_latency_ms;
-	struct str extended_id, source_ip;
+	struct str extended_id, source_ip, trace;
+	struct exec_log log;
+	void (*test_done)(struct visit *v); /* of a test (test_invoke.c): takes the answer that nobody waits for on a connection */
 
 	/* whose */
 	struct str api, stage_name, account, domain_prefix;
@@ -132,7 +146,8 @@ struct visit {
 	struct principal who;
 	struct str principal_id; /* from the authorizer */
 	struct json *authorizer_context;
-	struct str usage_identifier; /* from the authorizer */
+	struct str authorizer_policy; /* of a test */
+	struct str usage_identifier;  /* from the authorizer */
 	struct apigw_rec_api_key key;
 	struct str key_value;
 
@@ -146,6 +161,10 @@ struct visit {
 	void *wait; /* of the step that waits */
 };
 
+void visit_run(struct visit *v); /* loop only: does the steps from v->step on */
+struct str visit_extended_id(struct visit *v);
+void visit_route_parameters(struct visit *v);
+extern const size_t visit_step_validate;
 void visit_go_on(struct visit *v);       /* loop only: the waiting step is over */
 void visit_step(struct visit *v, int r); /* loop only: the waiting step ended so */
 
@@ -258,14 +277,34 @@ void integration_http_close(void);
  * lives as long as the visit. */
 int lambda_start(struct visit *v, struct str uri, struct str credentials, struct str source_arn, struct str payload, bool event,
 		 void (*done)(struct visit *v, int result, struct str payload, bool is_error));
+struct str lambda_url(struct visit *v, struct str uri);                                   /* where AWS would reach the function, for logs */
+size_t lambda_headers(struct visit *v, struct str source_arn, struct http_header ret[5]); /* likewise */
 struct str lambda_of_uri(struct visit *v, struct str uri); /* the function's ARN, absent: not a function's URI */
 
+/* --- front_log.c --- */
+void visit_log_open(struct visit *v); /* routed: does the stage log this method? */
+void visit_log(struct visit *v, int kind, const char *fmt, ...) _printf_(3, 4);
+struct str visit_log_masked(struct visit *v, struct str s); /* all but the end in stars */
+struct str visit_log_pairs(struct visit *v, const struct str_pair *p, size_t n);
+struct str visit_log_headers(struct visit *v, const struct http_header *h, size_t n);
+struct str visit_log_body(struct visit *v, struct str body);
+void visit_log_begin(struct visit *v);
+void visit_log_sending(struct visit *v, struct str uri, const struct http_header *h, size_t n, struct str body);
+void visit_log_received(struct visit *v, int status, const struct http_header *h, size_t n, struct str body);
+void visit_log_transformed(struct visit *v);
+void visit_log_end(struct visit *v);
+struct str visit_log_text(struct visit *v);
+void visit_log_send(struct visit *v); /* to CloudWatch Logs */
+
 /* --- throttle.c --- */
-void throttle_flush(struct cloud *cl, struct region *r); /* usage into the store */
+const struct apigw_rec_method_setting *visit_setting(struct visit *v); /* the stage's, of the visit's method; NULL: none */
+void throttle_flush(struct cloud *cl, struct region *r);               /* usage into the store */
 void throttle_close(void);
 
 /* --- accesslog.c --- */
 void access_log(struct visit *v);
+/* log_enqueue: a line for a log group, written as the account's role soon; make: the group too, where there is none. */
+void log_enqueue(struct visit *v, struct str group, int64_t at_ms, struct str text, bool make);
 void access_log_close(void);
 
 extern const struct front apigateway_front;

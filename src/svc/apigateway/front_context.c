@@ -100,7 +100,7 @@ struct vtl_map *visit_context(struct visit *v)
 		set(v, m, "resourcePath", v->m->resource->path);
 	}
 	set(v, m, "stage", v->stage_name);
-	set(v, m, "xrayTraceId", visit_header(v, S("x-amzn-trace-id")));
+	set(v, m, "xrayTraceId", v->trace);
 	o = child(v, m, "requestOverride");
 	child(v, o, "header");
 	child(v, o, "querystring");

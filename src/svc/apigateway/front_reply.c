@@ -131,6 +131,11 @@ int visit_send(struct visit *v)
 
 	assert(!v->answered);
 	v->answered = true;
+	visit_log_end(v);
+	if (v->test_done) {
+		v->test_done(v);
+		return VISIT_ANSWERED;
+	}
 	compress_answer(v);
 	for (size_t i = 0; i < v->out.n; i++)
 		private_trace = private_trace || str_eq_ci(v->out.headers[i].name, S("x-amzn-requestid"));
@@ -143,6 +148,7 @@ int visit_send(struct visit *v)
 	reply.head = str_is(v->method, "HEAD");
 	reply.body = reply.status == 204 || reply.status == 304 ? S("") : v->out.body.p ? v->out.body : S("");
 	access_log(v);
+	visit_log_send(v);
 	served_put(v->served);
 	if (v->region)
 		region_unuse(v->region);

@@ -133,6 +133,9 @@ static int parse_headers(struct visit *v)
 		forwarded = v->source_ip;
 	if (!trace.n || !utf8_valid(trace))
 		trace = trace_id(v);
+	v->trace = trace;
+	if (v->test_done) /* no connection, nothing to tell of one */
+		return 0;
 	add_header(v, "X-Amzn-Trace-Id", trace);
 	add_header(v, "X-Forwarded-For", forwarded);
 	add_header(v, "X-Forwarded-Port", h->tls ? S("443") : S("80"));

@@ -189,20 +189,9 @@ static void load_policy(struct served *s)
 		s->policy = NULL;
 }
 
-static struct served *load(struct visit *v, struct call *c, struct str deployment)
+/* build makes s, which is in its own arena and has its snapshot, ready to serve. */
+static void build(struct served *s)
 {
-	struct arena a = { 0 };
-	struct served *s = arena_new(&a, struct served);
-
-	s->region = str_dup(&a, v->region->name);
-	s->api = str_dup(&a, v->api);
-	s->deployment = str_dup(&a, deployment);
-	s->account = str_dup(&a, v->account);
-	if (apigw_load_snapshot(c->txn, &a, v->account, v->api, deployment, &s->snap) < 0 || !s->snap.api) {
-		arena_done(&a);
-		return NULL;
-	}
-	s->arena = a;
 	atomic_init(&s->refs, 1);
 	tree(s);
 	load_policy(s);
@@ -219,7 +208,32 @@ static struct served *load(struct visit *v, struct call *c, struct str deploymen
 		s->responses[i].r = &s->snap.responses.v[i];
 		s->responses[i].templates = templates(&s->arena, &s->snap.responses.v[i].response_templates);
 	}
+}
+
+static struct served *load(struct call *c, struct str region, struct str account, struct str api, struct str deployment)
+{
+	struct arena a = { 0 };
+	struct served *s = arena_new(&a, struct served);
+	int r;
+
+	s->region = str_dup(&a, region);
+	s->api = str_dup(&a, api);
+	s->account = str_dup(&a, account);
+	s->deployment = deployment.p ? str_dup(&a, deployment) : STR_NONE;
+	r = deployment.p ? apigw_load_snapshot(c->txn, &a, account, api, deployment, &s->snap)
+			 : apigw_load_draft(c->txn, &a, account, api, &s->snap);
+	if (r < 0 || !s->snap.api) {
+		arena_done(&a);
+		return NULL;
+	}
+	s->arena = a;
+	build(s);
 	return s;
+}
+
+struct served *served_draft(struct call *c, struct str api)
+{
+	return load(c, c->region->name, c->account, api, STR_NONE);
 }
 
 static struct served *find(struct visit *v, struct str deployment)
@@ -256,7 +270,7 @@ struct served *served_get(struct visit *v, struct call *c, struct str deployment
 	pthread_mutex_unlock(&lock);
 	if (s)
 		return s;
-	s = load(v, c, deployment);
+	s = load(c, v->region->name, v->account, v->api, deployment);
 	if (!s)
 		return NULL;
 	pthread_mutex_lock(&lock);

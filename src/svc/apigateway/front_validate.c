@@ -29,8 +29,9 @@ static int check_parameters(struct visit *v)
 	}
 	if (!n)
 		return 0;
-	return visit_refuse(v, GW_BAD_REQUEST_PARAMETERS,
-			    str_printf(v->a, "Missing required request parameters: [%.*s]", STR(str_join(v->a, missing, n, S(", ")))));
+	struct str why = str_printf(v->a, "Missing required request parameters: [%.*s]", STR(str_join(v->a, missing, n, S(", "))));
+	visit_log(v, EXEC_ERROR, "%.*s", STR(why));
+	return visit_refuse(v, GW_BAD_REQUEST_PARAMETERS, why);
 }
 
 static const struct json *find_model(void *arg, struct str name)
@@ -74,6 +75,10 @@ static int check_body(struct visit *v)
 	if (json_parse(v->a, v->body.n ? v->body : S("null"), &body, NULL) == 0 && schema_check(v->a, schema, body, &models, &why) == 0)
 		return 0;
 	v->error_validation = str_printf(v->a, "[%.*s]", STR(why));
+	visit_log(v, EXEC_ERROR, "Request body does not match model schema for content type %.*s: %.*s",
+		  STR(media_type(visit_header(v, S("content-type"))).n ? media_type(visit_header(v, S("content-type")))
+								       : S("application/json")),
+		  STR(v->error_validation));
 	return visit_refuse(v, GW_BAD_REQUEST_BODY, STR_NONE);
 }
 
@@ -82,6 +87,7 @@ int visit_validate(struct visit *v)
 	const struct apigw_rec_validator *k = v->m->validator;
 	int r = 0;
 
+	visit_log_begin(v);
 	if (k && k->validate_request_parameters.v)
 		r = check_parameters(v);
 	if (r == 0 && k && k->validate_request_body.v)

@@ -80,6 +80,8 @@ APIGW_HANDLER(put_method, put_method_request, method);
 APIGW_HANDLER(put_method_response, put_method_response_request, method_response);
 APIGW_HANDLER(put_rest_api, put_rest_api_request, rest_api);
 APIGW_HANDLER(tag_resource, tag_resource_request, tag_resource_response);
+APIGW_HANDLER(test_invoke_authorizer, test_invoke_authorizer_request, test_invoke_authorizer_response);
+APIGW_HANDLER(test_invoke_method, test_invoke_method_request, test_invoke_method_response);
 APIGW_HANDLER(untag_resource, untag_resource_request, untag_resource_response);
 APIGW_HANDLER(update_account, update_account_request, account);
 APIGW_HANDLER(update_api_key, update_api_key_request, api_key);

@@ -128,8 +128,12 @@ static int map_body(struct visit *v, struct integration_request *q)
 
 	if (convert(v, in->content_handling, v->body_binary, &body) < 0)
 		return visit_refuse(v, GW_BAD_REQUEST_BODY, S("Unable to base64 decode the body."));
+	if (t && visit_render(v, t, body, &q->body) < 0) {
+		visit_log(v, EXEC_ERROR, "Execution failed due to configuration error: Unable to transform request");
+		return visit_refuse(v, GW_DEFAULT_5XX, STR_NONE);
+	}
 	if (t)
-		return visit_render(v, t, body, &q->body) < 0 ? visit_refuse(v, GW_DEFAULT_5XX, STR_NONE) : 0;
+		return 0;
 	if (str_is(in->passthrough_behavior, "NEVER") || (str_is(in->passthrough_behavior, "WHEN_NO_TEMPLATES") && v->m->templates.n))
 		return visit_refuse(v, GW_UNSUPPORTED_MEDIA_TYPE, STR_NONE);
 	q->body = body;
@@ -303,7 +307,12 @@ static int mock(struct visit *v)
 		return r;
 	v->integration.status = v->integration_status = mock_status(v, q.body);
 	v->integration.body = S("");
-	return v->integration.status ? 0 : visit_refuse(v, GW_DEFAULT_5XX, STR_NONE);
+	if (v->integration.status)
+		return 0;
+	visit_log(v, EXEC_ERROR,
+		  "Execution failed due to configuration error: Unable to parse statusCode. It should be an integer which is "
+		  "defined in request template.");
+	return visit_refuse(v, GW_DEFAULT_5XX, STR_NONE);
 }
 
 /* --- HTTP --- */
@@ -319,7 +328,7 @@ static void own_headers(struct visit *v, struct integration_request *q, bool pro
 		put_header(v, q, S("Accept"), S("application/json"));
 		put_header(v, q, S("Content-Type"), type.n ? type : S("application/json"));
 		put_header(v, q, S("User-Agent"), str_printf(v->a, "AmazonAPIGateway_%.*s", STR(v->api)));
-		put_header(v, q, S("X-Amzn-Trace-Id"), visit_header(v, S("x-amzn-trace-id")));
+		put_header(v, q, S("X-Amzn-Trace-Id"), v->trace);
 	}
 	put_header(v, q, S("x-amzn-apigateway-api-id"), v->api);
 }
@@ -495,8 +504,10 @@ static int answer(struct visit *v, const struct served_response *r)
 	struct str type, own;
 	int64_t status = 200;
 
-	if (body_out(v, r, &type) < 0)
+	if (body_out(v, r, &type) < 0) {
+		visit_log(v, EXEC_ERROR, "Execution failed due to configuration error: Unable to transform response");
 		return visit_refuse(v, GW_DEFAULT_5XX, STR_NONE);
+	}
 	(void)str_to_i64(r->r->status_code, &status);
 	v->out.status = (int)status;
 	own = answered_header(v, S("content-type"));
@@ -505,7 +516,8 @@ static int answer(struct visit *v, const struct served_response *r)
 		if (str_starts(m->v[i].key, S("method.response.header.")))
 			visit_header_out(v, &v->out, str_skip(m->v[i].key, 23), response_value(v, m->v[i].value));
 	response_overrides(v);
-	visit_header_out(v, &v->out, S("X-Amzn-Trace-Id"), visit_header(v, S("x-amzn-trace-id")));
+	visit_header_out(v, &v->out, S("X-Amzn-Trace-Id"), v->trace);
+	visit_log_transformed(v);
 	return visit_send(v);
 }
 
@@ -514,11 +526,20 @@ int visit_respond(struct visit *v)
 	struct str type = v->m->m->method_integration->type;
 	const struct served_response *r;
 
-	v->integration_latency_ms = clock_mono_ms() - v->integration_mono_ms;
-	if (str_ends(type, S("_PROXY")))
+	if (str_is(type, "MOCK"))
+		v->integration_latency_ms = clock_mono_ms() - v->integration_mono_ms;
+	if (str_ends(type, S("_PROXY"))) {
+		visit_log_transformed(v);
 		return visit_send(v);
+	}
 	r = select_response(v);
-	if (!r)
+	if (!r) {
+		visit_log(v, EXEC_ERROR,
+			  "Execution failed due to configuration error: No match for output mapping and no default output mapping "
+			  "configured. "
+			  "Endpoint Response Status Code: %d",
+			  v->integration.status);
 		return broken(v);
+	}
 	return answer(v, r);
 }

@@ -152,6 +152,9 @@ static void over(struct errand *e, struct visit *v, int result)
 	int r = 0;
 
 	v->integration_latency_ms = clock_mono_ms() - v->integration_mono_ms;
+	if (result < 0)
+		visit_log(v, EXEC_ERROR, "Execution failed due to %s",
+			  result == -ETIMEDOUT ? "a timeout error" : "configuration error: the service could not be reached");
 	if (result == -ETIMEDOUT)
 		r = visit_refuse(v, GW_INTEGRATION_TIMEOUT, STR_NONE);
 	else if (result < 0)
@@ -163,6 +166,7 @@ static void over(struct errand *e, struct visit *v, int result)
 		for (size_t i = 0; i < w->n_headers; i++)
 			v->integration.headers[v->integration.n++] = (struct http_header){ str_dup(v->a, w->headers[i].name),
 											   str_dup(v->a, w->headers[i].value) };
+		visit_log_received(v, w->status, v->integration.headers, v->integration.n, v->integration.body);
 	}
 	visit_step(v, r);
 }
@@ -182,6 +186,8 @@ int integration_aws_start(struct visit *v, const struct integration_request *q)
 	m = r == 0 ? apigw_service_of(v->cl, arn.account, &name, &front) : NULL;
 	if (!m || !credentials.n || errand_new(v, sizeof *w, &f, &e) < 0) {
 		v->integration_error = S("API Gateway does not have permission to assume the provided role");
+		visit_log(v, EXEC_ERROR, "Execution failed due to configuration error: %.*s %.*s", STR(v->integration_error),
+			  STR(credentials));
 		return visit_refuse(v, GW_API_CONFIGURATION_ERROR, STR_NONE);
 	}
 	w = (struct request *)e;
@@ -189,6 +195,9 @@ int integration_aws_start(struct visit *v, const struct integration_request *q)
 	if (r == 0) {
 		name = str_dup(&e->arena, name);
 		e->more = &w->http.arena;
+		visit_log_sending(
+			v, str_printf(v->a, "https://%.*s.%.*s.amazonaws.com%.*s", STR(arn.account), STR(arn.region), STR(w->http.target)),
+			w->http.headers, w->http.n_headers, w->http.body);
 		r = cloud_request_start(v->cl, e->region, &e->who, &e->facts, name, &w->http, &e->arena, answered, w);
 	}
 	if (r < 0)

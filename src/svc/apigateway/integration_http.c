@@ -51,9 +51,11 @@ static void came_back(void *arg)
 	v->integration_status = v->integration.status = j->fetch.status;
 	if (j->fetch.result == -ETIMEDOUT) {
 		v->integration_error = S("Execution failed due to a timeout error");
+		visit_log(v, EXEC_ERROR, "%.*s", STR(v->integration_error));
 		r = visit_refuse(v, GW_INTEGRATION_TIMEOUT, STR_NONE);
 	} else if (j->fetch.result < 0) {
 		v->integration_error = S("Network error communicating with endpoint");
+		visit_log(v, EXEC_ERROR, "Execution failed due to a network error communicating with endpoint");
 		r = visit_refuse(v, GW_INTEGRATION_FAILURE,
 				 j->fetch.result == -EPROTO || j->fetch.result == -EMSGSIZE || j->fetch.result == -EINVAL
 					 ? STR_NONE
@@ -63,6 +65,8 @@ static void came_back(void *arg)
 		v->integration.body = str_dup(v->a, j->fetch.answer);
 		v->out.status = j->fetch.status;
 		v->out.body = v->integration.body;
+		visit_log_received(v, j->fetch.status, proxy ? v->out.headers : v->integration.headers, proxy ? v->out.n : v->integration.n,
+				   v->integration.body);
 	}
 	fetch_free(&j->fetch);
 	free(j);
@@ -80,6 +84,7 @@ int integration_http_start(struct visit *v, const struct integration_request *q)
 {
 	struct job *j = xzalloc(sizeof *j);
 
+	visit_log_sending(v, q->uri, q->headers, q->n, q->body);
 	*j = (struct job){ .v = v, .loop = v->http->loop };
 	j->fetch = (struct fetch){
 		.method = q->method,

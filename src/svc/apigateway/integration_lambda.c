@@ -11,6 +11,25 @@
 
 #define AUTHORIZER_TIMEOUT_MS 29000
 
+struct str lambda_url(struct visit *v, struct str uri)
+{
+	struct str f = lambda_of_uri(v, uri);
+	struct arn arn = { 0 };
+
+	(void)arn_parse(f, &arn);
+	return str_printf(v->a, "https://lambda.%.*s.amazonaws.com/2015-03-31/functions/%.*s/invocations", STR(arn.region), STR(f));
+}
+
+size_t lambda_headers(struct visit *v, struct str source_arn, struct http_header ret[5])
+{
+	ret[0] = (struct http_header){ S("x-amzn-apigateway-api-id"), v->api };
+	ret[1] = (struct http_header){ S("Accept"), S("application/json") };
+	ret[2] = (struct http_header){ S("User-Agent"), str_printf(v->a, "AmazonAPIGateway_%.*s", STR(v->api)) };
+	ret[3] = (struct http_header){ S("X-Amz-Source-Arn"), source_arn };
+	ret[4] = (struct http_header){ S("X-Amzn-Trace-Id"), v->trace };
+	return v->trace.n ? 5 : 4;
+}
+
 struct invocation {
 	struct errand e; /* first */
 	struct lambda_invocation_request in;
@@ -157,22 +176,40 @@ int integration_proxy_answer(struct visit *v, struct str payload)
 		return -EINVAL;
 	if (!v->out.has_type)
 		visit_header_out(v, &v->out, S("Content-Type"), S("application/json"));
-	visit_header_out(v, &v->out, S("X-Amzn-Trace-Id"), visit_header(v, S("x-amzn-trace-id")));
+	visit_header_out(v, &v->out, S("X-Amzn-Trace-Id"), v->trace);
+	return 0;
+}
+
+/* came: the invocation is over. 0, or refused. */
+static int came(struct visit *v, int result, struct str payload, bool is_error)
+{
+	struct json *j;
+
+	v->integration_latency_ms = clock_mono_ms() - v->integration_mono_ms;
+	if (result == -ETIMEDOUT) {
+		visit_log(v, EXEC_ERROR, "Execution failed due to a timeout error");
+		return visit_refuse(v, GW_INTEGRATION_TIMEOUT, STR_NONE);
+	}
+	if (result < 0) {
+		v->integration_error = S("The function could not be invoked");
+		visit_log(v, EXEC_ERROR, "Execution failed due to configuration error: Invalid permissions on Lambda function");
+		return visit_refuse(v, GW_API_CONFIGURATION_ERROR, STR_NONE);
+	}
+	visit_log_received(v, 200, NULL, 0, payload);
+	if (is_error && v->log.wants && json_parse(v->a, payload, &j, NULL) == 0)
+		visit_log(v, EXEC_ERROR, "Lambda execution failed with status 200 due to customer function error: %.*s.",
+			  STR(json_get_str(j, "errorMessage")));
 	return 0;
 }
 
 static void proxied(struct visit *v, int result, struct str payload, bool is_error)
 {
-	int r = 0;
+	int r = came(v, result, payload, is_error);
 
-	v->integration_latency_ms = clock_mono_ms() - v->integration_mono_ms;
-	if (result == -ETIMEDOUT) {
-		r = visit_refuse(v, GW_INTEGRATION_TIMEOUT, STR_NONE);
-	} else if (result < 0) {
-		v->integration_error = S("The function could not be invoked");
-		r = visit_refuse(v, GW_API_CONFIGURATION_ERROR, STR_NONE);
-	} else if (is_error || integration_proxy_answer(v, payload) < 0) {
+	if (r == 0 && (is_error || integration_proxy_answer(v, payload) < 0)) {
 		v->integration_error = S("Malformed Lambda proxy response");
+		if (!is_error)
+			visit_log(v, EXEC_ERROR, "Execution failed due to configuration error: Malformed Lambda proxy response");
 		r = visit_refuse_as(v, GW_DEFAULT_5XX, 502, STR_NONE);
 	}
 	visit_step(v, r);
@@ -181,15 +218,10 @@ static void proxied(struct visit *v, int result, struct str payload, bool is_err
 /* Of a custom integration: an error is chosen by its message. */
 static void custom(struct visit *v, int result, struct str payload, bool is_error)
 {
+	int r = came(v, result, payload, is_error);
 	struct json *j;
-	int r = 0;
 
-	v->integration_latency_ms = clock_mono_ms() - v->integration_mono_ms;
-	if (result == -ETIMEDOUT)
-		r = visit_refuse(v, GW_INTEGRATION_TIMEOUT, STR_NONE);
-	else if (result < 0)
-		r = visit_refuse(v, GW_API_CONFIGURATION_ERROR, STR_NONE);
-	else {
+	if (r == 0) {
 		v->integration.status = v->integration_status = 200;
 		v->integration.body = payload;
 		if (is_error && json_parse(v->a, v->integration.body, &j, NULL) == 0) {
@@ -219,9 +251,16 @@ int integration_lambda_start(struct visit *v, const struct integration_request *
 		event = event || (str_eq_ci(q->headers[i].name, S("x-amz-invocation-type")) && str_is(q->headers[i].value, "Event"));
 	if (proxy)
 		payload = visit_proxy_event(v, NULL);
+	if (v->log.wants) {
+		struct http_header h[5];
+		size_t n = lambda_headers(v, visit_source_arn(v), h);
+
+		visit_log_sending(v, lambda_url(v, q->uri), h, n, payload);
+	}
 	r = lambda_start(v, q->uri, visit_variables(v, in->credentials), visit_source_arn(v), payload, event && !proxy,
 			 proxy ? proxied : custom);
 	if (r < 0) {
+		visit_log(v, EXEC_ERROR, "Execution failed due to configuration error: Invalid permissions on Lambda function");
 		v->integration_error = S("Invalid permissions on Lambda function");
 		return visit_refuse(v, GW_API_CONFIGURATION_ERROR, STR_NONE);
 	}

@@ -262,7 +262,7 @@ void throttle_flush(struct cloud *cl, struct region *r)
 
 /* --- the step --- */
 /* setting of a stage for the visit's method: keys are "PATH/METHOD" with "~1" for slashes, or "*" of either. */
-static const struct apigw_rec_method_setting *setting(struct visit *v)
+const struct apigw_rec_method_setting *visit_setting(struct visit *v)
 {
 	const struct apigw_rec_method_setting_map *m = &v->stage.method_settings;
 	const struct apigw_rec_method_setting *best = NULL;
@@ -297,7 +297,7 @@ static const struct apigw_rec_method_setting *setting(struct visit *v)
 
 static bool method_rate(struct visit *v)
 {
-	const struct apigw_rec_method_setting *s = setting(v);
+	const struct apigw_rec_method_setting *s = visit_setting(v);
 
 	if (!s || !s->throttling_rate_limit.has || s->throttling_rate_limit.v < 0 || !s->throttling_burst_limit.has ||
 	    s->throttling_burst_limit.v < 0)
@@ -336,11 +336,15 @@ static bool plan_rate(struct visit *v, const struct apigw_rec_usage_plan *plan)
 	return take(key, t->rate_limit.v, t->burst_limit.has ? (double)t->burst_limit.v : t->rate_limit.v, v->now_ms);
 }
 
+static struct str key_sent(struct visit *v)
+{
+	return str_is(v->served->snap.api->api_key_source, "AUTHORIZER") ? v->usage_identifier : visit_header(v, S("x-api-key"));
+}
+
 /* open: the key, its plan, its rates and its quota. 1: refused with *ret_error. */
 static int open_with_key(struct visit *v, struct call *c, enum gateway_error *ret_error)
 {
-	struct str value = str_is(v->served->snap.api->api_key_source, "AUTHORIZER") ? v->usage_identifier
-										     : visit_header(v, S("x-api-key"));
+	struct str value = key_sent(v);
 	struct apigw_rec_usage_plan plan;
 	int r;
 
@@ -362,8 +366,38 @@ static int open_with_key(struct visit *v, struct call *c, enum gateway_error *re
 	return plan.quota && plan.quota->limit.has && !quota_left(v, c, &plan);
 }
 
+static void log_key(struct visit *v, struct str key)
+{
+	struct str masked = visit_log_masked(v, key);
+
+	v->log.completes = true;
+	visit_log(v, EXEC_INFO, "Verifying Usage Plan for request: %.*s. API Key: %.*s API Stage: %.*s/%.*s", STR(v->f->facts.request_id),
+		  STR(masked), STR(v->api), STR(v->stage_name));
+	if (!v->m->m->api_key_required.v)
+		visit_log(v, EXEC_INFO,
+			  "API Key %.*s authorized because method '%.*s %.*s' does not require API Key. Request will not contribute to "
+			  "throttle or quota limits",
+			  STR(masked), STR(v->m->name), STR(v->m->resource->path));
+}
+
+static int refuse_key(struct visit *v, enum gateway_error error, struct str key)
+{
+	struct str masked = visit_log_masked(v, key);
+
+	if (error == GW_INVALID_API_KEY)
+		visit_log(v, EXEC_ERROR,
+			  "API Key %.*s not authorized because method '%.*s %.*s' requires API Key and API Key is not associated with a "
+			  "Usage Plan containing API Stage %.*s/%.*s",
+			  STR(masked), STR(v->m->name), STR(v->m->resource->path), STR(v->api), STR(v->stage_name));
+	else
+		visit_log(v, EXEC_ERROR, "Usage Plan check failed for API Key %.*s and API Stage %.*s/%.*s: %s", STR(masked), STR(v->api),
+			  STR(v->stage_name), error == GW_THROTTLED ? "Key throttle limit exceeded" : "Key quota limit exceeded");
+	return visit_refuse(v, error, STR_NONE);
+}
+
 int visit_key(struct visit *v)
 {
+	struct str key = v->log.wants ? key_sent(v) : STR_NONE;
 	enum gateway_error error;
 	struct call c;
 	int r;
@@ -373,6 +407,7 @@ int visit_key(struct visit *v)
 		return visit_refuse(v, GW_THROTTLED, STR_NONE);
 	if (v->stage.method_settings.n && !method_rate(v))
 		return visit_refuse(v, GW_THROTTLED, STR_NONE);
+	log_key(v, key);
 	if (!v->m->m->api_key_required.v)
 		return 0;
 	r = front_call(v->f, v->region, &apigateway_service, &v->who, &c);
@@ -380,7 +415,10 @@ int visit_key(struct visit *v)
 		return r;
 	r = open_with_key(v, &c, &error);
 	front_call_end(&c);
-	return r == 1 ? visit_refuse(v, error, STR_NONE) : r;
+	if (r == 0)
+		visit_log(v, EXEC_INFO, "Usage Plan check succeeded for API Key %.*s and API Stage %.*s/%.*s",
+			  STR(visit_log_masked(v, key)), STR(v->api), STR(v->stage_name));
+	return r == 1 ? refuse_key(v, error, key) : r;
 }
 
 /* throttle_close forgets all: what was counted is written by then, or as lost as with a crash. */
