@@ -167,27 +167,72 @@ def test_event_retries_and_destination(own_cloud):
     assert got["responseContext"]["functionError"] == "Unhandled"
 
 
+def a_sink(fn, name, role):
+    """Keeps in the memory of its one environment what was delivered to it, and tells who asks."""
+    c = create(fn, name, role, text="let got = null; exports.handler = async (e) => { if (e && e.requestContext) got = e; return got; };")
+    fn.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
+    return c
+
+
+def what_came(fn, name):
+    try:
+        return body(fn.invoke(FunctionName=name, Payload=b"{}"))
+    except ClientError as e:
+        assert e.response["Error"]["Code"] == "TooManyRequestsException"
+        return None
+
+
 def test_events_of_a_function_that_may_not_run(cloud, fn, role, name):
     """With nothing reserved no try is made: the event goes where failures go, at once."""
     cloud.client("iam").put_role_policy(RoleName="fn", PolicyName="invoke", PolicyDocument=json.dumps(
         {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}]}))
-    sink = create(fn, name + "-sink", role, text="let got = null; exports.handler = async (e) => { if (e && e.requestContext) got = e; return got; };")
-    fn.put_function_concurrency(FunctionName=name + "-sink", ReservedConcurrentExecutions=1)
+    sink = a_sink(fn, name + "-sink", role)
     create(fn, name, role)
     fn.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
     fn.put_function_event_invoke_config(FunctionName=name, DestinationConfig={"OnFailure": {"Destination": sink["FunctionArn"]}})
     assert fn.invoke(FunctionName=name, InvocationType="Event", Payload=b'{"k": 2}')["StatusCode"] == 202
 
-    def arrived():
-        try:
-            return body(fn.invoke(FunctionName=name + "-sink", Payload=b"{}"))
-        except ClientError as e:
-            assert e.response["Error"]["Code"] == "TooManyRequestsException"
-            return None
-    got = until(arrived)
+    got = until(lambda: what_came(fn, name + "-sink"))
     assert got["requestContext"]["condition"] == "ZeroReservedConcurrency" and got["requestContext"]["approximateInvokeCount"] == 0
     assert got["requestPayload"] == {"k": 2} and "responseContext" not in got
     fn.delete_function(FunctionName=name + "-sink")
+
+
+def test_a_loop_is_stopped(cloud, fn, role, name):
+    """A function that sends an event to itself for ever: the SDK hands the tracing header on, which counts its visits."""
+    cloud.client("iam").put_role_policy(RoleName="fn", PolicyName="invoke", PolicyDocument=json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}]}))
+    sink = a_sink(fn, name + "-sink", role)
+    create(fn, name, role, Timeout=30, MemorySize=256, text="""const { LambdaClient, InvokeCommand } = require('@aws-sdk/client-lambda');
+        const client = new LambdaClient({});
+        exports.handler = async (e, c) => { await client.send(new InvokeCommand({ FunctionName: c.functionName, InvocationType: 'Event',
+            Payload: JSON.stringify({ n: e.n + 1 }) })); };""")
+    fn.put_function_event_invoke_config(FunctionName=name, DestinationConfig={"OnFailure": {"Destination": sink["FunctionArn"]}})
+    fn.invoke(FunctionName=name, InvocationType="Event", Payload=b'{"n": 1}')
+    got = until(lambda: what_came(fn, name + "-sink"), 60)
+    assert got["requestContext"]["condition"] == "RecursiveInvocation" and got["requestPayload"] == {"n": 17}
+    assert got["requestContext"]["approximateInvokeCount"] == 0
+    fn.delete_function(FunctionName=name + "-sink")
+
+
+def test_visits_are_counted_by_function(cloud, fn, role, name):
+    create(fn, name, role, text="exports.handler = async () => process.env._X_AMZN_TRACE_ID;")
+    create(fn, name + "-2", role, text="exports.handler = async () => process.env._X_AMZN_TRACE_ID;")
+    c, trace = cloud.client("lambda"), [None]
+    c.meta.events.register("before-sign.lambda.Invoke", lambda request, **kw: trace[0] and request.headers.add_header("X-Amzn-Trace-Id", trace[0]))
+    for _ in range(16):
+        trace[0] = body(c.invoke(FunctionName=name))
+    assert re.fullmatch(r"Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0;Lineage=[0-9a-f]{8}:16", trace[0])
+    with pytest.raises(ClientError) as e:
+        c.invoke(FunctionName=name)
+    assert code_of(e) == "RecursiveInvocationException" and e.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert re.search(r";Lineage=[0-9a-f]{8}:16\|[0-9a-f]{8}:1$", body(c.invoke(FunctionName=name + "-2")))  # another one may
+    fn.put_function_recursion_config(FunctionName=name, RecursiveLoop="Allow")
+    assert body(c.invoke(FunctionName=name)).endswith(":17")
+    for odd in ("Lineage=", "Lineage=zz:1", "Root=x;Lineage=aaaaaaaa:-1", "Lineage=aaaaaaaa:99999999999999999999", "Lineage=" + "|".join("%08x:1" % i for i in range(30))):
+        trace[0] = odd
+        assert body(c.invoke(FunctionName=name + "-2")).endswith(":1"), odd
+    fn.delete_function(FunctionName=name + "-2")
 
 
 # --- URLs ---

@@ -144,3 +144,19 @@ def test_signing(cloud, cf, fn):
     with pytest.raises(ClientError) as e:
         fn.get_code_signing_config(CodeSigningConfigArn=o["R"])
     assert code_of(e) == "ResourceNotFoundException"
+
+
+def test_what_leaves_the_template_gets_its_default(cf, fn, role):
+    more = {"LoggingConfig": {"LogFormat": "JSON", "SystemLogLevel": "WARN", "LogGroup": "/own"}, "RecursiveLoop": "Allow",
+            "RuntimeManagementConfig": {"UpdateRuntimeOn": "FunctionUpdate"}, "ReservedConcurrentExecutions": 3, "Description": "d", "Timeout": 9}
+    create(cf, "lam-defaults", template({"F": function(role, **more)}))
+    name = physical(cf, "lam-defaults", "F")
+    assert fn.get_function_recursion_config(FunctionName=name)["RecursiveLoop"] == "Allow"
+    update(cf, "lam-defaults", template({"F": function(role)}))
+    assert physical(cf, "lam-defaults", "F") == name
+    c = fn.get_function(FunctionName=name)
+    assert c["Configuration"]["LoggingConfig"] == {"LogFormat": "Text", "LogGroup": "/aws/lambda/" + name}
+    assert (c["Configuration"]["Timeout"], c["Configuration"]["Description"]) == (3, "") and "Concurrency" not in c
+    assert fn.get_function_recursion_config(FunctionName=name)["RecursiveLoop"] == "Terminate"
+    assert fn.get_runtime_management_config(FunctionName=name)["UpdateRuntimeOn"] == "Auto"
+    delete(cf, "lam-defaults")

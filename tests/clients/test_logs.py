@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from botocore.exceptions import ClientError
 
 from refusals import refused
 
@@ -223,3 +224,32 @@ def test_pages_hold_a_megabyte(logs, stream):
     assert [e["message"][0] for e in r["events"]] == ["a"]
     assert [e["message"][0] for e in logs.get_log_events(startFromHead=True, nextToken=r["nextForwardToken"], **stream)["events"]] == ["b"]
     assert [e["message"][0] for e in logs.get_log_events(**stream)["events"]] == ["c"]
+
+
+def test_query_definitions(cloud):
+    """Saved queries are kept and given back; running one is refused by name."""
+    logs = cloud.client("logs")
+    token = "t" * 36
+    one = logs.put_query_definition(name="errors/a", queryString="fields @message | limit 5", logGroupNames=["/x", "/y"], clientToken=token)["queryDefinitionId"]
+    assert logs.put_query_definition(name="errors/a", queryString="fields @message | limit 5", clientToken=token)["queryDefinitionId"] == one
+    two = logs.put_query_definition(name="other", queryString="stats count(*)")["queryDefinitionId"]
+    got = logs.describe_query_definitions(queryDefinitionNamePrefix="errors/")["queryDefinitions"]
+    assert [(g["queryDefinitionId"], g["name"], g["queryString"], g["logGroupNames"]) for g in got] == [(one, "errors/a", "fields @message | limit 5", ["/x", "/y"])]
+    logs.put_query_definition(queryDefinitionId=one, name="errors/b", queryString="limit 1")
+    first = logs.describe_query_definitions(maxResults=1)
+    rest = logs.describe_query_definitions(maxResults=1, nextToken=first["nextToken"])
+    assert {q["queryDefinitionId"]: (q["name"], q.get("logGroupNames")) for q in first["queryDefinitions"] + rest["queryDefinitions"]} == \
+        {one: ("errors/b", None), two: ("other", None)} and "nextToken" not in rest
+    for call in (lambda: logs.put_query_definition(queryDefinitionId="none", name="n", queryString="q"), lambda: logs.delete_query_definition(queryDefinitionId="none")):
+        with pytest.raises(ClientError) as e:
+            call()
+        assert e.value.response["Error"]["Code"] == "ResourceNotFoundException"
+    assert logs.delete_query_definition(queryDefinitionId=one)["success"] and logs.delete_query_definition(queryDefinitionId=two)["success"]
+    assert logs.describe_query_definitions()["queryDefinitions"] == []
+    with pytest.raises(ClientError) as e:
+        logs.start_query(logGroupName="/x", startTime=0, endTime=1, queryString="limit 1")
+    assert e.value.response["Error"]["Code"] == "NotImplemented"
+    poor = cloud.user("q-poor", {"Effect": "Allow", "Action": "logs:Describe*", "Resource": "*"})
+    with pytest.raises(ClientError) as e:
+        cloud.client("logs", key=poor).put_query_definition(name="n", queryString="q")
+    assert e.value.response["Error"]["Code"] == "AccessDeniedException"

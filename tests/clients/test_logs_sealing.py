@@ -199,3 +199,30 @@ def test_a_group_that_exists_fails_the_stack_and_stays(cloud):
     assert len(logs.describe_log_groups(logGroupNamePrefix="/mine")["logGroups"]) == 1
     delete(cf, "lg2")
     assert len(logs.describe_log_groups(logGroupNamePrefix="/mine")["logGroups"]) == 1
+
+
+def test_template_of_a_query_definition(cloud):
+    cf, logs = cloud.client("cloudformation"), cloud.client("logs")
+    q = {"Type": "AWS::Logs::QueryDefinition", "Properties": {"Name": "n/one", "QueryString": "limit 1", "LogGroupNames": ["/a"]}}
+    out = {"Ref": {"Value": {"Ref": "Q"}}, "Id": {"Value": {"Fn::GetAtt": ["Q", "QueryDefinitionId"]}}}
+    s = create(cf, "qd", template({"Q": q}, Outputs=out))
+    o = {x["OutputKey"]: x["OutputValue"] for x in s["Outputs"]}
+    got = logs.describe_query_definitions()["queryDefinitions"]
+    assert o["Ref"] == o["Id"] == got[0]["queryDefinitionId"] and got[0]["logGroupNames"] == ["/a"]
+    q["Properties"] = {"Name": "n/two", "QueryString": "limit 2"}
+    update(cf, "qd", template({"Q": q}, Outputs=out))
+    got = logs.describe_query_definitions()["queryDefinitions"]
+    assert [(g["queryDefinitionId"], g["name"], g["queryString"]) for g in got] == [(o["Ref"], "n/two", "limit 2")] and "logGroupNames" not in got[0]
+    delete(cf, "qd")
+    assert logs.describe_query_definitions()["queryDefinitions"] == []
+
+
+def test_the_class_of_a_group_does_not_change_by_losing_its_events(cloud):
+    cf, logs = cloud.client("cloudformation"), cloud.client("logs")
+    g = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupClass": "STANDARD"}}
+    create(cf, "lg-class", template({"G": g}))
+    before = logs.describe_log_groups(logGroupNamePrefix="lg-class")["logGroups"]
+    g["Properties"]["LogGroupClass"] = "INFREQUENT_ACCESS"
+    update(cf, "lg-class", template({"G": g}), want="UPDATE_ROLLBACK_COMPLETE")
+    assert logs.describe_log_groups(logGroupNamePrefix="lg-class")["logGroups"] == before and len(before) == 1
+    delete(cf, "lg-class")

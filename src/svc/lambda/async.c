@@ -374,7 +374,9 @@ static int try_now(struct trying *x, struct call *c, const struct lambda_fn *fn,
 		lambda_work(x->cloud, settle, x);
 		return 0;
 	}
-	if (fn->f.reserved.has && fn->f.reserved.v == 0)
+	if (lambda_loops(&fn->f, x->e.trace, lambda_arn(c, fn->account, fn->name, STR_NONE)))
+		x->condition = "RecursiveInvocation";
+	else if (fn->f.reserved.has && fn->f.reserved.v == 0)
 		x->condition = "ZeroReservedConcurrency"; /* nothing could ever take it: it goes where failures go, at once */
 	if (x->condition || lambda_enter(c, fn, reserved, &x->slot, &reason) < 0) {
 		x->again = true;

@@ -120,24 +120,24 @@ static int set_concurrency(struct cfn_resource *r, struct str name)
 	return cfn_call(r, "lambda", "PutFunctionConcurrency", p, NULL, NULL);
 }
 
+/* The settings of their own operations; what went from the template gets its default again. */
 static int set_others(struct cfn_resource *r, struct str name)
 {
+	const struct json *runtime = json_getz(r->props, "RuntimeManagementConfig"), *loop = json_getz(r->props, "RecursiveLoop");
 	struct json *p;
 	int e = 0;
 
 	if (!r->old_props || lambda_changed(r, "ReservedConcurrentExecutions"))
 		e = set_concurrency(r, name);
-	if (e == 0 && json_getz(r->props, "RuntimeManagementConfig") && (!r->old_props || lambda_changed(r, "RuntimeManagementConfig"))) {
+	if (e == 0 && (r->old_props ? lambda_changed(r, "RuntimeManagementConfig") : runtime != NULL)) {
 		p = lambda_param(r, "FunctionName", name);
-		json_set_str(r->arena, p, "UpdateRuntimeOn",
-			     json_get_str(json_getz(r->props, "RuntimeManagementConfig"), "UpdateRuntimeOn"));
-		json_set_str(r->arena, p, "RuntimeVersionArn",
-			     json_get_str(json_getz(r->props, "RuntimeManagementConfig"), "RuntimeVersionArn"));
+		json_set_str(r->arena, p, "UpdateRuntimeOn", runtime ? json_get_str(runtime, "UpdateRuntimeOn") : S("Auto"));
+		json_set_str(r->arena, p, "RuntimeVersionArn", json_get_str(runtime, "RuntimeVersionArn"));
 		e = cfn_call(r, "lambda", "PutRuntimeManagementConfig", p, NULL, NULL);
 	}
-	if (e == 0 && json_getz(r->props, "RecursiveLoop") && (!r->old_props || lambda_changed(r, "RecursiveLoop"))) {
+	if (e == 0 && (r->old_props ? lambda_changed(r, "RecursiveLoop") : loop != NULL)) {
 		p = lambda_param(r, "FunctionName", name);
-		json_set_str(r->arena, p, "RecursiveLoop", json_get_str(r->props, "RecursiveLoop"));
+		json_set_str(r->arena, p, "RecursiveLoop", loop ? json_str(loop) : S("Terminate"));
 		e = cfn_call(r, "lambda", "PutFunctionRecursionConfig", p, NULL, NULL);
 	}
 	return e;
@@ -217,6 +217,12 @@ static void defaults(struct cfn_resource *r, struct json *p)
 		if (!json_getz(p, t[i].name) && json_parse(r->arena, str_c(t[i].value), &v, NULL) == 0 &&
 		    json_getz(r->old_props, strcmp(t[i].name, "KMSKeyArn") == 0 ? "KmsKeyArn" : t[i].name))
 			json_set(r->arena, p, str_c(t[i].name), v);
+	if (json_getz(p, "LoggingConfig") || !json_getz(r->old_props, "LoggingConfig"))
+		return;
+	v = json_new(r->arena, JSON_OBJECT);
+	json_set_str(r->arena, v, "LogFormat", S("Text"));
+	json_set_str(r->arena, v, "LogGroup", str_printf(r->arena, "/aws/lambda/%.*s", STR(r->physical_id)));
+	json_set(r->arena, p, S("LoggingConfig"), v);
 }
 
 static int function_update(struct cfn_resource *r)

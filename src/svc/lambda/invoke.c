@@ -132,6 +132,17 @@ struct str lambda_trace(struct arena *a, const struct http_request *http, int64_
 	return str_printf(a, "Root=1-%08llx-%.24s;Parent=%.16s;Sampled=0", (unsigned long long)(now_ms / 1000), id.p, id.p + 24);
 }
 
+bool lambda_loops(const struct lambda_rec_function *f, struct str trace, struct str arn)
+{
+	return !str_is(f->recursion, "Allow") && lambda_lineage(trace, arn) > LAMBDA_RECURSION_MAX;
+}
+
+/* The header for an invocation that somebody asks for: this visit is in it. */
+static struct str visit(struct call *c, const struct lambda_fn *fn)
+{
+	return lambda_lineage_add(c->arena, lambda_trace(c->arena, c->http, c->now_ms), lambda_arn(c, fn->account, fn->name, STR_NONE));
+}
+
 static int begin(struct call *c, const struct lambda_fn *fn, const struct lambda_rec_version *v, struct str payload, struct str context,
 		 bool tail)
 {
@@ -144,6 +155,11 @@ static int begin(struct call *c, const struct lambda_fn *fn, const struct lambda
 
 	if (r < 0)
 		return r;
+	run.trace = visit(c, fn);
+	if (lambda_loops(&fn->f, run.trace, lambda_arn(c, fn->account, fn->name, STR_NONE)))
+		return lambda_fail(c, &lambda_err_recursive_invocation,
+				   "Lambda has detected your function being invoked in a recursive loop with other Amazon Web Services "
+				   "resources and stopped your function's invocation.");
 	park = call_park(c);
 	if (!park)
 		return -EDEADLK;
@@ -161,7 +177,6 @@ static int begin(struct call *c, const struct lambda_fn *fn, const struct lambda
 	w->request_id = str_dup(&w->arena, c->facts.request_id);
 	run.request_id = w->request_id;
 	run.arn = lambda_arn(c, fn->account, fn->name, fn->qualifier);
-	run.trace = lambda_trace(c->arena, c->http, c->now_ms);
 	lambda_run_start(c->cloud, c->region, &run, came_back, w);
 	return CALL_PARKED;
 }
@@ -194,6 +209,6 @@ LAMBDA_HANDLER(invoke, invocation_request, invocation_response)
 		return 0;
 	}
 	if (event)
-		return lambda_enqueue(c, &fn, payload, context, lambda_trace(c->arena, c->http, c->now_ms));
+		return lambda_enqueue(c, &fn, payload, context, visit(c, &fn));
 	return begin(c, &fn, &v, payload, context, str_is(in->log_type, "Tail"));
 }

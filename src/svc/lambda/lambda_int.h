@@ -37,6 +37,7 @@
 #define LAMBDA_UNRESERVED_MIN 100
 #define LAMBDA_SYNC_BYTES_MAX 6291456
 #define LAMBDA_ASYNC_BYTES_MAX 1048576
+#define LAMBDA_RECURSION_MAX 16       /* visits of one function in one chain of requests */
 #define LAMBDA_CONTEXT_BYTES_MAX 3583 /* in base64 */
 #define LAMBDA_TIMEOUT_S_MAX 900
 #define LAMBDA_MEMORY_MB_MAX 10240
@@ -267,6 +268,9 @@ struct str lambda_result_payload(struct arena *a, struct str request_id, int64_t
 struct http_request;
 /* lambda_trace gives the tracing header that the request (may be NULL) brought, or a new one. */
 struct str lambda_trace(struct arena *a, const struct http_request *http, int64_t now_ms);
+
+/* lambda_loops: is this one visit too many in a chain of requests, and does the function not allow it? trace: with the visit. */
+bool lambda_loops(const struct lambda_rec_function *f, struct str trace, struct str arn);
 
 /* --- async.c: invocations that nobody waits for --- */
 int lambda_enqueue(struct call *c, const struct lambda_fn *fn, struct str payload, struct str context, struct str trace);

@@ -96,6 +96,85 @@ struct str lambda_runtime_family(struct str runtime)
 	return str_starts(runtime, S("python3.")) ? S("python") : STR_NONE;
 }
 
+/* --- lineage: "Tracing header" (AWS X-Ray Developer Guide), "Use Lambda recursive loop detection" (Lambda Developer Guide) --- */
+#define LINEAGE_MAX 16 /* functions that are remembered: the latest ones */
+#define LINEAGE_TIMES_MAX 32767
+
+struct visited {
+	struct str hash;
+	int64_t times;
+};
+
+static size_t lineage_read(struct str trace, struct visited *v)
+{
+	struct str field, one;
+	size_t n = 0;
+
+	while (trace.p && str_next(&trace, ';', &field)) {
+		if (!str_starts(field, S("Lineage=")))
+			continue;
+		field = str_skip(field, 8);
+		while (n < LINEAGE_MAX && field.p && str_next(&field, '|', &one)) {
+			struct str times;
+
+			if (!str_cut(one, ':', &v[n].hash, &times) || v[n].hash.n != 8 || str_to_i64(times, &v[n].times) < 0 ||
+			    v[n].times < 1 || v[n].times > LINEAGE_TIMES_MAX)
+				return 0; /* nothing that we have written */
+			n++;
+		}
+		return n;
+	}
+	return 0;
+}
+
+static void lineage_hash(struct str arn, char *out)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint32_t h = crc32_ieee(0, arn.p, arn.n);
+
+	for (int i = 0; i < 8; i++)
+		out[i] = digits[h >> (28 - 4 * i) & 15];
+}
+
+int64_t lambda_lineage(struct str trace, struct str arn)
+{
+	struct visited v[LINEAGE_MAX];
+	size_t n = lineage_read(trace, v);
+	char hash[8];
+
+	lineage_hash(arn, hash);
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(v[i].hash, str_of(hash, 8)))
+			return v[i].times;
+	return 0;
+}
+
+struct str lambda_lineage_add(struct arena *a, struct str trace, struct str arn)
+{
+	struct visited v[LINEAGE_MAX + 1];
+	size_t n = lineage_read(trace, v), at = 0;
+	struct str out = S(""), rest = trace, field;
+	char hash[8];
+
+	lineage_hash(arn, hash);
+	while (at < n && !str_eq(v[at].hash, str_of(hash, 8)))
+		at++;
+	if (at < n && v[at].times < LINEAGE_TIMES_MAX)
+		v[at].times++;
+	else if (at == n)
+		v[n++] = (struct visited){ str_of(hash, 8), 1 };
+	while (rest.p && str_next(&rest, ';', &field))
+		if (field.n && !str_starts(field, S("Lineage=")))
+			out = str_printf(a, "%.*s%s%.*s", STR(out), out.n ? ";" : "", STR(field));
+	for (size_t i = n > LINEAGE_MAX ? 1 : 0, first = i; i < n; i++)
+		out = str_printf(a, "%.*s%s%.*s:%lld", STR(out),
+				 i > first ? "|"
+				 : out.n   ? ";Lineage="
+					   : "Lineage=",
+				 STR(v[i].hash), (long long)v[i].times);
+	return out;
+}
+
 struct str lambda_time(struct arena *a, int64_t ms)
 {
 	struct str iso = time_iso_ms(a, ms);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cfn.c - AWS::Logs::LogGroup, LogStream, SubscriptionFilter and ResourcePolicy. */
+/* cfn.c - AWS::Logs::LogGroup, LogStream, SubscriptionFilter, ResourcePolicy and QueryDefinition. */
 #include "cfn/type.h"
 #include "svc/logs/logs_int.h"
 #include <errno.h>
@@ -105,13 +105,35 @@ static int retag(struct cfn_resource *r)
 	return e;
 }
 
+/* "Updates are not supported", and another group in its place would be an empty one. What counts is what the group is: a
+ * rollback asks for what it has been all the time. */
+static int same_class(struct cfn_resource *r)
+{
+	struct str want = json_get_str(r->props, "LogGroupClass");
+	struct json *p = json_new(r->arena, JSON_OBJECT), *names = json_new(r->arena, JSON_ARRAY), *out;
+	const struct json *groups;
+	int e;
+
+	json_push(r->arena, names, json_new_str(r->arena, r->physical_id));
+	json_set(r->arena, p, S("logGroupIdentifiers"), names);
+	e = cfn_call(r, "logs", "DescribeLogGroups", p, &out, NULL);
+	if (e < 0)
+		return e;
+	groups = json_getz(out, "logGroups");
+	if (groups && groups->n == 1 && str_eq(json_get_str(&groups->items[0], "logGroupClass"), want.p ? want : S("STANDARD")))
+		return 0;
+	return cfn_fail(r, "Resource handler returned message: \"LogGroupClass of a log group cannot be changed.\"");
+}
+
 static int group_update(struct cfn_resource *r)
 {
 	struct str key = json_get_str(r->props, "KmsKeyId");
 	struct json *p = named(r, r->physical_id);
 	int e = 0;
 
-	if (changed(r, "RetentionInDays"))
+	if (changed(r, "LogGroupClass"))
+		e = same_class(r);
+	if (e == 0 && changed(r, "RetentionInDays"))
 		e = set_retention(r, r->physical_id);
 	if (e == 0 && changed(r, "KmsKeyId")) {
 		json_set_str(r->arena, p, "kmsKeyId", key);
@@ -141,7 +163,7 @@ static int group_delete(struct cfn_resource *r)
 static const struct cfn_property group_properties[] = {
 	{ "DeletionProtectionEnabled", CFN_UPDATE, false },
 	{ "KmsKeyId", CFN_UPDATE, false },
-	{ "LogGroupClass", CFN_REPLACE, false },
+	{ "LogGroupClass", CFN_UPDATE, false },
 	{ "LogGroupName", CFN_REPLACE, false },
 	{ "RetentionInDays", CFN_UPDATE, false },
 	{ "Tags", CFN_UPDATE, false },
@@ -311,4 +333,66 @@ static const struct cfn_type policy_type = {
 	.delete = policy_delete,
 };
 
-const struct cfn_type *const logs_cfn[] = { &group_type, &stream_type, &filter_type, &policy_type, NULL };
+/* --- query definitions: their id is their reference --- */
+static int query_put(struct cfn_resource *r, struct json **ret)
+{
+	static const char *const same[][2] = { { "Name", "name" }, { "QueryString", "queryString" }, { "LogGroupNames", "logGroupNames" } };
+	struct json *p = json_new(r->arena, JSON_OBJECT);
+
+	for (size_t i = 0; i < ELEMENTS(same); i++)
+		if (json_getz(r->props, same[i][0]))
+			json_set(r->arena, p, str_c(same[i][1]), json_getz(r->props, same[i][0]));
+	if (r->physical_id.p)
+		json_set_str(r->arena, p, "queryDefinitionId", r->physical_id);
+	else
+		json_set_str(r->arena, p, "clientToken",
+			     str_printf(r->arena, "cloudformation-query-definition-%.*s", STR(cfn_name(r, 64, false))));
+	return cfn_call(r, "logs", "PutQueryDefinition", p, ret, NULL);
+}
+
+static int query_create(struct cfn_resource *r)
+{
+	struct json *out;
+	int e = query_put(r, &out);
+
+	if (e < 0)
+		return e;
+	r->ret_physical_id = r->physical_id.p ? r->physical_id : json_get_str(out, "queryDefinitionId");
+	r->ret_attrs = json_new(r->arena, JSON_OBJECT);
+	json_set_str(r->arena, r->ret_attrs, "QueryDefinitionId", r->ret_physical_id);
+	return 0;
+}
+
+static int query_update(struct cfn_resource *r)
+{
+	return query_put(r, NULL);
+}
+
+static int query_delete(struct cfn_resource *r)
+{
+	struct json *p = json_new(r->arena, JSON_OBJECT);
+	struct str code = STR_NONE;
+	int e;
+
+	json_set_str(r->arena, p, "queryDefinitionId", r->physical_id);
+	e = cfn_call(r, "logs", "DeleteQueryDefinition", p, NULL, &code);
+	return str_is(code, "ResourceNotFoundException") ? 0 : e;
+}
+
+static const struct cfn_property query_properties[] = {
+	{ "LogGroupNames", CFN_UPDATE, false },
+	{ "Name", CFN_UPDATE, true },
+	{ "QueryString", CFN_UPDATE, true },
+	{ NULL, 0, false },
+};
+static const char *const query_attrs[] = { "QueryDefinitionId", NULL };
+static const struct cfn_type query_type = {
+	.name = "AWS::Logs::QueryDefinition",
+	.properties = query_properties,
+	.attributes = query_attrs,
+	.create = query_create,
+	.update = query_update,
+	.delete = query_delete,
+};
+
+const struct cfn_type *const logs_cfn[] = { &group_type, &stream_type, &filter_type, &policy_type, &query_type, NULL };

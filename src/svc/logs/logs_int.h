@@ -10,6 +10,7 @@
  *   logs.size    group id                        -> stored bytes
  *   logs.out     group id, filter id, when, stream id, seq -> first and stream of a chunk that waits for delivery
  *   logs.policy  name                            -> ResourcePolicy of the account
+ *   logs.query   id                              -> Query
  *   logs.key     group id, data key id           -> DataKey
  * Ids are random and never used again: what a deleted group leaves behind for its clean-up job belongs to nobody. */
 #pragma once
@@ -159,6 +160,9 @@ LOGS_HANDLER(test_metric_filter);
 LOGS_HANDLER(put_resource_policy);
 LOGS_HANDLER(describe_resource_policies);
 LOGS_HANDLER(delete_resource_policy);
+LOGS_HANDLER(put_query_definition);
+LOGS_HANDLER(describe_query_definitions);
+LOGS_HANDLER(delete_query_definition);
 LOGS_HANDLER(put_subscription_filter);
 LOGS_HANDLER(describe_subscription_filters);
 LOGS_HANDLER(delete_subscription_filter);

@@ -330,11 +330,53 @@ static void layers_and_runtimes(void **state)
 	arena_done(&a);
 }
 
+static void lineage(void **state)
+{
+	static const char *const odd[] = { "",
+					   "Lineage=",
+					   "Lineage=|",
+					   "Lineage=12345678",
+					   "Lineage=1234567:1",
+					   "Lineage=12345678:0",
+					   "Lineage=12345678:-1",
+					   "Lineage=12345678:32768",
+					   "Lineage=12345678:1|x",
+					   "a;;b" };
+	struct str arn = S("arn:aws:lambda:us-east-1:123456789012:function:f"), t = S("Root=1-2;Sampled=0");
+	struct arena a = { 0 };
+
+	assert_int_equal(lambda_lineage(t, arn), 0);
+	for (int i = 1; i <= 20; i++) {
+		t = lambda_lineage_add(&a, t, arn);
+		assert_int_equal(lambda_lineage(t, arn), i);
+		assert_true(str_starts(t, S("Root=1-2;Sampled=0;Lineage=")));
+	}
+	for (int i = 0; i < 15; i++)
+		t = lambda_lineage_add(&a, t, str_printf(&a, "other%d", i));
+	assert_int_equal(lambda_lineage(t, arn), 20);
+	t = lambda_lineage_add(&a, t, S("one too many")); /* what was first is forgotten: the header stays short */
+	assert_int_equal(lambda_lineage(t, arn), 0);
+	assert_int_equal(lambda_lineage(t, S("other0")), 1);
+	assert_true(t.n < 300);
+	for (size_t i = 0; i < ELEMENTS(odd); i++) {
+		assert_int_equal(lambda_lineage(str_c(odd[i]), arn), 0);
+		assert_int_equal(lambda_lineage(lambda_lineage_add(&a, str_c(odd[i]), arn), arn), 1);
+	}
+	t = lambda_lineage_add(&a, lambda_lineage_add(&a, S("Lineage=00000000:32767"), arn), arn);
+	assert_int_equal(lambda_lineage(t, arn), 2);
+	arena_done(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads),   cmocka_unit_test(refuses),   cmocka_unit_test(lies),
-		cmocka_unit_test(unpacks), cmocka_unit_test(functions), cmocka_unit_test(layers_and_runtimes),
+		cmocka_unit_test(reads),
+		cmocka_unit_test(lineage),
+		cmocka_unit_test(refuses),
+		cmocka_unit_test(lies),
+		cmocka_unit_test(unpacks),
+		cmocka_unit_test(functions),
+		cmocka_unit_test(layers_and_runtimes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
