@@ -144,6 +144,7 @@ struct template_ctx {
 	const struct template_calls *calls;
 	void *user;
 	const struct template_value *values; /* by parameter */
+	struct str unknown;                  /* a parameter whose value holds this is not known yet, and not judged; absent: all are */
 	struct str err;                      /* the sentence, after -EINVAL */
 	/* from here on private */
 	int8_t *conditions; /* by condition; -1: not yet evaluated */

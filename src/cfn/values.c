@@ -99,10 +99,18 @@ static int check_number(struct template_ctx *c, const struct template_parameter 
 	return 0;
 }
 
+static bool unknown(const struct template_ctx *c, struct str v)
+{
+	return c->unknown.p && str_find(v, c->unknown) >= 0;
+}
+
 /* check_one judges one value: the parameter's, or one of its list. */
 static int check_one(struct template_ctx *c, const struct template_parameter *p, struct str v)
 {
 	int r;
+
+	if (unknown(c, v))
+		return 0;
 
 	if (!allowed(p, v))
 		return refuse(c, p, "be one of AllowedValues");
@@ -192,7 +200,7 @@ static int fetch(struct template_ctx *c, struct template_value *v)
 
 	for (size_t i = 0; i < t->n_parameters; i++) {
 		v[i].resolved = v[i].text;
-		if (!t->parameters[i].ssm)
+		if (!t->parameters[i].ssm || unknown(c, v[i].text))
 			continue;
 		r = c->calls->ssm ? c->calls->ssm(c->user, v[i].text, &v[i].resolved) : -ENOENT;
 		if (r == -ENOENT)

@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from test_cfn_waits import parked, put, signal_ok, until, waiting  # noqa: E402
-from test_cloudformation import create, delete, parameter, physical, reasons, settle, story, template, update  # noqa: E402
+from test_cloudformation import create, delete, parameter, physical, reasons, refused, settle, story, template, update  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -162,3 +162,112 @@ def test_kill_while_the_inner_stack_works(own_cloud):
     assert len(cf.describe_stacks()["Stacks"]) == 2
     assert json.loads(cf.get_template(StackName=c)["TemplateBody"] if isinstance(cf.get_template(StackName=c)["TemplateBody"], str)
                       else json.dumps(cf.get_template(StackName=c)["TemplateBody"]))["Resources"]["W"]
+
+
+# --- change sets ---
+def plan(cf, stack, body, kind, name="c", **kw):
+    arn = cf.create_change_set(StackName=stack, ChangeSetName=name, ChangeSetType=kind, TemplateBody=body, IncludeNestedStacks=True, **kw)["Id"]
+    return cf.describe_change_set(ChangeSetName=arn)
+
+
+def nested_change(d, logical="N"):
+    return [c["ResourceChange"] for c in d["Changes"] if c["ResourceChange"]["LogicalResourceId"] == logical][0]
+
+
+def run_plan(cf, d):
+    cf.execute_change_set(ChangeSetName=d["ChangeSetId"])
+    return settle(cf, d["StackId"])
+
+
+def test_change_sets_of_nested_stacks(cloud, cf, ssm, bucket):
+    leaf = upload(cloud, bucket, "cs-leaf.json", inner())
+    mid = upload(cloud, bucket, "cs-mid.json", template({"L": nested(leaf, Parameters={"V": {"Ref": "V"}})}, Parameters={"V": {"Type": "String", "AllowedPattern": "[a-z]+"}},
+                                                        Outputs={"O": {"Value": {"Fn::GetAtt": ["L", "Outputs.Name"]}}}))
+    def body(v="one"):
+        return template({"P": parameter("x"), "N": nested(mid, Parameters={"V": v}), "K": nested(leaf, Parameters={"V": {"Ref": "P"}})})
+    d = plan(cf, "ncs", body(), "CREATE")
+    assert d["Status"] == "CREATE_COMPLETE" and d["IncludeNestedStacks"] and "ParentChangeSetId" not in d
+    n = nested_change(d)
+    kid = cf.describe_change_set(ChangeSetName=n["ChangeSetId"])
+    assert kid["ParentChangeSetId"] == d["ChangeSetId"] == kid["RootChangeSetId"] and kid["Status"] == "CREATE_COMPLETE"
+    assert kid["StackName"].startswith("ncs-N-") and kid["Parameters"] == [{"ParameterKey": "V", "ParameterValue": "one"}]
+    grand = cf.describe_change_set(ChangeSetName=nested_change(kid, "L")["ChangeSetId"])
+    assert grand["ParentChangeSetId"] == kid["ChangeSetId"] and grand["RootChangeSetId"] == d["ChangeSetId"]
+    assert [c["ResourceChange"]["Action"] for c in grand["Changes"]] == ["Add"]
+    later = cf.describe_change_set(ChangeSetName=nested_change(d, "K")["ChangeSetId"])
+    assert later["Parameters"][0]["ParameterValue"] == "{{changeSet:KNOWN_AFTER_APPLY}}"
+    s = cf.describe_stacks(StackName=kid["StackId"])["Stacks"][0]
+    assert s["StackStatus"] == "REVIEW_IN_PROGRESS" and s["ParentId"] == d["StackId"] == s["RootId"]
+    for fn in (cf.execute_change_set, cf.delete_change_set):
+        refused("ValidationError", "by itself", fn, ChangeSetName=kid["ChangeSetId"])
+    upload(cloud, bucket, "cs-leaf.json", inner("not what was planned"))
+    assert run_plan(cf, d)["StackStatus"] == "CREATE_COMPLETE", reasons(cf, d["StackId"])
+    assert child(cf, "ncs")["StackId"] == kid["StackId"]
+    assert value(cf, ssm, grand["StackId"]) == "one", "the text that was described is the one that is used"
+    assert cf.describe_change_set(ChangeSetName=grand["ChangeSetId"])["ExecutionStatus"] == "EXECUTE_COMPLETE"
+    # nothing to change, then something far inside only
+    upload(cloud, bucket, "cs-leaf.json", inner())
+    again = plan(cf, "ncs", body(), "UPDATE", "c2")
+    assert again["Status"] == "FAILED" and again["StatusReason"].startswith("The submitted information didn't contain changes.")
+    cf.delete_change_set(ChangeSetName=again["ChangeSetId"])
+    upload(cloud, bucket, "cs-leaf.json", inner(Q=parameter("new")))
+    d = plan(cf, "ncs", body(), "UPDATE", "c3")
+    n = nested_change(d)
+    assert n["Action"] == "Modify" and n["Details"][0]["ChangeSource"] == "Automatic"
+    kid = cf.describe_change_set(ChangeSetName=n["ChangeSetId"])
+    grand = cf.describe_change_set(ChangeSetName=nested_change(kid, "L")["ChangeSetId"])
+    assert [(c["ResourceChange"]["LogicalResourceId"], c["ResourceChange"]["Action"]) for c in grand["Changes"]] == [("Q", "Add")]
+    assert run_plan(cf, d)["StackStatus"] == "UPDATE_COMPLETE", reasons(cf, d["StackId"])
+    assert value(cf, ssm, grand["StackId"], "Q") == "new"
+    # without looking inside every stack in the stack is a change
+    d = cf.describe_change_set(ChangeSetName=cf.create_change_set(StackName="ncs", ChangeSetName="auto", TemplateBody=body())["Id"])
+    assert {c["ResourceChange"]["LogicalResourceId"] for c in d["Changes"]} == {"N", "K"} and d["Status"] == "CREATE_COMPLETE"
+    delete(cf, "ncs")
+
+
+def test_planned_stacks_go_with_their_change_set(cloud, cf, bucket):
+    leaf = upload(cloud, bucket, "pl-leaf.json", inner())
+    body = template({"N": nested(leaf, Parameters={"V": "one"})})
+    d = plan(cf, "ncd", body, "CREATE")
+    kid = cf.describe_change_set(ChangeSetName=nested_change(d)["ChangeSetId"])
+    cf.delete_change_set(ChangeSetName=d["ChangeSetId"])
+    assert cf.describe_stacks(StackName=kid["StackId"])["Stacks"][0]["StackStatus"] == "DELETE_COMPLETE"
+    refused("ChangeSetNotFound", "does not exist", cf.describe_change_set, ChangeSetName=kid["ChangeSetId"])
+    # with the whole stack
+    d = plan(cf, "ncd", body, "CREATE")
+    kid = cf.describe_change_set(ChangeSetName=nested_change(d)["ChangeSetId"])
+    delete(cf, "ncd")
+    assert cf.describe_stacks(StackName=kid["StackId"])["Stacks"][0]["StackStatus"] == "DELETE_COMPLETE"
+    # when the turn of the inner one never comes, and what is wrong in it is found before
+    ssm = cloud.client("ssm")
+    ssm.put_parameter(Name="/ncd/taken", Value="1", Type="String")
+    d = plan(cf, "ncf", template({"B": parameter("{{resolve:ssm:/no/such}}"), "N": {**nested(leaf, Parameters={"V": "one"}), "DependsOn": "B"}}), "CREATE")
+    kid = cf.describe_change_set(ChangeSetName=nested_change(d)["ChangeSetId"])
+    assert run_plan(cf, d)["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert cf.describe_stacks(StackName=kid["StackId"])["Stacks"][0]["StackStatus"] == "DELETE_COMPLETE"
+    delete(cf, "ncf")
+    taken = upload(cloud, bucket, "pl-taken.json", template({"P": parameter("x", Name="/ncd/taken")}))
+    d = plan(cf, "ncv", template({"N": nested(taken)}), "CREATE")
+    assert d["Status"] == "FAILED" and d["StatusReason"] == "Nested change set %s was not successfully created: Currently in FAILED." % nested_change(d)["ChangeSetId"]
+    assert d["ExecutionStatus"] == "UNAVAILABLE"
+    delete(cf, "ncv")
+    # an inner one that fails takes the outer one back
+    d = plan(cf, "ncb", template({"N": nested(upload(cloud, bucket, "pl-bad.json", template({"P": parameter("{{resolve:ssm:/no/such}}")})))}), "CREATE")
+    assert run_plan(cf, d)["StackStatus"] == "ROLLBACK_COMPLETE"
+    delete(cf, "ncb")
+
+
+def test_kill_while_a_planned_stack_is_made(own_cloud):
+    cloud, cf = own_cloud, own_cloud.client("cloudformation")
+    cloud.client("s3").create_bucket(Bucket="plans")
+    leaf = upload(cloud, "plans", "leaf.json", waiting(P=parameter()))
+    d = plan(cf, "kp", template({"N": nested(leaf)}), "CREATE")
+    kid = cf.describe_change_set(ChangeSetName=nested_change(d)["ChangeSetId"])
+    cf.execute_change_set(ChangeSetName=d["ChangeSetId"])
+    url = parked(cf, kid["StackId"])
+    cloud.kill()
+    cloud.start()
+    assert put(cloud, url, signal_ok()) == 200
+    cf = cloud.client("cloudformation")
+    assert settle(cf, d["StackId"])["StackStatus"] == "CREATE_COMPLETE", reasons(cf, d["StackId"])
+    assert {s["StackName"] for s in cf.list_stacks()["StackSummaries"]} == {kid["StackName"], "kp"}

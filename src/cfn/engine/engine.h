@@ -19,6 +19,20 @@ int engine_open(struct store_txn *t, struct arena *a);
 /* engine_job runs jobs of kind "cloudformation/...": resume, timeout, answer, token, forget. */
 int engine_job(struct cloud *cl, struct region *r, struct str kind, struct str id, struct str payload);
 
+/* --- change sets of nested stacks (plans.c), in a transaction --- */
+int plan_load(struct store_txn *t, struct arena *a, struct str account, struct str arn, struct cfn_rec_stack *ret_stack,
+	      struct cfn_rec_change_set *ret); /* by its ARN; -ENOENT */
+/* plan_of: the change set by which the stack around this one is making or changing it now; -ENOENT. */
+int plan_of(struct store_txn *t, struct arena *a, const struct cfn_rec_stack *s, struct cfn_rec_change_set *ret);
+/* plans_drop removes them, all below them, and the stacks that were only planned. */
+int plans_drop(struct store_txn *t, struct arena *a, struct str account, const struct str_map *children, int64_t now_ms);
+/* plans_mark changes the execution status of those that have one, and of all below; EXECUTE_FAILED: what was only planned goes. */
+int plans_mark(struct store_txn *t, struct arena *a, struct str account, const struct str_map *children, const char *from, const char *to,
+	       int64_t now_ms);
+
+/* nested_params: what CreateStack and UpdateStack are asked for a stack in a stack. */
+struct json *nested_params(struct cfn_resource *r, const struct str_list *capabilities, struct str name);
+
 /* --- exports (exports.c), in a transaction --- */
 /* exports_check: may the stack's exports become these? 0, or -EEXIST with CloudFormation's sentence. */
 int exports_check(struct store_txn *t, struct arena *a, const struct cfn_rec_stack *s, const struct cfn_rec_output_list *next,

@@ -81,29 +81,58 @@ static struct json *tags(struct cfn_resource *r)
 	return json_getz(all, "Tags");
 }
 
-static struct json *inner_params(struct cfn_resource *r, struct str name)
+struct json *nested_params(struct cfn_resource *r, const struct str_list *capabilities, struct str name)
 {
-	struct cfn_actor *x = r->engine;
 	struct json *p = json_new(r->arena, JSON_OBJECT), *caps = json_new(r->arena, JSON_ARRAY), *t = tags(r);
 
 	json_set_str(r->arena, p, "StackName", name);
 	json_set_str(r->arena, p, "TemplateURL", json_get_str(r->props, "TemplateURL"));
 	json_set(r->arena, p, S("Parameters"), parameters(r));
-	for (size_t i = 0; x->capabilities && i < x->capabilities->n; i++)
-		json_push(r->arena, caps, json_new_str(r->arena, x->capabilities->v[i]));
+	for (size_t i = 0; capabilities && i < capabilities->n; i++)
+		json_push(r->arena, caps, json_new_str(r->arena, capabilities->v[i]));
 	json_set(r->arena, p, S("Capabilities"), caps);
 	json_set(r->arena, p, S("Tags"), t ? t : json_new(r->arena, JSON_ARRAY));
 	if (json_getz(r->props, "NotificationARNs"))
 		json_set(r->arena, p, S("NotificationARNs"), json_getz(r->props, "NotificationARNs"));
+	return p;
+}
+
+static struct json *inner_params(struct cfn_resource *r, struct str name)
+{
+	struct cfn_actor *x = r->engine;
+	struct json *p = nested_params(r, x->capabilities, name);
+
 	if (x->keep_failed)
 		json_set_bool(r->arena, p, "DisableRollback", true);
 	return p;
 }
 
+/* The name that a change set has given the inner stack already, or a new one. */
+static struct str inner_name(struct cfn_resource *r)
+{
+	struct cfn_actor *x = r->engine;
+	struct cfn_rec_stack outer, inner;
+	struct cfn_rec_change_set plan;
+	struct store_txn *t;
+	int e = store_begin_read(x->region->store, &t);
+
+	if (e < 0)
+		return cfn_name(r, 128, false);
+	e = stack_load(t, r->arena, r->account, x->stack, &outer);
+	if (e == 0 && outer.change_set.p)
+		e = plan_load(t, r->arena, r->account, outer.change_set, &inner, &plan);
+	if (e == 0 && outer.change_set.p)
+		e = plan_load(t, r->arena, r->account, str_map_get(&plan.children, r->logical_id), &inner, &plan);
+	store_end(t);
+	if (e == 0 && outer.change_set.p && str_is(inner.status, "REVIEW_IN_PROGRESS") && str_is(plan.execution, "EXECUTE_IN_PROGRESS"))
+		return inner.name;
+	return cfn_name(r, 128, false);
+}
+
 /* --- the resource --- */
 static int stack_create(struct cfn_resource *r)
 {
-	struct json *out = NULL, *p = inner_params(r, cfn_name(r, 128, false));
+	struct json *out = NULL, *p = inner_params(r, inner_name(r));
 	struct cfn_rec_stack s;
 	struct str arn;
 	int64_t minutes;

@@ -458,6 +458,22 @@ static int close_change_set(struct ending *x, struct store_txn *t, const struct 
 	return record_put(t, &cfn_records, CFN_REC_CHANGE_SET, &k, &cs);
 }
 
+/* What its change set had planned for stacks in it and was not begun, is not to be any more. */
+static int close_plans(struct ending *x, struct store_txn *t, const struct cfn_rec_stack *s)
+{
+	struct cfn_rec_change_set cs;
+	struct keybuf k;
+	int r;
+
+	if (!x->op.change_set.p)
+		return 0;
+	stack_key2(&k, s->account, "cfn.cs", s->id, x->op.change_set);
+	r = record_get(t, &cfn_records, CFN_REC_CHANGE_SET, &x->arena, &k, &cs);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	return plans_mark(t, &x->arena, s->account, &cs.children, "EXECUTE_IN_PROGRESS", "EXECUTE_FAILED", clock_now_ms());
+}
+
 /* over: the operation is finished; its record stays while there is a journal in the global store. */
 static int over(struct ending *x, struct store_txn *t, const struct cfn_rec_stack *s)
 {
@@ -468,6 +484,8 @@ static int over(struct ending *x, struct store_txn *t, const struct cfn_rec_stac
 	r = job_del(t, S("cloudformation/timeout"), u->op_id);
 	if (r == 0 || r == -ENOENT)
 		r = close_change_set(x, t, s);
+	if (r == 0)
+		r = close_plans(x, t, s);
 	if (r == 0)
 		r = stack_sweep(t, &x->arena, s);
 	if (r < 0)
@@ -619,8 +637,10 @@ static int make_failed(struct ending *x, struct store_txn *t, struct cfn_rec_sta
 	struct run *u = x->run;
 	struct str why = failed_sentence(u, &x->arena);
 	bool cancel = x->op.cancel.p && str_is(x->op.cancel, "User Initiated");
-	int r;
+	int r = close_plans(x, t, s);
 
+	if (r < 0)
+		return r;
 	s->failed = why;
 	if (str_is(x->op.kind, "UPDATE")) {
 		r = set_imports(u, t, s, &s->imports);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* state.c - reading and writing what is stored about stacks. */
-#include "cfn/engine/state.h"
+#include "cfn/engine/engine.h"
 #include <errno.h>
 
 /* --- keys --- */
@@ -179,6 +179,7 @@ int change_sets_outdate(struct store_txn *t, struct arena *a, const struct cfn_r
 
 int change_sets_drop(struct store_txn *t, struct arena *a, const struct cfn_rec_stack *s, struct str keep)
 {
+	struct cfn_rec_change_set cs;
 	struct keybuf k;
 	struct str_map sets;
 	int r = change_sets(t, a, s, &sets);
@@ -187,7 +188,12 @@ int change_sets_drop(struct store_txn *t, struct arena *a, const struct cfn_rec_
 		if (keep.p && str_eq(sets.v[i].key, keep))
 			continue;
 		stack_key2(&k, s->account, "cfn.cs", s->id, sets.v[i].key);
-		r = store_del(t, key_view(&k));
+		r = record_get(t, &cfn_records, CFN_REC_CHANGE_SET, a, &k, &cs);
+		if (r == 0)
+			r = plans_drop(t, a, s->account, &cs.children, clock_now_ms());
+		stack_key2(&k, s->account, "cfn.cs", s->id, sets.v[i].key);
+		if (r == 0)
+			r = store_del(t, key_view(&k));
 		stack_key(&k, s->account, "cfn.csid", sets.v[i].value);
 		if (r == 0)
 			r = store_del(t, key_view(&k));

@@ -55,6 +55,8 @@ int cfn_stack(struct call *c, struct str name, struct cfn_rec_stack *ret);
 /* --- input.c: what an operation is asked to make --- */
 struct ask {
 	struct str body, url;
+	struct str text; /* the template itself, of any size: not from outside */
+	bool later;      /* values may not be known yet */
 	bool use_previous;
 	const struct cloudformation_parameter_list *parameters;
 	const struct str_list *capabilities, *resource_types, *notifications;
@@ -63,6 +65,11 @@ struct ask {
 	const struct cloudformation_rollback_configuration *rollback;
 	struct str mode, policy;
 };
+/* What CreateStack, UpdateStack and CreateChangeSet have in common. */
+#define ASK_OF(in)                                                                                                                         \
+	.body = (in)->template_body, .url = (in)->template_url, .parameters = &(in)->parameters, .capabilities = &(in)->capabilities,      \
+	.resource_types = &(in)->resource_types, .notifications = &(in)->notification_ar_ns, .tags = &(in)->tags, .role = (in)->role_arn,  \
+	.rollback = (in)->rollback_configuration, .mode = (in)->deployment_config ? (in)->deployment_config->mode : STR_NONE
 struct input {
 	struct call *call;
 	const struct cfn_rec_stack *stack; /* whose resources Ref and Fn::GetAtt see; NULL: there are none */
@@ -126,4 +133,9 @@ int cfn_find_physical(struct call *c, struct str physical, struct cfn_rec_stack 
 extern const struct front cfn_answers; /* where custom resources are answered */
 
 /* --- changesets.c --- */
+int change_set_store(struct call *c, struct cfn_rec_stack *s, bool new, const struct cfn_rec_change_set *cs, struct str text);
+/* change_set_nested makes change sets for the stacks that are in a stack (nestedsets.c), and says so in its changes. depth: stacks
+ * around it; *n counts them all. */
+int change_set_nested(struct call *c, const struct cfn_rec_stack *outer, struct input *in, struct cfn_rec_change_set *cs, int depth,
+		      size_t *n, struct json *changes);
 int change_set_find(struct call *c, struct str name, struct str stack, struct cfn_rec_stack *ret_stack, struct cfn_rec_change_set *ret);

@@ -201,7 +201,51 @@ static struct json *change_out(struct comparison *x, const struct template_chang
 	return j;
 }
 
-int changes_describe(struct call *c, struct input *in, struct input *old, struct json **ret)
+struct json *changes_automatic(struct call *c, struct input *in, size_t resource)
+{
+	const struct template_resource *res = &in->tpl->resources[resource];
+	struct arena *a = c->arena;
+	struct json *j = json_new(a, JSON_OBJECT), *rc = json_new(a, JSON_OBJECT), *d = json_new(a, JSON_OBJECT),
+		    *t = json_new(a, JSON_OBJECT), *scope = json_new(a, JSON_ARRAY), *details = json_new(a, JSON_ARRAY);
+	const struct cfn_rec_resource *row;
+	size_t i;
+
+	json_set_str(a, rc, "Action", S("Modify"));
+	json_set_str(a, rc, "LogicalResourceId", res->id);
+	row = row_find(in, res->id, &i);
+	if (row)
+		json_set_str(a, rc, "PhysicalResourceId", row->physical);
+	json_set_str(a, rc, "ResourceType", res->type);
+	json_set_str(a, rc, "Replacement", S("False"));
+	json_push(a, scope, json_new_str(a, S("Properties")));
+	json_set(a, rc, S("Scope"), scope);
+	json_set_str(a, t, "Attribute", S("Properties"));
+	json_set_str(a, t, "RequiresRecreation", S("Never"));
+	json_set(a, d, S("Target"), t);
+	json_set_str(a, d, "Evaluation", S("Dynamic"));
+	json_set_str(a, d, "ChangeSource", S("Automatic"));
+	json_push(a, details, d);
+	json_set(a, rc, S("Details"), details);
+	json_set_str(a, j, "Type", S("Resource"));
+	json_set(a, j, S("ResourceChange"), rc);
+	return j;
+}
+
+/* Stacks in the stack that are as before: their templates may not be. */
+static void add_automatic(struct comparison *x, struct json *out)
+{
+	for (size_t i = 0; i < x->in->tpl->n_resources; i++) {
+		const struct template_resource *res = &x->in->tpl->resources[i];
+		bool listed = !str_is(res->type, STACK_TYPE) || !template_active(&x->in->ctx, i);
+
+		for (size_t k = 0; k < x->n && !listed; k++)
+			listed = str_eq(x->v[k].id, res->id);
+		if (!listed)
+			json_push(x->call->arena, out, changes_automatic(x->call, x->in, i));
+	}
+}
+
+int changes_describe(struct call *c, struct input *in, struct input *old, bool automatic, struct json **ret)
 {
 	struct comparison x = { .call = c, .in = in, .old = old };
 	int r = compare(&x);
@@ -214,5 +258,7 @@ int changes_describe(struct call *c, struct input *in, struct input *old, struct
 		x.old_shown = masked(c, old);
 	for (size_t i = 0; i < x.n; i++)
 		json_push(c->arena, *ret, change_out(&x, &x.v[i]));
+	if (old && automatic)
+		add_automatic(&x, *ret);
 	return 0;
 }

@@ -40,22 +40,12 @@ static int set_get(struct call *c, const struct cfn_rec_stack *s, struct str nam
 /* By ARN the change set alone says its stack. */
 static int by_arn(struct call *c, struct str name, struct cfn_rec_stack *s, struct cfn_rec_change_set *ret)
 {
-	struct str kind, rest, set, id, stack;
-	struct keybuf k;
 	struct arn arn;
-	int r;
 
 	if (arn_parse(name, &arn) < 0 || !str_is(arn.service, "cloudformation") || !str_eq(arn.region, call_region(c)) ||
-	    !str_eq(arn.account, c->account) || !str_cut(arn.resource, '/', &kind, &rest) || !str_is(kind, "changeSet") ||
-	    !str_cut(rest, '/', &set, &id))
+	    !str_eq(arn.account, c->account))
 		return -ENOENT;
-	stack_key(&k, c->account, "cfn.csid", id);
-	r = store_get(c->txn, key_view(&k), &stack);
-	if (r == 0)
-		r = stack_load(c->txn, c->arena, c->account, str_dup(c->arena, stack), s);
-	if (r == 0)
-		r = set_get(c, s, set, ret);
-	return r == 0 && !str_eq(ret->id, id) ? -ENOENT : r;
+	return plan_load(c->txn, c->arena, c->account, name, s, ret);
 }
 
 int change_set_find(struct call *c, struct str name, struct str stack, struct cfn_rec_stack *s, struct cfn_rec_change_set *ret)
@@ -127,19 +117,22 @@ static int describe_changes(struct call *c, const struct cloudformation_create_c
 	struct json *changes = NULL;
 	struct input old;
 	bool any = true;
-	int r;
+	size_t n = 0;
+	int r = create ? 0 : cfn_has_changes(c, s, ask, &old, &any);
 
-	if (create)
-		r = changes_describe(c, ask, NULL, &changes);
-	else {
-		r = cfn_has_changes(c, s, ask, &old, &any);
-		if (r == 0 && any)
-			r = changes_describe(c, ask, &old, &changes);
-	}
+	if (r == 0)
+		r = changes_describe(c, ask, create ? NULL : &old, !cs->nested.v, &changes);
+	if (r == 0 && cs->nested.v && !str_is(cs->type, "IMPORT"))
+		r = change_set_nested(c, s, ask, cs, 0, &n, changes);
 	if (r < 0)
 		return r;
-	cs->status = any ? S("CREATE_COMPLETE") : S("FAILED");
-	cs->execution = any ? S("AVAILABLE") : S("UNAVAILABLE");
+	any |= changes->n > 0;
+	if (cs->status.p) /* one of those in it has failed */
+		any = true;
+	else
+		cs->status = any ? S("CREATE_COMPLETE") : S("FAILED");
+	if (!cs->execution.p)
+		cs->execution = any ? S("AVAILABLE") : S("UNAVAILABLE");
 	if (!any)
 		cs->reason = S(NO_CHANGES);
 	if (any && in->resources_to_import.n)
@@ -148,11 +141,11 @@ static int describe_changes(struct call *c, const struct cloudformation_create_c
 		r = validate_changes(c, ask, cs, changes);
 	if (r < 0)
 		return r;
-	cs->changes = state_seal_json(c->cloud, c->arena, changes ? changes : json_new(c->arena, JSON_ARRAY));
+	cs->changes = state_seal_json(c->cloud, c->arena, changes);
 	return 0;
 }
 
-static int store_set(struct call *c, struct cfn_rec_stack *s, bool new, const struct cfn_rec_change_set *cs, struct str text)
+int change_set_store(struct call *c, struct cfn_rec_stack *s, bool new, const struct cfn_rec_change_set *cs, struct str text)
 {
 	struct keybuf k;
 	int r = new ? stack_add(c->txn, s) : 0;
@@ -171,19 +164,7 @@ static int store_set(struct call *c, struct cfn_rec_stack *s, bool new, const st
 
 CFN_HANDLER(create_change_set, output)
 {
-	struct ask q = {
-		.body = in->template_body,
-		.url = in->template_url,
-		.use_previous = in->use_previous_template.v,
-		.parameters = &in->parameters,
-		.capabilities = &in->capabilities,
-		.resource_types = &in->resource_types,
-		.notifications = &in->notification_ar_ns,
-		.tags = &in->tags,
-		.role = in->role_arn,
-		.rollback = in->rollback_configuration,
-		.mode = in->deployment_config ? in->deployment_config->mode : STR_NONE,
-	};
+	struct ask q = { ASK_OF(in), .use_previous = in->use_previous_template.v };
 	struct cfn_rec_change_set cs = {
 		.id = random_uuid(c->arena), .name = in->change_set_name, .created = OPT_TIME(c->now_ms), .description = in->description, .token = in->client_token,
 		.on_failure = in->on_stack_failure, .import_existing = in->import_existing_resources, .nested = OPT_BOOL(in->include_nested_stacks.v),
@@ -216,7 +197,7 @@ CFN_HANDLER(create_change_set, output)
 	r = describe_changes(c, in, &s, create, &ask, &cs);
 	ask.set.template = cs.id;
 	if (r == 0)
-		r = store_set(c, &s, new, &cs, ask.text);
+		r = change_set_store(c, &s, new, &cs, ask.text);
 	out->id = cs.arn;
 	out->stack_id = s.arn;
 	return r;
@@ -288,6 +269,8 @@ CFN_HANDLER(describe_change_set, output)
 	out->capabilities = cs.next->capabilities;
 	cfn_tags_out(c, &cs.next->tags, &out->tags);
 	out->include_nested_stacks = OPT_BOOL(cs.nested.v);
+	out->parent_change_set_id = cs.parent;
+	out->root_change_set_id = cs.root;
 	out->on_stack_failure = cs.on_failure;
 	out->import_existing_resources = cs.import_existing;
 	if (cs.next->mode.p) {
@@ -332,6 +315,8 @@ CFN_HANDLER(list_change_sets, output)
 			.creation_time = cs.created,
 			.description = cs.description,
 			.include_nested_stacks = OPT_BOOL(cs.nested.v),
+			.parent_change_set_id = cs.parent,
+			.root_change_set_id = cs.root,
 			.import_existing_resources = OPT_BOOL(cs.import_existing.v),
 		};
 		after = str_dup(c->arena, key);
@@ -356,6 +341,9 @@ CFN_HANDLER(execute_change_set, output)
 		r = cfn_token(c, "ExecuteChangeSet", s.id, in->client_request_token, &seen);
 	if (r != 0)
 		return r < 0 ? r : 0;
+	if (cs.parent.p)
+		return cfn_invalid(c, "Nested ChangeSet [%.*s] cannot be executed by itself: execute its root ChangeSet [%.*s]",
+				   STR(cs.arn), STR(cs.root));
 	if (!str_is(cs.execution, "AVAILABLE"))
 		return call_fail(c, &cloudformation_err_invalid_change_set_status,
 				 "ChangeSet [%.*s] cannot be executed in its current %sstatus of [%.*s]", STR(cs.arn),
@@ -395,6 +383,8 @@ CFN_HANDLER(execute_change_set, output)
 	go.phase = "make";
 	r = set_put(c, &s, &cs);
 	if (r == 0)
+		r = plans_mark(c->txn, c->arena, c->account, &cs.children, "AVAILABLE", "EXECUTE_IN_PROGRESS", c->now_ms);
+	if (r == 0)
 		r = change_sets_drop(c->txn, c->arena, &s, cs.name); /* the others described another state */
 	if (r == 0)
 		r = cfn_token_put(c, "ExecuteChangeSet", s.id, in->client_request_token, s.arn);
@@ -423,6 +413,12 @@ CFN_HANDLER(delete_change_set, output)
 	if (str_is(cs.execution, "EXECUTE_IN_PROGRESS"))
 		return call_fail(c, &cloudformation_err_invalid_change_set_status,
 				 "ChangeSet [%.*s] cannot be deleted in its current status of [%.*s]", STR(cs.arn), STR(cs.execution));
+	if (cs.parent.p)
+		return cfn_invalid(c, "Nested ChangeSet [%.*s] cannot be deleted by itself: delete its root ChangeSet [%.*s]", STR(cs.arn),
+				   STR(cs.root));
+	r = plans_drop(c->txn, c->arena, c->account, &cs.children, c->now_ms);
+	if (r < 0)
+		return r;
 	set_key(&k, &s, cs.name);
 	r = store_del(c->txn, key_view(&k));
 	stack_key(&k, c->account, "cfn.csid", cs.id);

@@ -456,8 +456,10 @@ int input_prepare(struct call *c, const struct ask *q, const struct cfn_rec_stac
 		if (q->body.p || q->url.p || !old)
 			return cfn_invalid(c, "Either Template URL or Template Body must be specified.");
 		r = stack_template(c->txn, c->arena, old, old->now->template, &in->text);
-	} else
-		r = input_text(c, q->body, q->url, &in->text);
+	} else {
+		in->text = q->text;
+		r = q->text.p ? 0 : input_text(c, q->body, q->url, &in->text);
+	}
 	if (r == 0)
 		r = input_parse(c, in->text, &in->tpl);
 	if (r == 0)
@@ -473,6 +475,8 @@ int input_prepare(struct call *c, const struct ask *q, const struct cfn_rec_stac
 	if (r < 0)
 		return r;
 	context(in, name);
+	if (q->later)
+		in->ctx.unknown = S(LATER);
 	r = values(c, q, old, in);
 	if (r == 0)
 		r = template_begin(&in->ctx);

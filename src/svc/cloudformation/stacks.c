@@ -186,7 +186,7 @@ int cfn_start(struct call *c, struct cfn_rec_stack *s, const struct start *q)
 	struct keybuf k;
 	int r = actor(c, q->role, &op.principal);
 
-	if (r == 0 && !q->change_set.p)
+	if (r == 0)
 		r = change_sets_outdate(c->txn, c->arena, s);
 	if (r < 0)
 		return r;
@@ -263,21 +263,38 @@ static int nest(struct call *c, struct cfn_rec_stack *s)
 	return 0;
 }
 
+/* What the change set of the stack around it has planned for a stack: its text counts, not what lies behind the URL by now. */
+static int planned(struct call *c, struct cfn_rec_stack *s, struct ask *q, struct start *go)
+{
+	struct cfn_rec_change_set *plan = arena_new(c->arena, struct cfn_rec_change_set);
+	int r = by_engine(c) ? plan_of(c->txn, c->arena, s, plan) : -ENOENT;
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	s->change_set = plan->arn;
+	go->change_set = plan->name;
+	go->imports = &plan->imports;
+	return stack_template(c->txn, c->arena, s, plan->next->template, &q->text);
+}
+
+/* The stack to be created: a new one, or one that was only planned. */
+static int create_target(struct call *c, struct str name, struct cfn_rec_stack *s, bool *ret_new, struct ask *q, struct start *go)
+{
+	int r = stack_lookup(c->txn, c->arena, c->account, call_region(c), name, s);
+
+	*ret_new = r == -ENOENT;
+	if (r == 0 && by_engine(c) && str_is(s->status, "REVIEW_IN_PROGRESS") && str_eq(s->parent, c->facts.source_arn))
+		return planned(c, s, q, go);
+	if (r == 0)
+		return call_fail(c, &cloudformation_err_already_exists, "Stack [%.*s] already exists", STR(name));
+	if (r == -ENOENT)
+		r = cfn_new_stack(c, name, s);
+	return r < 0 ? r : nest(c, s);
+}
+
 CFN_HANDLER(create_stack, output)
 {
-	struct ask q = {
-		.body = in->template_body,
-		.url = in->template_url,
-		.parameters = &in->parameters,
-		.capabilities = &in->capabilities,
-		.resource_types = &in->resource_types,
-		.notifications = &in->notification_ar_ns,
-		.tags = &in->tags,
-		.role = in->role_arn,
-		.rollback = in->rollback_configuration,
-		.mode = in->deployment_config ? in->deployment_config->mode : STR_NONE,
-		.policy = in->stack_policy_body,
-	};
+	struct ask q = { ASK_OF(in), .policy = in->stack_policy_body };
 	struct start go = { .kind = "CREATE",
 			    .phase = "make",
 			    .status = "CREATE_IN_PROGRESS",
@@ -287,21 +304,16 @@ CFN_HANDLER(create_stack, output)
 			    .role = in->role_arn,
 			    .retain_except = in->retain_except_on_create.v,
 			    .timeout_minutes = in->timeout_in_minutes.v };
-	struct cfn_rec_stack s, old;
+	struct cfn_rec_stack s;
 	struct input ask;
+	bool new;
 	int r = create_options(c, in);
 
 	if (r == 0)
 		r = cfn_token(c, "CreateStack", in->stack_name, in->client_request_token, &out->stack_id);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	r = stack_lookup(c->txn, c->arena, c->account, call_region(c), in->stack_name, &old);
-	if (r == 0)
-		return call_fail(c, &cloudformation_err_already_exists, "Stack [%.*s] already exists", STR(in->stack_name));
-	if (r == -ENOENT)
-		r = cfn_new_stack(c, in->stack_name, &s);
-	if (r == 0)
-		r = nest(c, &s);
+	r = create_target(c, in->stack_name, &s, &new, &q, &go);
 	if (r == 0)
 		r = cfn_role(c, in->role_arn);
 	if (r == 0 && in->stack_policy_url.p)
@@ -321,7 +333,7 @@ CFN_HANDLER(create_stack, output)
 	s.retain_except = in->retain_except_on_create;
 	go.on_failure = s.on_failure;
 	r = stack_put_template(c->txn, &s, ask.set.template, ask.text);
-	if (r == 0)
+	if (r == 0 && new)
 		r = stack_add(c->txn, &s);
 	if (r == 0)
 		r = cfn_token_put(c, "CreateStack", s.name, in->client_request_token, s.arn);
@@ -401,22 +413,18 @@ int cfn_has_changes(struct call *c, const struct cfn_rec_stack *s, struct input 
 	return r;
 }
 
+/* Stacks in the stack may have changed, or those in them, though nothing of it shows here. */
+static bool has_stacks(const struct input *in)
+{
+	for (size_t i = 0; i < in->tpl->n_resources; i++)
+		if (str_is(in->tpl->resources[i].type, STACK_TYPE) && template_active(&in->ctx, i))
+			return true;
+	return false;
+}
+
 CFN_HANDLER(update_stack, output)
 {
-	struct ask q = {
-		.body = in->template_body,
-		.url = in->template_url,
-		.use_previous = in->use_previous_template.v,
-		.parameters = &in->parameters,
-		.capabilities = &in->capabilities,
-		.resource_types = &in->resource_types,
-		.notifications = &in->notification_ar_ns,
-		.tags = &in->tags,
-		.role = in->role_arn,
-		.rollback = in->rollback_configuration,
-		.mode = in->deployment_config ? in->deployment_config->mode : STR_NONE,
-		.policy = in->stack_policy_body,
-	};
+	struct ask q = { ASK_OF(in), .use_previous = in->use_previous_template.v, .policy = in->stack_policy_body };
 	struct start go = { .kind = "UPDATE",
 			    .phase = "make",
 			    .status = "UPDATE_IN_PROGRESS",
@@ -439,6 +447,8 @@ CFN_HANDLER(update_stack, output)
 		return cfn_invalid(c, "DeploymentConfig mode EXPRESS is not implemented by this cloud.");
 	r = cfn_paused(c, &s, in->disable_rollback.v);
 	if (r == 0)
+		r = planned(c, &s, &q, &go);
+	if (r == 0)
 		r = cfn_role(c, in->role_arn);
 	if (r == 0 && in->stack_policy_url.p)
 		r = input_text(c, STR_NONE, in->stack_policy_url, &q.policy);
@@ -456,7 +466,7 @@ CFN_HANDLER(update_stack, output)
 		r = cfn_has_changes(c, &s, &ask, &old, &changes);
 	if (r < 0)
 		return r;
-	if (!changes)
+	if (!changes && !has_stacks(&ask))
 		return cfn_invalid(c, "No updates are to be performed.");
 	ask.set.template = random_uuid(c->arena);
 	s.updated = OPT_TIME(c->now_ms);
