@@ -549,7 +549,7 @@ int fetch_start(struct fetch_pool *p, struct fetch *f)
 	bool full;
 
 	pthread_mutex_lock(&p->lock);
-	full = p->n_queue >= p->queue_max || p->closing;
+	full = atomic_load(&p->closing) || p->n_queue >= p->queue_max;
 	if (!full) {
 		f->next = NULL;
 		f->deadline_ms = clock_mono_ms() + f->timeout_ms;

@@ -53,6 +53,8 @@ static int to_stage(struct call *c, const struct apigateway_create_deployment_re
 		st.tracing_enabled = in->tracing_enabled;
 	if (in->cache_cluster_enabled.has)
 		st.cache_cluster_enabled = in->cache_cluster_enabled;
+	if (in->cache_cluster_size.p)
+		st.cache_cluster_size = in->cache_cluster_size;
 	r = apigw_stage_check(c, in->rest_api_id, &st);
 	if (r < 0)
 		return r;

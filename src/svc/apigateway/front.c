@@ -368,5 +368,6 @@ void apigateway_front_close(struct cloud *cl)
 			region_unuse(regions[i]);
 		}
 	throttle_close();
+	cache_close();
 	served_forget_all();
 }

@@ -114,6 +114,11 @@ struct visit {
 	int64_t now_ms, started_mono_ms, integration_mono_ms, integration_latency_ms, authorizer_mono_ms, authorizer_latency_ms;
 	struct str extended_id, source_ip, trace;
 	struct exec_log log;
+	struct {
+		uint8_t key[32];
+		int64_t ttl_s; /* > 0: the answer is to be kept */
+		bool warn;     /* the client may not ask for a new one */
+	} cache;
 	void (*test_done)(struct visit *v); /* of a test (test_invoke.c): takes the answer that nobody waits for on a connection */
 
 	/* whose */
@@ -228,6 +233,13 @@ struct policy_result visit_identity_policy(struct visit *v, struct str policy_te
 enum policy_decision visit_resource_policy(struct visit *v); /* as an anonymous caller; ALLOW where there is none */
 int visit_denied(struct visit *v, bool explicitly);
 
+bool visit_may(struct visit *v, const char *action); /* may the signed caller do this with the method? Nobody may who didn't sign */
+
+/* --- front_cache.c --- */
+int visit_cache_get(struct visit *v, bool *ret_hit); /* 0 or VISIT_ANSWERED; hit: the integration's answer is there */
+void visit_cache_put(struct visit *v);
+void cache_close(void);
+
 /* --- integrations --- */
 struct integration_request {
 	struct str method, uri;
@@ -239,8 +251,9 @@ struct integration_request {
 	bool abroad;   /* not to this machine's loopback */
 	struct str authority;
 };
-struct str visit_source_arn(struct visit *v); /* the method as resource policies of functions and services name it */
-int visit_timeout(const struct visit *v);     /* of the method's integration, in ms */
+struct str visit_source_arn(struct visit *v);                     /* the method as resource policies of functions and services name it */
+struct str visit_request_value(struct visit *v, struct str from); /* of a parameter mapping's source; absent */
+int visit_timeout(const struct visit *v);                         /* of the method's integration, in ms */
 
 /* --- errands (front_errand.c): calls into the cloud that a visit waits for --- */
 struct errand {          /* the first member of what is made with errand_new; zeroed behind it */

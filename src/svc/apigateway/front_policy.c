@@ -167,6 +167,19 @@ static int by_iam(struct visit *v)
 	return r == 1 ? 0 : visit_denied(v, explicitly);
 }
 
+bool visit_may(struct visit *v, const char *action)
+{
+	struct call c;
+	int r;
+
+	if (v->who.p.type == PRINCIPAL_ANONYMOUS || front_call(v->f, v->region, &execute_api, &v->who, &c) < 0)
+		return false;
+	c.memo = v;
+	r = call_may(&c, action, S("visit:"), NULL, 0);
+	front_call_end(&c);
+	return r == 1;
+}
+
 int visit_authorize(struct visit *v)
 {
 	struct str how = v->m->m->authorization_type;

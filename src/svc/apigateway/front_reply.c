@@ -142,6 +142,9 @@ int visit_send(struct visit *v)
 	if (!private_trace)
 		visit_header_out(v, &v->out, S("x-amzn-RequestId"), v->f->facts.request_id);
 	visit_header_out(v, &v->out, S("x-amz-apigw-id"), v->extended_id);
+	if (v->cache.warn)
+		visit_header_out(v, &v->out, S("Warning"),
+				 S("199 - \"Not authorized to invalidate the cache: Cache-Control was ignored\""));
 	reply.status = v->out.status;
 	reply.headers = v->out.headers;
 	reply.n_headers = v->out.n;

@@ -382,10 +382,21 @@ static int lambda(struct visit *v, bool proxy)
 	return r != 0 ? r : integration_lambda_start(v, q);
 }
 
+struct str visit_request_value(struct visit *v, struct str from)
+{
+	bool raw;
+
+	return request_value(v, from, &raw);
+}
+
 int visit_integrate(struct visit *v)
 {
 	struct str type = v->m->m->method_integration->type;
+	bool hit;
+	int r = visit_cache_get(v, &hit);
 
+	if (r != 0 || hit)
+		return r;
 	v->integration_mono_ms = clock_mono_ms();
 	if (str_is(type, "MOCK"))
 		return mock(v);
@@ -526,6 +537,7 @@ int visit_respond(struct visit *v)
 	struct str type = v->m->m->method_integration->type;
 	const struct served_response *r;
 
+	visit_cache_put(v);
 	if (str_is(type, "MOCK"))
 		v->integration_latency_ms = clock_mono_ms() - v->integration_mono_ms;
 	if (str_ends(type, S("_PROXY"))) {

@@ -9,6 +9,7 @@
 
 #define NAME_MAX_CHARS 128
 #define ACCESS_FORMAT_MAX 3000
+#define CACHE_TTL_MAX_S 3600
 
 static bool chars(struct str s, const char *more)
 {
@@ -231,13 +232,29 @@ static int need_log_role(struct call *c)
 	return r;
 }
 
+/* Sizes of cache clusters, in GB. All of them are one cache in memory here. */
+static const char *const sizes[] = { "0.5", "1.6", "6.1", "13.5", "28.4", "58.2", "118", "237", NULL };
+static const char *const strategies[] = { "FAIL_WITH_403", "SUCCEED_WITH_RESPONSE_HEADER", "SUCCEED_WITHOUT_RESPONSE_HEADER", NULL };
+
+static bool one_of(struct str s, const char *const *names)
+{
+	for (size_t i = 0; names[i]; i++)
+		if (str_is(s, names[i]))
+			return true;
+	return false;
+}
+
 static int check_settings(struct call *c, const struct apigw_rec_stage *st)
 {
 	for (size_t i = 0; i < st->method_settings.n; i++) {
 		const struct apigw_rec_method_setting *m = &st->method_settings.v[i].value;
 
-		if (m->caching_enabled.v)
-			return call_fail(c, &apigateway_err_bad_request, "Cache clusters are not implemented by this cloud.");
+		if (m->cache_ttl_in_seconds.v < 0 || m->cache_ttl_in_seconds.v > CACHE_TTL_MAX_S)
+			return call_fail(c, &apigateway_err_bad_request, "Invalid cache TTL: must be between 0 and %d seconds",
+					 CACHE_TTL_MAX_S);
+		if (m->unauthorized_cache_control_header_strategy.n && !one_of(m->unauthorized_cache_control_header_strategy, strategies))
+			return call_fail(c, &apigateway_err_bad_request, "Invalid unauthorizedCacheControlHeaderStrategy specified: %.*s",
+					 STR(m->unauthorized_cache_control_header_strategy));
 		if (!str_is(m->logging_level, "OFF") && !str_is(m->logging_level, "ERROR") && !str_is(m->logging_level, "INFO"))
 			return call_fail(c, &apigateway_err_bad_request,
 					 "Invalid logging level: '%.*s'. Must be one of: [OFF, ERROR, INFO]", STR(m->logging_level));
@@ -308,8 +325,10 @@ int apigw_stage_check(struct call *c, struct str api, struct apigw_rec_stage *st
 
 	if (!chars(st->stage_name, "-") || st->stage_name.n > NAME_MAX_CHARS || str_is(st->stage_name, "test-invoke-stage"))
 		return call_fail(c, &apigateway_err_bad_request, "Stage name only allows a-zA-Z0-9_");
-	if (st->cache_cluster_enabled.v || st->cache_cluster_size.n)
-		return call_fail(c, &apigateway_err_bad_request, "Cache clusters are not implemented by this cloud.");
+	if (st->cache_cluster_enabled.v && !st->cache_cluster_size.n)
+		st->cache_cluster_size = S("0.5");
+	if (st->cache_cluster_size.n && !one_of(st->cache_cluster_size, sizes))
+		return call_fail(c, &apigateway_err_bad_request, "Invalid cache cluster size specified: %.*s", STR(st->cache_cluster_size));
 	r = check_deployment(c, api, st->deployment_id);
 	if (r == 0)
 		r = check_variables(c, &st->variables);
@@ -344,12 +363,17 @@ int apigw_stage_room(struct call *c, struct str api)
 	return r < 0 ? r : 0;
 }
 
+static void derived_out(const struct apigw_rec_stage *st, struct apigateway_stage *out)
+{
+	out->cache_cluster_enabled = OPT_BOOL(st->cache_cluster_enabled.v);
+	out->cache_cluster_status = st->cache_cluster_enabled.v ? S("AVAILABLE") : S("NOT_AVAILABLE");
+	out->tracing_enabled = OPT_BOOL(st->tracing_enabled.v);
+}
+
 static void to_out(struct call *c, const struct apigw_rec_stage *st, struct apigateway_stage *out)
 {
 	apigw_out(c, APIGW_REC_STAGE, st, out);
-	out->cache_cluster_enabled = OPT_BOOL(false);
-	out->cache_cluster_status = S("NOT_AVAILABLE");
-	out->tracing_enabled = OPT_BOOL(st->tracing_enabled.v);
+	derived_out(st, out);
 	if (!out->method_settings.v)
 		out->method_settings.v = arena_alloc(c->arena, sizeof *out->method_settings.v);
 }
@@ -403,9 +427,7 @@ APIGW_HANDLER(get_stages, get_stages_request, stages)
 		if (in->deployment_id.n && !str_eq(all.v[i].deployment_id, in->deployment_id))
 			continue;
 		apigw_out_item(c, APIGW_REC_STAGE, &all.v[i], out);
-		out->item.v[out->item.n - 1].cache_cluster_enabled = OPT_BOOL(false);
-		out->item.v[out->item.n - 1].cache_cluster_status = S("NOT_AVAILABLE");
-		out->item.v[out->item.n - 1].tracing_enabled = OPT_BOOL(all.v[i].tracing_enabled.v);
+		derived_out(&all.v[i], &out->item.v[out->item.n - 1]);
 	}
 	return 0;
 }
@@ -446,11 +468,16 @@ APIGW_HANDLER(flush_stage_authorizers_cache, flush_stage_authorizers_cache_reque
 	return r == 0 ? apigw_put(c, &apigw_stage_kind, in->rest_api_id, st.stage_name, &st) : r;
 }
 
-/* No stage has a cache for answers. */
+/* Answers kept before this instant no longer count. */
 APIGW_HANDLER(flush_stage_cache, flush_stage_cache_request, flush_stage_cache_response)
 {
 	struct apigw_rec_stage st;
 	int r = apigw_part(c, &apigw_stage_kind, in->rest_api_id, in->stage_name, &st);
 
-	return r == 0 ? call_fail(c, &apigateway_err_bad_request, "Stage does not have a cache cluster enabled") : r;
+	if (r < 0)
+		return r;
+	if (!st.cache_cluster_enabled.v)
+		return call_fail(c, &apigateway_err_bad_request, "Stage does not have a cache cluster enabled");
+	st.cache_flushed = OPT_TIME(c->now_ms);
+	return apigw_put(c, &apigw_stage_kind, in->rest_api_id, st.stage_name, &st);
 }
