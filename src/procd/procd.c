@@ -12,8 +12,10 @@
 #include "procd/message.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -28,6 +30,8 @@
 #define SPARES 2
 #define SPARE_PAUSE_MS 15 /* without orders, before a spare is made */
 #define SPARE_IDLE_MS 600000
+#define ALONE_TRIES 2000
+#define ALONE_STEP_MS 10
 #define EVENTS_MAX 32
 #define EVENT_SIGNAL SANDBOXES_MAX /* what an epoll event is about; below: the child in that place */
 #define EVENT_ORDER (SANDBOXES_MAX + 1)
@@ -399,6 +403,31 @@ static void set_ports(struct procd *p, int64_t port)
 	p->base = (struct sandbox_base){ .ports = p->ports, .n_ports = n, .n_udp = 1 };
 }
 
+/* alone waits until no other procd has the directory and the control groups that belong to it: one whose serving process
+ * was killed takes a moment to end, and removes the groups then. The lock goes with the process. */
+static int alone(const char *dir, char why[SANDBOX_WHY_BYTES])
+{
+	struct pollfd p = { .fd = PROCD_FD, .events = POLLRDHUP };
+	char *path = NULL;
+	int fd, r;
+
+	if (asprintf(&path, "%s.lock", dir) < 0)
+		return -ENOMEM;
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	r = fd < 0 ? -errno : 0;
+	free(path);
+	for (int i = 0; r == 0 && flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+		if (i == ALONE_TRIES)
+			r = -EBUSY;
+		else if (poll(&p, 1, ALONE_STEP_MS) > 0)
+			r = -EPIPE;
+	}
+	if (r < 0)
+		snprintf(why, SANDBOX_WHY_BYTES, "%s",
+			 r == -EBUSY ? "the process that started functions before still has not ended" : strerror(-r));
+	return r;
+}
+
 int procd_main(int argc, char **argv)
 {
 	struct procd p = { 0 };
@@ -422,7 +451,9 @@ int procd_main(int argc, char **argv)
 	set_ports(&p, port);
 	p.children = xzalloc(SANDBOXES_MAX * sizeof *p.children);
 	p.room = xmalloc(MESSAGE_BYTES_MAX);
-	r = sandbox_open(&p.host, argv[1], argv[2], why);
+	r = alone(argv[1], why);
+	if (r == 0)
+		r = sandbox_open(&p.host, argv[1], argv[2], why);
 	p.host.read_spec = read_spec;
 	if (message_send(PROCD_FD, MESSAGE_HELLO, 0, r, p.host.cgroups.v2, str_c(r < 0 ? why : p.host.words), NULL, 0) == 0 && r == 0) {
 		p.refill = true;

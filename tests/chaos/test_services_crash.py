@@ -4,6 +4,9 @@ import hashlib
 import http.client
 import io
 import json
+import os
+import pathlib
+import signal
 import threading
 import time
 import zipfile
@@ -159,4 +162,29 @@ def test_kill_9_of_the_services_loses_nothing(own_cloud):
     assert load.events and load.lines and load.images and load.apis and load.versions
     # A version while the last one is still being made is refused, as on AWS; nothing else is.
     assert not [r for r in load.refused if r[1]["Code"] != "ResourceConflictException"], load.refused[:3]
+    load.check()
+
+
+def test_functions_run_although_their_old_process_ends_late(own_cloud):
+    """After kill -9 the process that starts functions ends by itself, and takes its control groups along: not those of the next one."""
+    load = Services(own_cloud)
+    children = [p for f in pathlib.Path("/proc/%d/task" % own_cloud.proc.pid).glob("*/children") for p in f.read_text().split()]
+    old = [int(p) for p in children if pathlib.Path("/proc/%s/comm" % p).read_text().strip() == "cloudkeep-procd"]
+    assert len(old) == 1
+    os.kill(old[0], signal.SIGSTOP)
+    try:
+        own_cloud.kill()
+        own_cloud.start()
+        done = []
+        t = threading.Thread(target=lambda: done.append(load.c["lambda"].invoke(FunctionName="writes", Payload=json.dumps({"n": "waits"}))), daemon=True)
+        t.start()
+        t.join(1.5)
+        assert not done
+    finally:
+        os.kill(old[0], signal.SIGCONT)
+    t.join(60)
+    assert done and "FunctionError" not in done[0]
+    load.publishes("next")
+    assert "FunctionError" not in load.c["lambda"].invoke(FunctionName="writes", Payload=json.dumps({"n": "anew"}))
+    load.events += ["waits", "anew"]
     load.check()
