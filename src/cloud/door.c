@@ -711,12 +711,16 @@ static bool begin_large(struct exchange *x)
 	if (!op || !op->body_max || x->sig_read == SIGV4_MISSING)
 		return false;
 	if (!r->chunked && r->content_length > op->body_max) {
+		const char *code = "RequestEntityTooLargeException";
+
+		for (const struct desc_error *const *e = op->errors; e && *e; e++)
+			if (strcmp((*e)->code, "RequestTooLargeException") == 0)
+				code = (*e)->code; /* the operation's own */
 		r->body_mode = HTTP_BODY_REFUSE;
-		refuse(x, "RequestEntityTooLargeException", 413, "Request must be smaller than %u bytes for the %s operation", op->body_max,
-		       op->name);
+		refuse(x, code, 413, "Request must be smaller than %u bytes for the %s operation", op->body_max, op->name);
 		return true;
 	}
-	if (!r->chunked && r->content_length <= CLOUD_BODY_BYTES_MAX)
+	if (op->body_max <= CLOUD_BODY_BYTES_MAX || (!r->chunked && r->content_length <= CLOUD_BODY_BYTES_MAX))
 		return false;
 	limit_body(x);
 	if (r->body_mode == HTTP_BODY_REFUSE)

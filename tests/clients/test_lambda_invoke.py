@@ -81,6 +81,9 @@ def test_bad_requests(fn, role, name):
         fn.invoke(FunctionName=name, Payload=b'"%s"' % (b"x" * 6291456))
     assert code_of(e) == "RequestTooLargeException"
     with pytest.raises(ClientError) as e:
+        fn.invoke(FunctionName=name, Payload=b'"%s"' % (b"x" * (9 << 20)))
+    assert code_of(e) == "RequestTooLargeException" and e.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
+    with pytest.raises(ClientError) as e:
         fn.invoke(FunctionName=name, Qualifier="7")
     assert code_of(e) == "ResourceNotFoundException"
     assert fn.invoke(FunctionName=name, InvocationType="DryRun")["StatusCode"] == 204

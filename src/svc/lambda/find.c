@@ -38,6 +38,12 @@ int lambda_name(struct call *c, struct str function, struct str qualifier, struc
 {
 	struct lambda_ref ref;
 
+	if (lambda_ref_parse(function, &ref) < 0 && str_find_char(function, ':') < 0 && function.n > LAMBDA_NAME_BYTES_MAX)
+		return call_fail(
+			c, &aws_err_validation_exception,
+			"1 validation error detected: Value '%.*s' at 'functionName' failed to satisfy constraint: Member must have "
+			"length less than or equal to %d",
+			STR(function), LAMBDA_NAME_BYTES_MAX);
 	if (lambda_ref_parse(function, &ref) < 0)
 		return lambda_fail(c, &lambda_err_invalid_parameter_value, "%.*s is not a valid name of a function", STR(function));
 	if (ref.region.p && !str_eq(ref.region, call_region(c)))

@@ -68,7 +68,7 @@ int lambda_ref_parse(struct str text, struct lambda_ref *ret)
 		if (!qualifier_valid(r.qualifier))
 			return -EINVAL;
 	}
-	if (!name_valid(r.name, 64))
+	if (!name_valid(r.name, LAMBDA_NAME_BYTES_MAX))
 		return -EINVAL;
 	*ret = r;
 	return 0;

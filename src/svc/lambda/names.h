@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 
+#define LAMBDA_NAME_BYTES_MAX 64
 struct lambda_ref {
 	struct str region, account, name, qualifier; /* absent where the text says nothing */
 };

@@ -8,13 +8,16 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#define WORKERS 2
-#define JOBS_MAX 10000
+#define WORKERS 3
+#define SLOW_AT_ONCE 2 /* archives that are taken in: one worker is left for what invocations wait for */
 
 struct work {
 	struct work *next;
 	void (*fn)(void *arg);
 	void *arg;
+};
+struct works {
+	struct work *first, *last;
 };
 struct lambda_runtime {
 	struct lambda_runtime *next;
@@ -22,9 +25,9 @@ struct lambda_runtime {
 	pthread_mutex_t lock;
 	pthread_cond_t more, idle;
 	pthread_t threads[WORKERS];
-	struct work *first, *last;
+	struct works quick, slow;
 	size_t queued;
-	int n_threads, busy;
+	int n_threads, busy, slow_busy;
 	bool stop, started, draining;
 	struct functions *functions;
 	struct lambda_count *counts[LAMBDA_COUNT_SLOTS];
@@ -123,47 +126,57 @@ static void *worker(void *arg)
 
 	pthread_mutex_lock(&rt->lock);
 	for (;;) {
-		struct work *w = rt->first;
+		bool slow = !rt->quick.first && rt->slow.first && rt->slow_busy < SLOW_AT_ONCE;
+		struct works *from = slow ? &rt->slow : &rt->quick;
+		struct work *w = from->first;
 
 		if (!w && rt->stop)
-			break;
+			break; /* what is slow and waits is taken by whoever has such work now */
 		if (!w) {
 			pthread_cond_wait(&rt->more, &rt->lock);
 			continue;
 		}
-		rt->first = w->next;
-		if (!rt->first)
-			rt->last = NULL;
+		from->first = w->next;
+		if (!from->first)
+			from->last = NULL;
 		rt->queued--;
 		rt->busy++;
+		rt->slow_busy += slow;
 		pthread_mutex_unlock(&rt->lock);
 		w->fn(w->arg);
 		free(w);
 		pthread_mutex_lock(&rt->lock);
 		rt->busy--;
+		rt->slow_busy -= slow;
 	}
 	pthread_mutex_unlock(&rt->lock);
 	return NULL;
 }
 
-void lambda_work(struct cloud *cl, void (*fn)(void *arg), void *arg)
+static void add_work(struct lambda_runtime *rt, struct works *to, void (*fn)(void *arg), void *arg)
 {
-	struct lambda_runtime *rt = lambda_runtime(cl);
 	struct work *w = xzalloc(sizeof *w);
 
 	*w = (struct work){ NULL, fn, arg };
 	pthread_mutex_lock(&rt->lock);
-	if (rt->last)
-		rt->last->next = w;
+	if (to->last)
+		to->last->next = w;
 	else
-		rt->first = w;
-	rt->last = w;
+		to->first = w;
+	to->last = w;
 	rt->queued++;
 	if (rt->n_threads < WORKERS && (size_t)rt->n_threads < rt->queued + (size_t)rt->busy &&
 	    pthread_create(&rt->threads[rt->n_threads], NULL, worker, rt) == 0)
 		rt->n_threads++;
 	pthread_cond_signal(&rt->more);
 	pthread_mutex_unlock(&rt->lock);
+}
+
+void lambda_work(struct cloud *cl, void (*fn)(void *arg), void *arg)
+{
+	struct lambda_runtime *rt = lambda_runtime(cl);
+
+	add_work(rt, &rt->quick, fn, arg);
 }
 
 void lambda_drain(struct cloud *cl)
@@ -289,7 +302,7 @@ int lambda_away(struct call *c, int (*step)(struct call *w, void *arg), int (*fi
 	x->step = step;
 	x->finish = finish;
 	x->arg = arg;
-	lambda_work(c->cloud, away_run, x);
+	add_work(lambda_runtime(c->cloud), &lambda_runtime(c->cloud)->slow, away_run, x);
 	return CALL_PARKED;
 }
 
