@@ -19,6 +19,7 @@ struct cfn_actor {
 	struct str code;                     /* of the last call that was refused */
 	struct str op, stack;                /* ids of the operation and its stack */
 	const struct str_list *capabilities; /* that the stack was given */
+	const struct str_list *skip;         /* what the continued rollback of an update leaves out */
 	bool keep_failed;                    /* what fails is not rolled back */
 	void *step;                          /* the engine's */
 	struct call *call;                   /* not NULL: calls are nested in this one, and only read */

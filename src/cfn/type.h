@@ -13,13 +13,14 @@ struct cfn_resource {
 	struct str logical_id, type;
 	struct str stack_name, stack_id;
 	struct str region, account, partition;
-	struct str token;              /* idempotency token of this attempt */
-	bool undo;                     /* update: back to what was before a failed update */
-	const struct json *props;      /* new properties (create, update); NULL on delete */
-	const struct json *old_props;  /* update, delete */
-	struct str physical_id;        /* update, delete; create may find one already noted by cfn_note_physical */
-	const struct json *attrs;      /* stored attributes (update, delete) */
-	const struct json *stack_tags; /* array of {Key, Value} to propagate */
+	struct str token;                   /* idempotency token of this attempt */
+	bool undo;                          /* update: back to what was before a failed update */
+	const struct json *props;           /* new properties (create, update); NULL on delete */
+	const struct json *old_props;       /* update, delete */
+	const struct json *creation_policy; /* create: CreationPolicy, or NULL */
+	struct str physical_id;             /* update, delete; create may find one already noted by cfn_note_physical */
+	const struct json *attrs;           /* stored attributes (update, delete) */
+	const struct json *stack_tags;      /* array of {Key, Value} to propagate */
 	/* results */
 	struct str ret_physical_id; /* create (and update when it changed) */
 	struct json *ret_attrs;     /* object for Fn::GetAtt; the engine stores it */

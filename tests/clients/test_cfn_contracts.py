@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from test_cloudformation import create, delete, events, parameter, physical, refused, settle, template, update  # noqa: E402
+from test_cloudformation import create, delete, events, key, parameter, physical, refused, settle, template, update  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +163,10 @@ def test_summaries_and_resources(cf):
     assert {x["OperationType"] for x in e} == {"CREATE_STACK"} and {x["EventType"] for x in e} == {"STACK_EVENT", "PROGRESS_EVENT"}
     assert cf.describe_events(StackName="sum", Filters={"FailedEvents": True})["OperationEvents"] == []
     delete(cf, "sum")
+
+
+def test_what_could_be_imported(cf):
+    s = cf.get_template_summary(TemplateBody=template({"A": parameter(), "B": parameter(), "K": key(), "R": {"Type": "AWS::S3::Bucket"}}))
+    got = {x["ResourceType"]: x for x in s["ResourceIdentifierSummaries"]}
+    assert got["AWS::SSM::Parameter"] == {"ResourceType": "AWS::SSM::Parameter", "LogicalResourceIds": ["A", "B"], "ResourceIdentifiers": ["Name"]}
+    assert got["AWS::S3::Bucket"]["ResourceIdentifiers"] == ["BucketName"]

@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from test_cfn_waits import parked, put, signal_ok, until, waiting  # noqa: E402
-from test_cloudformation import create, delete, parameter, physical, reasons, refused, settle, story, template, update  # noqa: E402
+from test_cloudformation import create, delete, key, parameter, physical, reasons, refused, settle, story, template, update  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -271,3 +271,46 @@ def test_kill_while_a_planned_stack_is_made(own_cloud):
     cf = cloud.client("cloudformation")
     assert settle(cf, d["StackId"])["StackStatus"] == "CREATE_COMPLETE", reasons(cf, d["StackId"])
     assert {s["StackName"] for s in cf.list_stacks()["StackSummaries"]} == {kid["StackName"], "kp"}
+
+
+def test_the_rollback_of_an_inner_stack_goes_on(cloud, cf, ssm, bucket):
+    """An inner rollback that failed is continued from outside, with what is to be left out named in it."""
+    kms = cloud.client("kms")
+    def leaf(name, description, bad):
+        more = {"Bad": {**parameter("{{resolve:ssm:/no/such}}"), "DependsOn": ["K", "W"]}} if bad else {}
+        wait = json.loads(waiting())["Resources"] if bad else {}
+        if bad:
+            wait["W"]["DependsOn"] = "K"
+        return upload(cloud, bucket, name, template({"K": key(Description=description), **wait, **more}))
+    good, bad = leaf("back-good.json", "one", False), leaf("back-bad.json", "two", True)
+    for end in ("mended", "skipped"):
+        stack = "nback-" + end
+        create(cf, stack, template({"N": nested(good), "P": parameter("1")}))
+        kid = physical(cf, stack, "N")
+        k = physical(cf, kid, "K")
+        cf.update_stack(StackName=stack, TemplateBody=template({"N": nested(bad), "P": parameter("2")}))
+        url = parked(cf, kid)
+        kms.schedule_key_deletion(KeyId=k, PendingWindowInDays=7)
+        assert put(cloud, url, signal_ok()) == 200
+        assert settle(cf, stack)["StackStatus"] == "UPDATE_ROLLBACK_FAILED", reasons(cf, stack)
+        assert cf.describe_stacks(StackName=kid)["Stacks"][0]["StackStatus"] == "UPDATE_ROLLBACK_FAILED"
+        skip = {}
+        if end == "mended":
+            kms.cancel_key_deletion(KeyId=k)
+            kms.enable_key(KeyId=k)
+        else:
+            skip = {"ResourcesToSkip": ["N.K"]}
+        cf.continue_update_rollback(StackName=stack, **skip)
+        assert settle(cf, stack)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE", reasons(cf, stack)
+        assert cf.describe_stacks(StackName=kid)["Stacks"][0]["StackStatus"] in ("UPDATE_ROLLBACK_COMPLETE", "UPDATE_COMPLETE")
+        if end == "mended":
+            assert kms.describe_key(KeyId=k)["KeyMetadata"]["Description"] == "one"
+        delete(cf, stack)
+
+
+def test_protection_reaches_inside(cloud, cf, bucket):
+    url = upload(cloud, bucket, "prot.json", template({"P": parameter()}))
+    create(cf, "nprot", template({"N": nested(url)}), EnableTerminationProtection=True)
+    refused("ValidationError", "TerminationProtection is enabled", cf.delete_stack, StackName=physical(cf, "nprot", "N"))
+    cf.update_termination_protection(StackName="nprot", EnableTerminationProtection=False)
+    delete(cf, "nprot")

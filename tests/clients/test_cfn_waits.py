@@ -200,3 +200,70 @@ def test_region_stops_and_the_cloud_ends_while_stacks_wait(own_cloud):
     own_cloud.start()
     assert put(own_cloud, url, signal_ok("a")) == 200
     assert settle(own_cloud.client("cloudformation"), arn)["StackStatus"] == "CREATE_COMPLETE"
+
+
+# --- signals by call ---
+def signalled(count=None, timeout=None, **more):
+    s = {k: v for k, v in (("Count", count), ("Timeout", timeout)) if v is not None}
+    return template({"W": {"Type": "AWS::CloudFormation::WaitCondition", "CreationPolicy": {"ResourceSignal": s}}, **more})
+
+
+def in_progress(cf, arn, logical="W"):
+    until(lambda: [x for x in cf.describe_stack_resources(StackName=arn)["StackResources"] if x["LogicalResourceId"] == logical and x["ResourceStatus"] == "CREATE_IN_PROGRESS"])
+
+
+def test_signal_resource(cloud, cf):
+    arn = cf.create_stack(StackName="sig", TemplateBody=signalled(2, "PT1H30M5S", P={**parameter(), "DependsOn": "W"}))["StackId"]
+    in_progress(cf, arn)
+    def signal(uid, status="SUCCESS", stack="sig", logical="W", client=cf):
+        client.signal_resource(StackName=stack, LogicalResourceId=logical, UniqueId=uid, Status=status)
+    refused("ValidationError", "Resource Nope does not exist for stack sig", signal, uid="a", logical="Nope")
+    who = cloud.client("cloudformation", key=cloud.user("signaller", {"Effect": "Deny", "Action": "cloudformation:SignalResource", "Resource": "*"}, {"Effect": "Allow", "Action": "*", "Resource": "*"}))
+    refused("AccessDenied", "cloudformation:SignalResource", signal, uid="a", client=who)
+    def first():
+        try:
+            signal("a")
+        except cf.exceptions.ClientError as e:
+            assert "can not be signaled" in str(e)  # it has not got so far yet
+            return False
+        return True
+    until(first)
+    refused("ValidationError", "Signal with ID a for resource W already exists", signal, uid="a")
+    assert cf.describe_stacks(StackName=arn)["Stacks"][0]["StackStatus"] == "CREATE_IN_PROGRESS"
+    signal("b")
+    assert settle(cf, arn)["StackStatus"] == "CREATE_COMPLETE", reasons(cf, arn)
+    assert [x[1] for x in story(cf, arn, "W") if x[1] and "signal" in x[1]] == ["Received SUCCESS signal with UniqueId a", "Received SUCCESS signal with UniqueId b"]
+    refused("ValidationError", "is in CREATE_COMPLETE state and can not be signaled", signal, uid="c")
+    delete(cf, "sig")
+
+
+def test_signals_that_fail_or_never_come(own_cloud):
+    cf = own_cloud.client("cloudformation")
+    def fail(arn):
+        try:
+            cf.signal_resource(StackName=arn, LogicalResourceId="W", UniqueId="a", Status="FAILURE")
+        except cf.exceptions.ClientError:
+            return False
+        return True
+    arn = cf.create_stack(StackName="sf", TemplateBody=signalled())["StackId"]
+    until(lambda: fail(arn))
+    assert settle(cf, arn)["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert ("CREATE_FAILED", "Received FAILURE signal with UniqueId a") in story(cf, arn, "W")
+    arn = cf.create_stack(StackName="sl", TemplateBody=signalled(3, "PT10M"))["StackId"]
+    in_progress(cf, arn)
+    def first():
+        try:
+            cf.signal_resource(StackName=arn, LogicalResourceId="W", UniqueId="a", Status="SUCCESS")
+        except cf.exceptions.ClientError:
+            return False
+        return True
+    until(first)
+    own_cloud.kill()
+    own_cloud.start()
+    clock(own_cloud, "+11m")
+    cf = own_cloud.client("cloudformation")
+    assert settle(cf, arn)["StackStatus"] == "ROLLBACK_COMPLETE", reasons(cf, arn)
+    assert ("CREATE_FAILED", "Failed to receive 2 resource signal(s) within the specified duration") in story(cf, arn, "W")
+    for i, (timeout, why) in enumerate((("10M", "ISO 8601"), ("PT13H", "ISO 8601"), ("PT1S1M", "ISO 8601"))):
+        arn = cf.create_stack(StackName="sd%d" % i, TemplateBody=signalled(1, timeout))["StackId"]
+        assert settle(cf, arn)["StackStatus"] == "ROLLBACK_COMPLETE" and any(why in (x[1] or "") for x in story(cf, arn, "W")), timeout

@@ -8,6 +8,8 @@
 void engine_run(struct cloud *cl, struct region *r, struct str stack, struct str op);
 /* engine_wake tells a running operation that its record says so too: it was cancelled, or its time is up. reason is a constant. */
 void engine_wake(struct str op, struct str reason);
+/* engine_request: under which id the step that makes a resource asks others, and is signalled. */
+struct str engine_request(struct arena *a, struct str op, struct str logical);
 /* engine_wake_step: what a waiting step of the operation waits for may be there. engine_wake_stack: the same for all waiting steps of a
  * stack. Any thread, never blocks. */
 void engine_wake_step(struct str op, struct str logical);

@@ -158,6 +158,33 @@ static int stack_create(struct cfn_resource *r)
 	return 0;
 }
 
+/* The inner stack is stuck in an update: it goes back first. What is to be left out in it is named LOGICAL.NAME. */
+static int inner_back(struct cfn_resource *r, struct cfn_rec_stack *s)
+{
+	struct cfn_actor *x = r->engine;
+	struct json *p = json_new(r->arena, JSON_OBJECT), *skip = json_new(r->arena, JSON_ARRAY);
+	struct str prefix = str_printf(r->arena, "%.*s.", STR(r->logical_id));
+	bool paused = str_is(s->status, "UPDATE_FAILED");
+	int e;
+
+	json_set_str(r->arena, p, "StackName", r->physical_id);
+	for (size_t i = 0; !paused && x->skip && i < x->skip->n; i++)
+		if (str_starts(x->skip->v[i], prefix))
+			json_push(r->arena, skip, json_new_str(r->arena, str_skip(x->skip->v[i], prefix.n)));
+	if (skip->n)
+		json_set(r->arena, p, S("ResourcesToSkip"), skip);
+	e = inner_call(r, paused ? "RollbackStack" : "ContinueUpdateRollback", p, NULL, NULL);
+	if (e == 0)
+		e = inner_load(r, r->physical_id, s);
+	if (e < 0)
+		return e;
+	if (!status_is_final(s->status))
+		return CFN_WAIT;
+	return str_is(s->status, "UPDATE_ROLLBACK_COMPLETE") ? 0
+							     : cfn_fail(r, "Embedded stack %.*s was not successfully rolled back: %.*s",
+									STR(s->arn), STR(s->reason.p ? s->reason : s->status));
+}
+
 static int stack_update(struct cfn_resource *r)
 {
 	struct json *p = inner_params(r, r->physical_id), *name = json_new(r->arena, JSON_OBJECT), *out = NULL;
@@ -174,6 +201,11 @@ static int stack_update(struct cfn_resource *r)
 	}
 	if (!status_is_final(s.status))
 		return CFN_WAIT;
+	if (r->undo && (str_is(s.status, "UPDATE_ROLLBACK_FAILED") || str_is(s.status, "UPDATE_FAILED"))) {
+		e = inner_back(r, &s);
+		if (e != 0)
+			return e;
+	}
 	e = inner_call(r, "UpdateStack", p, &out, &code);
 	if (e < 0 && str_find(r->error, S("No updates are to be performed.")) < 0)
 		return e;

@@ -241,11 +241,24 @@ static void succeed(struct step *s, const char *status)
 }
 
 /* --- preparing --- */
+/* One token an attempt: the same after a crash. */
+static struct str token_of(struct arena *a, struct str op, struct str logical, enum node_action action, struct str physical)
+{
+	struct str id = str_printf(a, "%.*s/%.*s/%d/%.*s", STR(op), STR(logical), action, STR(physical));
+	uint8_t h[32];
+
+	hash_sha256(id.p, id.n, h);
+	id = hex_encode(a, h, 16);
+	return str_printf(a, "%.8s-%.4s-%.4s-%.4s-%.12s", id.p, id.p + 8, id.p + 12, id.p + 16, id.p + 20);
+}
+
+struct str engine_request(struct arena *a, struct str op, struct str logical)
+{
+	return token_of(a, op, logical, NODE_MAKE, S(""));
+}
+
 static void prepare(struct step *s, struct run *u, struct node *n, struct arena *a)
 {
-	uint8_t h[32];
-	struct str id;
-
 	*s = (struct step){ .run = u, .node = n, .arena = a };
 	s->actor = (struct cfn_actor){ .cloud = u->cloud,
 				       .region = u->region,
@@ -257,14 +270,10 @@ static void prepare(struct step *s, struct run *u, struct node *n, struct arena 
 				       .op = u->op_id,
 				       .stack = u->stack_id,
 				       .capabilities = &u->settings->capabilities,
+				       .skip = &u->op.skip,
 				       .keep_failed = str_is(u->op.on_failure, "DO_NOTHING"),
 				       .step = s };
 	world_init(&s->world, u, a);
-	/* One token an attempt: the same after a crash. */
-	id = str_printf(a, "%.*s/%.*s/%d/%.*s", STR(u->op_id), STR(n->logical), n->action,
-			STR(n->action == NODE_DELETE && n->row.physical.p ? n->row.physical : S("")));
-	hash_sha256(id.p, id.n, h);
-	id = hex_encode(a, h, 16);
 	s->res = (struct cfn_resource){
 		.arena = a,
 		.logical_id = n->logical,
@@ -274,7 +283,8 @@ static void prepare(struct step *s, struct run *u, struct node *n, struct arena 
 		.region = u->region->name,
 		.account = u->stack.account,
 		.partition = region_partition(u->region->name),
-		.token = str_printf(a, "%.8s-%.4s-%.4s-%.4s-%.12s", id.p, id.p + 8, id.p + 12, id.p + 16, id.p + 20),
+		.token = token_of(a, u->op_id, n->logical, n->action,
+				  n->action == NODE_DELETE && n->row.physical.p ? n->row.physical : S("")),
 		.stack_tags = u->tags,
 		.undo = n->action == NODE_RESTORE,
 		.engine = &s->actor,
@@ -312,10 +322,14 @@ static struct str_list dep_names(struct step *s)
 static int evaluate(struct step *s, struct json **ret)
 {
 	enum template_policy del = TEMPLATE_DELETE, rep = TEMPLATE_DELETE;
+	struct json *creation = NULL;
 	int r = template_eval_resource(&s->world.ctx, s->node->res, ret);
 
 	if (r == 0)
+		r = template_eval_attribute(&s->world.ctx, s->node->res, "CreationPolicy", &creation);
+	if (r == 0)
 		r = template_policies(&s->world.ctx, s->node->res, &del, &rep);
+	s->res.creation_policy = creation;
 	if (r < 0) {
 		s->res.error = s->world.ctx.err.p ? s->world.ctx.err : str_c(strerror(-r));
 		return r;

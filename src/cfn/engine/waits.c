@@ -136,6 +136,87 @@ static int count(struct wait *w, struct json *data)
 	return n;
 }
 
+/* --- without a handle: signalled by SignalResource --- */
+/* A duration as ISO 8601 writes it, in hours, minutes and seconds; -1: none. */
+static int64_t duration(struct str s)
+{
+	static const char units[] = "HMS";
+	static const int64_t seconds[] = { 3600, 60, 1 };
+	int64_t sum = 0, v;
+	size_t from = 0, n;
+
+	if (!str_starts(s, S("PT")) || s.n == 2)
+		return -1;
+	for (s = str_skip(s, 2); s.n; s = str_skip(s, n + 1)) {
+		const char *unit;
+
+		for (n = 0; n < s.n && s.p[n] >= '0' && s.p[n] <= '9'; n++)
+			continue;
+		unit = n < s.n ? strchr(units + from, s.p[n]) : NULL;
+		if (!n || n > 6 || !unit || !*unit || str_to_i64(str_of(s.p, n), &v) < 0)
+			return -1;
+		sum += v * seconds[unit - units];
+		from = (size_t)(unit - units) + 1;
+	}
+	return sum;
+}
+
+static int policy_txn(struct store_txn *t, void *arg)
+{
+	struct wait *w = arg;
+	struct cfn_resource *r = w->r;
+	int e = ask_load(t, r->arena, r->token, &w->ask);
+
+	if (e != -ENOENT)
+		return e;
+	w->ask = (struct cfn_rec_ask){ .id = r->token,
+				       .op = w->actor->op,
+				       .stack = w->actor->stack,
+				       .stack_arn = r->stack_id,
+				       .logical = r->logical_id,
+				       .account = r->account,
+				       .sent = OPT_BOOL(true),
+				       .handle = OPT_BOOL(true),
+				       .deadline = OPT_TIME(clock_now_ms() + w->seconds * 1000) };
+	return ask_put(t, &w->ask);
+}
+
+static int wait_done(struct cfn_resource *r, const struct json *data)
+{
+	r->ret_physical_id = str_printf(r->arena, "%.*s/%.*s", STR(r->stack_id), STR(r->logical_id));
+	r->ret_attrs = json_new(r->arena, JSON_OBJECT);
+	json_set_str(r->arena, r->ret_attrs, "Data", json_text(r->arena, data));
+	return 0;
+}
+
+static int policy_create(struct cfn_resource *r)
+{
+	const struct json *signal = json_getz(r->creation_policy, "ResourceSignal");
+	struct wait w = { .r = r, .actor = r->engine };
+	struct str timeout = json_get_str(signal, "Timeout");
+	int64_t want = 1, n = 0;
+	int e;
+
+	w.seconds = duration(timeout.p ? timeout : S("PT5M"));
+	if (r->props->n)
+		return cfn_fail(r, "A WaitCondition with a CreationPolicy has no properties.");
+	if (w.seconds < 0 || w.seconds > WAIT_SECONDS_MAX)
+		return cfn_fail(r, "CreationPolicy Timeout must be an ISO 8601 duration up to PT12H");
+	if (json_getz(signal, "Count") && (json_to_i64(json_getz(signal, "Count"), &want) < 0 || want < 0))
+		return cfn_fail(r, "CreationPolicy Count must be a number");
+	e = store_write(w.actor->region->store, policy_txn, &w);
+	if (e < 0)
+		return e;
+	for (size_t i = 0; i < w.ask.signals.n; i++, n++)
+		if (!str_is(w.ask.signals.v[i].value, "SUCCESS"))
+			return cfn_fail(r, "Received FAILURE signal with UniqueId %.*s", STR(w.ask.signals.v[i].key));
+	if (n < want && clock_now_ms() <= w.ask.deadline.ms)
+		return CFN_WAIT;
+	if (n < want)
+		return cfn_fail(r, "Failed to receive %lld resource signal(s) within the specified duration", (long long)(want - n));
+	return wait_done(r, json_new(r->arena, JSON_OBJECT));
+}
+
 static int wait_create(struct cfn_resource *r)
 {
 	struct wait w = { .r = r, .actor = r->engine };
@@ -143,6 +224,10 @@ static int wait_create(struct cfn_resource *r)
 	int64_t want = number(r, "Count", 1);
 	int e = handle_of(r, json_get_str(r->props, "Handle"), &w.handle), n;
 
+	if (r->creation_policy)
+		return policy_create(r);
+	if (!json_getz(r->props, "Handle") || !json_getz(r->props, "Timeout"))
+		return cfn_fail(r, "Property %s cannot be empty.", json_getz(r->props, "Handle") ? "Timeout" : "Handle");
 	w.seconds = number(r, "Timeout", WAIT_SECONDS_MAX);
 	if (w.seconds < 0 || w.seconds > WAIT_SECONDS_MAX)
 		return cfn_fail(r, "Value of property Timeout must be a number of seconds up to %d", WAIT_SECONDS_MAX);
@@ -162,10 +247,7 @@ static int wait_create(struct cfn_resource *r)
 		return CFN_WAIT;
 	if (n < want)
 		return cfn_fail(r, "WaitCondition timed out. Received %d conditions when expecting %d", n, (int)want);
-	r->ret_physical_id = str_printf(r->arena, "%.*s/%.*s", STR(r->stack_id), STR(r->logical_id));
-	r->ret_attrs = json_new(r->arena, JSON_OBJECT);
-	json_set_str(r->arena, r->ret_attrs, "Data", json_text(r->arena, data));
-	return 0;
+	return wait_done(r, data);
 }
 
 static int wait_update(struct cfn_resource *r)
@@ -190,8 +272,8 @@ const struct cfn_type type_wait_handle = {
 };
 static const struct cfn_property wait_properties[] = {
 	{ "Count", CFN_UPDATE, false },
-	{ "Handle", CFN_UPDATE, true },
-	{ "Timeout", CFN_UPDATE, true },
+	{ "Handle", CFN_UPDATE, false }, /* both needed without a CreationPolicy */
+	{ "Timeout", CFN_UPDATE, false },
 	{ NULL, 0, false },
 };
 static const char *const wait_attributes[] = { "Data", NULL };

@@ -43,6 +43,7 @@ CFN_HANDLER(list_stack_resources, output);
 CFN_HANDLER(list_stacks, output);
 CFN_HANDLER(rollback_stack, output);
 CFN_HANDLER(set_stack_policy, response);
+CFN_HANDLER(signal_resource, response);
 CFN_HANDLER(update_stack, output);
 CFN_HANDLER(update_termination_protection, output);
 CFN_HANDLER(validate_template, output);

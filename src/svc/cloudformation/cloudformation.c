@@ -29,6 +29,7 @@ const struct cloudformation_ops cloudformation_ops = {
 	.list_stacks = cloudformation_list_stacks,
 	.rollback_stack = cloudformation_rollback_stack,
 	.set_stack_policy = cloudformation_set_stack_policy,
+	.signal_resource = cloudformation_signal_resource,
 	.update_stack = cloudformation_update_stack,
 	.update_termination_protection = cloudformation_update_termination_protection,
 	.validate_template = cloudformation_validate_template,

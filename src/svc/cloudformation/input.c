@@ -326,7 +326,7 @@ static int check_types(struct call *c, const struct template *t, const struct st
 		struct str type = t->resources[i].type;
 
 		for (size_t k = 0; k < ELEMENTS(policies); k++)
-			if (json_getz(t->resources[i].decl, policies[k]))
+			if (json_getz(t->resources[i].decl, policies[k]) && !(k == 0 && type_find(c->cloud, type) == &type_wait))
 				return cfn_invalid(c, "%s (resource %.*s) is not implemented by this cloud.", policies[k],
 						   STR(t->resources[i].id));
 		if (!type_find(c->cloud, type))

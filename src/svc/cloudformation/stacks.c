@@ -628,9 +628,11 @@ static int skippable(struct call *c, const struct cfn_rec_stack *s, const struct
 
 	for (size_t i = 0; r == 0 && i < skip->n; i++) {
 		const struct cfn_rec_resource *row = NULL;
+		struct str name = skip->v[i], inside;
 
+		(void)str_cut(skip->v[i], '.', &name, &inside); /* NESTED.NAME: the nested stack looks at it */
 		for (size_t k = 0; k < rows.n; k++)
-			if (str_eq(rows.v[k].logical, skip->v[i]))
+			if (str_eq(rows.v[k].logical, name))
 				row = &rows.v[k];
 		if (!row)
 			return cfn_invalid(c, "Resource [%.*s] does not exist in stack [%.*s]", STR(skip->v[i]), STR(s->arn));

@@ -114,6 +114,30 @@ static void parameter_out(struct call *c, const struct template_parameter *p, st
 			&p->allowed->items[i]);
 }
 
+/* Which types can be imported, and by what they are told apart. */
+static void identifiers_out(struct call *c, const struct template *t, const struct str_list *types,
+			    struct cloudformation_resource_identifier_summary_list *ret)
+{
+	ret->v = arena_array(c->arena, struct cloudformation_resource_identifier_summary, types->n + 1);
+	for (size_t i = 0; i < types->n; i++) {
+		const struct cfn_type *type = type_find(c->cloud, types->v[i]);
+		struct cloudformation_resource_identifier_summary *x;
+		size_t cap = 0, cap_ids = 0;
+
+		if (!type || !type->find)
+			continue;
+		x = &ret->v[ret->n++];
+		x->resource_type = types->v[i];
+		for (size_t k = 0; k < t->n_resources; k++)
+			if (str_eq(t->resources[k].type, types->v[i]))
+				vec_push(c->arena, x->logical_resource_ids.v, x->logical_resource_ids.n, cap) = t->resources[k].id;
+		for (size_t k = 0; type->identifiers && type->identifiers[k]; k++)
+			vec_push(c->arena, x->resource_identifiers.v, x->resource_identifiers.n, cap_ids) = str_c(type->identifiers[k]);
+		if (!type->identifiers)
+			vec_push(c->arena, x->resource_identifiers.v, x->resource_identifiers.n, cap_ids) = str_c(type->name_property);
+	}
+}
+
 CFN_HANDLER(get_template_summary, output)
 {
 	struct template_summary sum;
@@ -137,6 +161,7 @@ CFN_HANDLER(get_template_summary, output)
 	out->capabilities = sum.capabilities;
 	out->capabilities_reason = sum.capabilities_reason;
 	out->resource_types = sum.resource_types;
+	identifiers_out(c, t, &sum.resource_types, &out->resource_identifier_summaries);
 	out->version = json_get_str(t->root, "AWSTemplateFormatVersion");
 	if (t->metadata)
 		out->metadata = json_text(c->arena, t->metadata);
