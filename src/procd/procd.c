@@ -28,7 +28,7 @@
 #define NAMES_PORT 53
 #define UP_TIMEOUT_MS 10000
 #define SPARES 2
-#define SPARE_PAUSE_MS 15 /* without orders, before a spare is made */
+#define SPARE_PAUSE_MS 40 /* without orders, before a spare is made: what was ordered has the processors first */
 #define SPARE_IDLE_MS 600000
 #define ALONE_TRIES 2000
 #define ALONE_STEP_MS 10
@@ -457,6 +457,7 @@ int procd_main(int argc, char **argv)
 	p.host.read_spec = read_spec;
 	if (message_send(PROCD_FD, MESSAGE_HELLO, 0, r, p.host.cgroups.v2, str_c(r < 0 ? why : p.host.words), NULL, 0) == 0 && r == 0) {
 		p.refill = true;
+		p.ordered_ms = clock_mono_ms();
 		r = watch(&p, PROCD_FD, EVENT_ORDER);
 		if (r == 0)
 			r = watch(&p, signals, EVENT_SIGNAL);

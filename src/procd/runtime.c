@@ -12,9 +12,11 @@
 
 #define HEAP_PERCENT 90 /* of the function's memory, for the JavaScript heap */
 #define MOUNTS_MAX 8
+#define PYTHON_MODULE "_lambda_bootstrap"
 
-extern const char procd_bootstrap_node[], procd_bootstrap_python[];
-extern const size_t procd_bootstrap_node_n, procd_bootstrap_python_n;
+extern const char procd_bootstrap_node[], procd_bootstrap_python[], procd_bootstrap_python_main[], procd_bootstrap_python_pyc[],
+	procd_bootstrap_python_pyc_file[]; /* the last: its name, which says for which interpreter it is */
+extern const size_t procd_bootstrap_node_n, procd_bootstrap_python_n, procd_bootstrap_python_main_n, procd_bootstrap_python_pyc_n;
 
 static int write_whole(const char *path, const char *p, size_t n)
 {
@@ -32,16 +34,22 @@ static int write_whole(const char *path, const char *p, size_t n)
 
 int runtime_write_bootstraps(const char *dir)
 {
+	const struct {
+		const char *name, *p;
+		size_t n;
+	} files[] = { { "bootstrap.cjs", procd_bootstrap_node, procd_bootstrap_node_n },
+		      { "bootstrap.py", procd_bootstrap_python, procd_bootstrap_python_n },
+		      { PYTHON_MODULE ".py", procd_bootstrap_python_main, procd_bootstrap_python_main_n },
+		      { PYTHON_MODULE ".pyc", procd_bootstrap_python_pyc, procd_bootstrap_python_pyc_n } };
 	char path[PATH_MAX];
-	int r;
+	int r = 0;
 
-	if (snprintf(path, sizeof path, "%s/bootstrap.mjs", dir) >= (int)sizeof path)
-		return -ENAMETOOLONG;
-	r = write_whole(path, procd_bootstrap_node, procd_bootstrap_node_n);
-	if (r < 0)
-		return r;
-	(void)snprintf(path, sizeof path, "%s/bootstrap.py", dir);
-	return write_whole(path, procd_bootstrap_python, procd_bootstrap_python_n);
+	for (size_t i = 0; r == 0 && i < ELEMENTS(files); i++) {
+		if (snprintf(path, sizeof path, "%s/%s", dir, files[i].name) >= (int)sizeof path)
+			return -ENAMETOOLONG;
+		r = write_whole(path, files[i].p, files[i].n);
+	}
+	return r;
 }
 
 /* --- programs --- */
@@ -183,9 +191,9 @@ static void node_process(struct making *m, const struct functions *f, const stru
 		m->o->argv[0] = "/var/lang/bin/node";
 	}
 	m->o->argv[1] = str_printf(m->a, "--max-old-space-size=%u", s->memory_mb * HEAP_PERCENT / 100).p;
-	m->o->argv[2] = "/var/runtime/index.mjs";
+	m->o->argv[2] = "/var/runtime/index.cjs";
 	m->o->n_argv = 3;
-	mount_at(m, str_printf(m->a, "%s/bootstrap.mjs", f->dir).p, "/var/runtime/index.mjs");
+	mount_at(m, str_printf(m->a, "%s/bootstrap.cjs", f->dir).p, "/var/runtime/index.cjs");
 	if (there(modules, F_OK)) {
 		mount_at(m, modules, "/var/runtime/node_modules");
 		/* Modules of the new kind (import) do not look at NODE_PATH, only upwards from /var/task. */
@@ -208,6 +216,9 @@ static void python_process(struct making *m, const struct functions *f, const st
 	m->o->argv[2] = "/var/runtime/bootstrap.py";
 	m->o->n_argv = 3;
 	mount_at(m, str_printf(m->a, "%s/bootstrap.py", f->dir).p, "/var/runtime/bootstrap.py");
+	mount_at(m, str_printf(m->a, "%s/" PYTHON_MODULE ".py", f->dir).p, "/var/runtime/" PYTHON_MODULE ".py");
+	mount_at(m, str_printf(m->a, "%s/" PYTHON_MODULE ".pyc", f->dir).p,
+		 str_printf(m->a, "/var/runtime/__pycache__/%s", procd_bootstrap_python_pyc_file).p);
 	if (there(site, F_OK))
 		mount_at(m, site, "/var/runtime/site");
 	offer(m, "PYTHONPATH", str_printf(m->a, "/opt/python/lib/%.*s/site-packages:/opt/python:/var/runtime/site", STR(s->runtime)).p);

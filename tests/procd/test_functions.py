@@ -446,3 +446,37 @@ def test_many_at_once(tool, make):
     c = make("exports.handler = async (e) => e;")
     ids = [tool.start(c, i) for i in range(40)]
     assert [tool.wait(i)["value"] for i in ids] == list(range(40))
+
+
+def test_a_burst_is_served_by_what_becomes_free(tool, make):
+    """Few start at once; an invocation that waits for its turn takes an environment that has become idle."""
+    n = 16 * os.cpu_count()
+    if n > 100:
+        pytest.skip("so many processors start them all at once")
+    c = make("exports.handler = async (e) => e;")
+    got = [tool.wait(i, timeout=60) for i in [tool.start(c, i) for i in range(n)]]
+    assert [r["value"] for r in got] == list(range(n))
+    assert len({r["environment"] for r in got}) < n
+    assert sum(r["cold"] for r in got) == len({r["environment"] for r in got})
+
+
+def test_a_burst_that_is_forgotten_while_it_waits(tool, make):
+    c = make("exports.handler = async (e) => { await new Promise((r) => setTimeout(r, 50)); return e; };")
+    ids = [tool.start(c, i, key="old") for i in range(12)]
+    tool.order(forget="old")
+    assert [tool.wait(i, timeout=60)["value"] for i in ids] == list(range(12))
+
+
+def test_python_json_is_what_the_module_makes(tool, make):
+    c = make("def handler(e, c):\n    return e if e != 'odd' else {1: 2.5, None: float('inf'), False: ('\\u00e4', '\\x01'), 'n': [10**30, -0.0, {}]}\n", True)
+    assert tool.invoke(c, "odd")["payload"] == '{"1": 2.5, "null": Infinity, "false": ["\u00e4", "\\u0001"], "n": [1000000000000000000000000000000, -0.0, {}]}'
+    for v in ({"a": [1, -2.5e300, None, True, "\u00e4\U0001f600\n\"\\"]}, [], "", "text", 0, None, {"deep": [[[[{}]]]]}):
+        r = tool.invoke(c, v)
+        assert r["value"] == v and r["payload"] == json.dumps(v, ensure_ascii=False)
+
+
+def test_python_logging_is_set_up_when_it_is_loaded(tool, make):
+    c = make("import sys\ndef handler(e, c):\n    before = 'logging' in sys.modules\n    import logging\n    logging.warning('late')\n"
+             "    return [before, len(logging.getLogger().handlers)]\n", True)
+    r = tool.invoke(c)
+    assert r["value"] == [False, 1] and "late" in r["log_tail"] and r["log_tail"].startswith("[WARNING]\t")

@@ -401,3 +401,54 @@ def test_what_cannot_be_set_up_makes_the_start_fail(tool):
     assert r["outcome"] == "REFUSED" and "is-not-there" in r["exit_text"]
     r = tool.invoke(tool.folder / "no-code", runtime="nodejs24.x", handler="index.handler")
     assert r["outcome"] == "REFUSED" and "no-code" in r["exit_text"]
+
+
+# --- what is made ahead ---
+def children(pid):
+    return [int(p) for p in pathlib.Path("/proc/%d/task/%d/children" % (pid, pid)).read_text().split()]
+
+
+def procd_of(t):
+    return next(p for p in children(t.proc.pid) if pathlib.Path("/proc/%d/comm" % p).read_text().startswith("cloudkeep-procd"))
+
+
+def spares(t):
+    """First processes of sandboxes that have no program yet."""
+    return {p for p in children(procd_of(t)) if not children(p)}
+
+
+LOOK = """
+import os
+def handler(e, c):
+    return {'fds': [os.readlink('/proc/self/fd/%s' % f).split(':')[0] for f in os.listdir('/proc/self/fd') if os.path.exists('/proc/self/fd/%s' % f)],
+            'env': dict(os.environ), 'tmp': os.listdir('/tmp'), 'pids': [p for p in os.listdir('/proc') if p.isdigit()], 'host': os.uname().nodename,
+            'mounts': open('/proc/self/mountinfo').read()}
+"""
+
+
+@pytest.mark.parametrize("rights", ["root", "user"])
+def test_what_is_made_ahead_is_used_once_and_knows_nobody(rights):
+    t = make_tool(rights)
+    eventually(lambda: len(spares(t)) == 2)
+    before, seen = spares(t), []
+    one, two = code(t.folder, "one_py", LOOK), code(t.folder, "two_py", LOOK)
+    for c, mark in ((one, "first"), (two, "second")):
+        r = t.invoke(c, env={"MARK": mark})["value"]
+        seen.append(r)
+        assert sorted(r["fds"])[:1] == ["/dev/null"] and sorted(r["fds"])[1:] == ["pipe", "pipe", "socket"]
+        assert r["env"]["MARK"] == mark and r["tmp"] == [] and len(r["pids"]) == 2
+        assert "master:" not in r["mounts"] and "shared:" not in r["mounts"]
+    assert seen[0]["host"] != seen[1]["host"] and "one_py" not in seen[1]["mounts"]
+    used = {p for p in children(procd_of(t)) if children(p)}
+    assert used & before and len(used) == 2
+    eventually(lambda: len(spares(t)) == 2 and not spares(t) & used)
+    t.order(forget="")
+    eventually(lambda: not used & set(children(procd_of(t))))
+    dead = spares(t)
+    for p in dead:  # what dies by itself is missed by nobody
+        os.kill(p, signal.SIGKILL)
+    eventually(lambda: not dead & set(children(procd_of(t))))
+    assert t.invoke(one, env={"MARK": "third"})["value"]["env"]["MARK"] == "third"
+    assert t.close()[0] == 0
+    eventually(lambda: groups(t) == [] if rights == "root" else True)
+    shutil.rmtree(t.folder, ignore_errors=True)
