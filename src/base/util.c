@@ -145,6 +145,23 @@ int base64_decode(struct arena *a, struct str s, struct str *ret)
 	return 0;
 }
 
+int base64url_decode(struct arena *a, struct str s, struct str *ret)
+{
+	size_t pad = (4 - s.n % 4) % 4;
+	char *text;
+
+	if (!s.p || pad == 3)
+		return -EINVAL;
+	text = arena_alloc(a, s.n + pad + 1);
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '+' || s.p[i] == '/' || s.p[i] == '=')
+			return -EINVAL;
+		text[i] = s.p[i] == '-' ? '+' : s.p[i] == '_' ? '/' : s.p[i];
+	}
+	memset(text + s.n, '=', pad);
+	return base64_decode(a, str_of(text, s.n + pad), ret);
+}
+
 static bool is_unreserved(char c)
 {
 	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '~';

@@ -33,6 +33,7 @@ struct str hex_encode(struct arena *a, const void *p, size_t n);
 int hex_decode(struct arena *a, struct str s, struct str *ret); /* -EINVAL */
 struct str base64_encode(struct arena *a, struct str s);
 int base64_decode(struct arena *a, struct str s, struct str *ret);                  /* standard alphabet, padding required; -EINVAL */
+int base64url_decode(struct arena *a, struct str s, struct str *ret);               /* RFC 4648 section 5, no padding; -EINVAL */
 struct str uri_encode(struct arena *a, struct str s, bool keep_slash);              /* RFC 3986 unreserved stay, SigV4's rule */
 int uri_decode(struct arena *a, struct str s, bool plus_is_space, struct str *ret); /* -EINVAL on a bad %xx */
 void xml_escape(struct buf *b, struct str s, bool attribute);

@@ -63,8 +63,9 @@ static void principal_keys(struct call *c, struct key_set *k)
 	}
 	key_z(c, k, "aws:PrincipalIsAWSService", S("false"));
 	key_z(c, k, "aws:PrincipalType", principal_type(w));
-	if (w->p.type == PRINCIPAL_ANONYMOUS)
-		return;
+	if (w->p.type == PRINCIPAL_ANONYMOUS || (w->p.type == PRINCIPAL_FEDERATED && !w->p.account.p))
+		return; /* without an identity of ours */
+	key_z(c, k, "aws:FederatedProvider", w->federated);
 	key_z(c, k, "aws:PrincipalArn", w->p.type == PRINCIPAL_ROLE_SESSION ? w->p.role_arn : w->p.arn);
 	key_z(c, k, "aws:PrincipalAccount", w->p.account);
 	key_z(c, k, "aws:userid", w->p.unique_id);

@@ -252,11 +252,17 @@ static void identity(struct buf *b, struct call *c)
 		[PRINCIPAL_SERVICE] = "AWSService",
 	};
 
+	bool token = w->p.type == PRINCIPAL_FEDERATED && !w->p.account.p; /* of an identity provider, and nothing of ours */
+
 	buf_str(b, S(",\"userIdentity\":{\"type\":"));
-	json_write_str(b, str_c(types[w->p.type]));
+	json_write_str(b, token ? S("WebIdentityUser") : str_c(types[w->p.type]));
 	if (w->p.type == PRINCIPAL_ANONYMOUS) {
 		field(b, "principalId", S(""));
 		field(b, "accountId", S("anonymous"));
+	} else if (token) {
+		field(b, "principalId", bounded(w->p.unique_id));
+		field(b, "userName", bounded(w->name));
+		field(b, "identityProvider", w->p.arn);
 	} else if (w->p.type == PRINCIPAL_SERVICE)
 		field(b, "invokedBy", w->p.service);
 	else {
@@ -271,6 +277,10 @@ static void identity(struct buf *b, struct call *c)
 		buf_str(b, S(",\"sessionContext\":{\"sessionIssuer\":{\"type\":\"Role\""));
 		field(b, "arn", w->p.role_arn);
 		field(b, "accountId", w->p.account);
+		if (w->federated.p) {
+			buf_str(b, S("},\"webIdFederationData\":{\"federatedProvider\":"));
+			json_write_str(b, w->federated);
+		}
 		buf_printf(b, "},\"attributes\":{\"creationDate\":\"%.*s\",\"mfaAuthenticated\":\"%s\"}}",
 			   STR(time_iso(c->arena, w->issued_ms)), w->mfa ? "true" : "false");
 	}

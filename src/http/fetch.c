@@ -229,7 +229,7 @@ static int tls_start(struct link *l, const char *host, const struct fetch *f)
 	while ((n = SSL_connect(l->ssl)) != 1) {
 		r = tls_wait(l, n);
 		if (r < 0)
-			return r;
+			return r == -EPROTO && !f->insecure && SSL_get_verify_result(l->ssl) != X509_V_OK ? -EKEYREJECTED : r;
 	}
 	return f->n_thumbprints ? check_thumbprints(l->ssl, f) : 0;
 }

@@ -665,4 +665,4 @@ def test_survives_a_kill(own_cloud):
 
 
 def test_not_built_says_so(iam):
-    refused("NotImplemented", iam.list_open_id_connect_providers)
+    refused("NotImplemented", iam.list_service_specific_credentials)

@@ -57,7 +57,8 @@ static void came_back(void *arg)
 		v->integration_error = S("Network error communicating with endpoint");
 		visit_log(v, EXEC_ERROR, "Execution failed due to a network error communicating with endpoint");
 		r = visit_refuse(v, GW_INTEGRATION_FAILURE,
-				 j->fetch.result == -EPROTO || j->fetch.result == -EMSGSIZE || j->fetch.result == -EINVAL
+				 j->fetch.result == -EPROTO || j->fetch.result == -EMSGSIZE || j->fetch.result == -EINVAL ||
+						 j->fetch.result == -EKEYREJECTED
 					 ? STR_NONE
 					 : S("Network error communicating with endpoint"));
 	} else {

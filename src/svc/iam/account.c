@@ -329,7 +329,7 @@ int iam_get_account_summary(struct call *c, const struct iam_get_account_summary
 		{ S("AttachedPoliciesPerRoleQuota"), OPT_INT(IAM_ATTACHED_MAX) },
 		{ S("ServerCertificates"), OPT_INT(0) },
 		{ S("ServerCertificatesQuota"), OPT_INT(20) },
-		{ S("Providers"), OPT_INT(0) },
+		{ S("Providers"), OPT_INT(n.oidc.v) },
 		{ S("MFADevices"), OPT_INT(0) },
 		{ S("MFADevicesInUse"), OPT_INT(0) },
 		{ S("AccountMFAEnabled"), OPT_INT(0) },

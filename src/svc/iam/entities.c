@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* entities.c - users, groups, roles, instance profiles and customer managed policies as records; and pages over ranges. */
+/* entities.c - users, groups, roles, instance profiles, customer managed policies and what else has a name, as records; and pages over
+ * ranges. */
 #include "svc/iam/iam_int.h"
 #include <assert.h>
 #include <errno.h>
 
-const char *const iam_noun[IAM_KINDS] = { "user", "group", "role", "instance profile", "policy" };
-static const char *const tables[IAM_KINDS] = { "iam.user", "iam.group", "iam.role", "iam.profile", "iam.policy" };
-static const char *const arn_words[IAM_KINDS] = { "user", "group", "role", "instance-profile", "policy" };
-static const char letters[IAM_KINDS] = { 'U', 'G', 'R', 'P', 'M' };
+const char *const iam_noun[IAM_KINDS] = { "user", "group", "role", "instance profile", "policy", "OpenIDConnect provider" };
+static const char *const tables[IAM_KINDS] = { "iam.user", "iam.group", "iam.role", "iam.profile", "iam.policy", "iam.oidc" };
+static const char *const arn_words[IAM_KINDS] = { "user", "group", "role", "instance-profile", "policy", "oidc-provider" };
+static const char letters[IAM_KINDS] = { 'U', 'G', 'R', 'P', 'M', 'O' };
 
 char iam_letter(enum iam_kind kind)
 {
@@ -78,6 +79,60 @@ int iam_load(struct call *c, enum iam_kind kind, struct str name, struct iam_rec
 	return iam_no_entity(c, "The %s with name %.*s cannot be found.", iam_noun[kind], STR(name));
 }
 
+int iam_get_arn(struct store_txn *t, struct arena *a, struct str account, enum iam_kind kind, struct str text, struct iam_rec_entity *ret)
+{
+	struct str word = str_c(arn_words[kind]), name;
+	struct arn arn;
+	int r;
+
+	if (arn_parse(text, &arn) < 0 || !str_is(arn.service, "iam") || !str_eq(arn.account, account))
+		return -ENOENT;
+	if (!str_starts(arn.resource, word) || arn.resource.n <= word.n || arn.resource.p[word.n] != '/')
+		return -ENOENT;
+	name = str_skip(arn.resource, word.n + 1);
+	if (kind != IAM_OIDC) /* whose names have slashes themselves */
+		name = str_skip(name, (size_t)(str_rfind_char(name, '/') + 1));
+	if (name.n > STORE_KEY_BYTES_MAX / 2)
+		return -ENOENT;
+	r = iam_get(t, a, account, kind, name, ret);
+	return r == 0 && !str_eq(ret->arn, text) ? -ENOENT : r;
+}
+
+int iam_load_arn(struct call *c, enum iam_kind kind, struct str arn, struct iam_rec_entity *ret)
+{
+	int r = iam_get_arn(c->txn, c->arena, c->account, kind, arn, ret);
+
+	if (r != -ENOENT)
+		return r;
+	return iam_no_entity(c, "OpenIDConnect Provider not found for arn %.*s", STR(arn));
+}
+
+/* --- what only some kinds have --- */
+
+int iam_more_get(struct store_txn *t, struct arena *a, struct str account, uint16_t record, struct str id, void *ret)
+{
+	struct keybuf k;
+
+	iam_key_of(&k, account, "iam.more", id, STR_NONE);
+	return record_get(t, &iam_records, record, a, &k, ret);
+}
+
+int iam_more_put(struct call *c, uint16_t record, struct str id, const void *rec)
+{
+	struct keybuf k;
+
+	iam_key_of(&k, c->account, "iam.more", id, STR_NONE);
+	return record_put(c->txn, &iam_records, record, &k, rec);
+}
+
+int iam_more_del(struct call *c, struct str id)
+{
+	struct keybuf k;
+
+	iam_key_of(&k, c->account, "iam.more", id, STR_NONE);
+	return store_del(c->txn, key_view(&k));
+}
+
 int iam_save(struct call *c, enum iam_kind kind, const struct iam_rec_entity *e)
 {
 	struct keybuf k;
@@ -110,7 +165,7 @@ int iam_count_get(struct store_txn *t, struct arena *a, struct str account, stru
 
 static struct opt_int *count_slot(struct iam_rec_counts *n, enum iam_kind kind)
 {
-	struct opt_int *slot[IAM_KINDS] = { &n->users, &n->groups, &n->roles, &n->profiles, &n->policies };
+	struct opt_int *slot[IAM_KINDS] = { &n->users, &n->groups, &n->roles, &n->profiles, &n->policies, &n->oidc };
 
 	return slot[kind];
 }
@@ -155,6 +210,8 @@ static int refuse_taken(struct call *c, enum iam_kind kind, struct str name)
 	case IAM_POLICY:
 		return call_fail(c, &iam_err_entity_already_exists, "A policy called %.*s already exists. Duplicate names are not allowed.",
 				 STR(name));
+	case IAM_OIDC:
+		return call_fail(c, &iam_err_entity_already_exists, "Provider with url https://%.*s already exists.", STR(name));
 	default:
 		return call_fail(c, &iam_err_entity_already_exists, "%c%s with name %.*s already exists.", iam_noun[kind][0] - 32,
 				 iam_noun[kind] + 1, STR(name));
@@ -163,9 +220,12 @@ static int refuse_taken(struct call *c, enum iam_kind kind, struct str name)
 
 static int refuse_full(struct call *c, enum iam_kind kind)
 {
-	static const char *const quota[IAM_KINDS] = { "UsersPerAccount", "GroupsPerAccount", "RolesPerAccount",
-						      "InstanceProfilesPerAccount", "PoliciesPerAccount" };
-	static const int most[IAM_KINDS] = { IAM_USERS_MAX, IAM_GROUPS_MAX, IAM_ROLES_MAX, IAM_PROFILES_MAX, IAM_POLICIES_MAX };
+	static const char *const quota[IAM_KINDS] = { "UsersPerAccount",    "GroupsPerAccount",
+						      "RolesPerAccount",    "InstanceProfilesPerAccount",
+						      "PoliciesPerAccount", "OpenIDConnectProvidersPerAccount" };
+	static const int most[IAM_KINDS] = {
+		IAM_USERS_MAX, IAM_GROUPS_MAX, IAM_ROLES_MAX, IAM_PROFILES_MAX, IAM_POLICIES_MAX, IAM_OIDC_MAX
+	};
 	struct iam_rec_counts n;
 	int r = iam_count_get(c->txn, c->arena, c->account, &n);
 

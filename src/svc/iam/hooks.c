@@ -14,6 +14,14 @@ static const struct {
 	{ "profile", "InstanceProfileName", IAM_PROFILE },
 };
 
+/* What is named by its ARN, and the kind of the one that is created by name. */
+static const struct {
+	const char *kind, *member;
+	enum iam_kind of;
+} by_arn[] = {
+	{ "provider", "OpenIDConnectProviderArn", IAM_OIDC },
+};
+
 static void keep_value(struct str value, void *arg)
 {
 	*(struct str *)arg = value;
@@ -92,6 +100,23 @@ static int entity_resource(struct call *c, enum iam_kind kind, struct str name, 
 	return 0;
 }
 
+/* An ARN of another kind, or no ARN at all, must not pass for something else in a policy: its own kind's ARN is asked about. */
+static int arn_resource(struct call *c, enum iam_kind kind, struct str arn, struct authz_resource *ret)
+{
+	struct iam_rec_entity e;
+	int r = iam_get_arn(c->txn, c->arena, c->account, kind, arn, &e);
+
+	if (r == 0) {
+		ret->arn = e.arn;
+		ret->tags = e.tags;
+		return 0;
+	}
+	if (r != -ENOENT)
+		return r;
+	ret->arn = str_starts(arn, iam_arn(c, kind, S("/"), S(""))) ? arn : iam_arn(c, kind, S("/"), S("-"));
+	return 0;
+}
+
 static int policy_resource(struct call *c, struct str arn, struct authz_resource *ret)
 {
 	struct iam_policy_ref p;
@@ -112,8 +137,18 @@ int iam_resource(struct call *c, const char *action, struct str kind, struct str
 		if (str_is(kind, kinds[i].kind))
 			return entity_resource(c, kinds[i].of, id, ret);
 	}
+	for (size_t i = 0; i < ELEMENTS(by_arn); i++) {
+		if (str_is(kind, by_arn[i].kind))
+			return arn_resource(c, by_arn[i].of, id, ret);
+	}
 	if (str_is(kind, "policy"))
 		return policy_resource(c, id, ret);
+	if (str_is(kind, "newoidc")) {
+		struct str name = iam_oidc_name(id);
+
+		ret->arn = iam_arn(c, IAM_OIDC, S("/"), name.p ? name : S("-"));
+		return 0;
+	}
 	if (str_is(kind, "newpolicy")) {
 		ret->arn = iam_arn(c, IAM_POLICY, input(c, "Path"), id);
 		return 0;
@@ -167,6 +202,14 @@ static int named(struct call *c, struct iam_rec_entity *ret, enum iam_kind *ret_
 
 		if (name.p && iam_get(c->txn, c->arena, c->account, kinds[i].of, name, ret) == 0) {
 			*ret_kind = kinds[i].of;
+			return 1;
+		}
+	}
+	for (size_t i = 0; i < ELEMENTS(by_arn); i++) {
+		struct str which = input(c, by_arn[i].member);
+
+		if (which.p && iam_get_arn(c->txn, c->arena, c->account, by_arn[i].of, which, ret) == 0) {
+			*ret_kind = by_arn[i].of;
 			return 1;
 		}
 	}

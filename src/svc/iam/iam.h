@@ -28,6 +28,10 @@ struct str iam_trust_document(struct store_txn *global, struct arena *a, const s
 /* iam_policy_text gives the default version of a managed policy visible to account. -ENOENT. */
 int iam_policy_text(struct store_txn *global, struct arena *a, struct str account, struct str arn, struct str *ret);
 
+/* iam_oidc_find: the account's OpenID Connect provider whose tokens carry this issuer. -ENOENT. */
+int iam_oidc_find(struct store_txn *global, struct arena *a, struct str account, struct str issuer, struct iam_rec_entity *ret,
+		  struct iam_rec_oidc *ret_more);
+
 /* --- ids and credentials --- */
 struct str iam_key_id(struct arena *a, const char *prefix, struct str account); /* 20 characters that carry the account */
 int iam_key_account(struct arena *a, struct str key_id, struct str *ret);       /* the account in it; -EINVAL */

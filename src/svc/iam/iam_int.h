@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* iam_int.h - shared by the files of src/svc/iam only.
  *
- * Users, groups, roles, instance profiles and customer managed policies are one kind of record, the entity: name, path,
- * unique id, ARN. Everything else hangs on the unique id, which no rename changes. Tables (all begin with the account):
- *   iam.user|group|role|profile|policy  lower-case name        entity
+ * Users, groups, roles, instance profiles, customer managed policies and identity providers are one kind of record, the
+ * entity: name, path, unique id, ARN. Everything else hangs on the unique id, which no rename changes. Tables (all begin with the
+ * account):
+ *   iam.user|group|role|profile|policy|oidc  lower-case name   entity
+ *   iam.more      unique id                                    what only its kind has (record Oidc)
  *   iam.id        unique id                                    letter of the kind, then the lower-case name
  *   iam.inline    unique id, policy name                       inline policy
  *   iam.attach    unique id, policy ARN                        attachment
@@ -20,7 +22,7 @@
 #include "gen_iam.h"
 #include "svc/iam/iam.h"
 
-enum iam_kind { IAM_USER, IAM_GROUP, IAM_ROLE, IAM_PROFILE, IAM_POLICY, IAM_KINDS };
+enum iam_kind { IAM_USER, IAM_GROUP, IAM_ROLE, IAM_PROFILE, IAM_POLICY, IAM_OIDC, IAM_KINDS };
 
 /* Quotas: "IAM and AWS STS quotas" (IAM User Guide), the defaults. */
 #define IAM_USERS_MAX 5000
@@ -28,6 +30,9 @@ enum iam_kind { IAM_USER, IAM_GROUP, IAM_ROLE, IAM_PROFILE, IAM_POLICY, IAM_KIND
 #define IAM_ROLES_MAX 1000
 #define IAM_PROFILES_MAX 1000
 #define IAM_POLICIES_MAX 1500
+#define IAM_OIDC_MAX 100
+#define IAM_CLIENTS_MAX 100 /* of a provider */
+#define IAM_THUMBPRINTS_MAX 5
 #define IAM_GROUPS_PER_USER_MAX 10
 #define IAM_KEYS_PER_USER_MAX 2
 #define IAM_ATTACHED_MAX 10
@@ -61,6 +66,12 @@ int iam_get(struct store_txn *t, struct arena *a, struct str account, enum iam_k
 int iam_get_id(struct store_txn *t, struct arena *a, struct str account, struct str id, enum iam_kind *ret_kind,
 	       struct iam_rec_entity *ret);                                                    /* -ENOENT */
 int iam_load(struct call *c, enum iam_kind kind, struct str name, struct iam_rec_entity *ret); /* refuses: NoSuchEntity */
+/* iam_load_arn: the entity that an ARN names. Refuses: NoSuchEntity. iam_get_arn: -ENOENT, also when it is no such ARN. */
+int iam_load_arn(struct call *c, enum iam_kind kind, struct str arn, struct iam_rec_entity *ret);
+int iam_get_arn(struct store_txn *t, struct arena *a, struct str account, enum iam_kind kind, struct str arn, struct iam_rec_entity *ret);
+int iam_more_get(struct store_txn *t, struct arena *a, struct str account, uint16_t record, struct str id, void *ret); /* -ENOENT */
+int iam_more_put(struct call *c, uint16_t record, struct str id, const void *rec);
+int iam_more_del(struct call *c, struct str id);
 int iam_save(struct call *c, enum iam_kind kind, const struct iam_rec_entity *e);
 struct str iam_arn(struct call *c, enum iam_kind kind, struct str path, struct str name);
 int iam_new(struct call *c, enum iam_kind kind, struct str name, struct str path, struct iam_rec_entity *ret); /* refuses: taken, quota */
@@ -105,6 +116,9 @@ void iam_group_view(struct call *c, const struct iam_rec_entity *e, struct iam_g
 void iam_role_view(struct call *c, const struct iam_rec_entity *e, bool whole, struct iam_role *ret);
 int iam_profile_view(struct call *c, const struct iam_rec_entity *e, bool whole, struct iam_instance_profile *ret);
 int iam_used_get(struct call *c, struct str id, struct iam_rec_used *ret); /* -ENOENT */
+
+/* --- oidc.c --- */
+struct str iam_oidc_name(struct str url); /* without "https://"; absent when it does not begin so */
 
 /* --- policies.c --- */
 struct iam_managed { /* a policy that AWS publishes */

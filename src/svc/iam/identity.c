@@ -123,6 +123,7 @@ static int find_session(struct cloud *cl, struct store_txn *t, struct str key_id
 	ret->who.key_id = s.key_id;
 	ret->who.transitive_tags = s.transitive;
 	ret->who.source_identity = s.source_identity;
+	ret->who.federated = s.federated;
 	ret->who.issued_ms = s.issued.ms;
 	ret->who.expires_ms = s.expires.ms;
 	ret->who.mfa = s.mfa.v;

@@ -3,6 +3,8 @@
 #pragma once
 #include "svc/iam/iam_int.h"
 
+int iam_add_client_id_to_open_id_connect_provider(struct call *c, const struct iam_add_client_id_to_open_id_connect_provider_request *in,
+						  struct iam_add_client_id_to_open_id_connect_provider_response *out);
 int iam_add_role_to_instance_profile(struct call *c, const struct iam_add_role_to_instance_profile_request *in,
 				     struct iam_add_role_to_instance_profile_response *out);
 int iam_add_user_to_group(struct call *c, const struct iam_add_user_to_group_request *in, struct iam_add_user_to_group_response *out);
@@ -17,6 +19,8 @@ int iam_create_instance_profile(struct call *c, const struct iam_create_instance
 				struct iam_create_instance_profile_response *out);
 int iam_create_login_profile(struct call *c, const struct iam_create_login_profile_request *in,
 			     struct iam_create_login_profile_response *out);
+int iam_create_open_id_connect_provider(struct call *c, const struct iam_create_open_id_connect_provider_request *in,
+					struct iam_create_open_id_connect_provider_response *out);
 int iam_create_policy(struct call *c, const struct iam_create_policy_request *in, struct iam_create_policy_response *out);
 int iam_create_policy_version(struct call *c, const struct iam_create_policy_version_request *in,
 			      struct iam_create_policy_version_response *out);
@@ -35,6 +39,8 @@ int iam_delete_instance_profile(struct call *c, const struct iam_delete_instance
 				struct iam_delete_instance_profile_response *out);
 int iam_delete_login_profile(struct call *c, const struct iam_delete_login_profile_request *in,
 			     struct iam_delete_login_profile_response *out);
+int iam_delete_open_id_connect_provider(struct call *c, const struct iam_delete_open_id_connect_provider_request *in,
+					struct iam_delete_open_id_connect_provider_response *out);
 int iam_delete_policy(struct call *c, const struct iam_delete_policy_request *in, struct iam_delete_policy_response *out);
 int iam_delete_policy_version(struct call *c, const struct iam_delete_policy_version_request *in,
 			      struct iam_delete_policy_version_response *out);
@@ -63,6 +69,8 @@ int iam_get_group_policy(struct call *c, const struct iam_get_group_policy_reque
 int iam_get_instance_profile(struct call *c, const struct iam_get_instance_profile_request *in,
 			     struct iam_get_instance_profile_response *out);
 int iam_get_login_profile(struct call *c, const struct iam_get_login_profile_request *in, struct iam_get_login_profile_response *out);
+int iam_get_open_id_connect_provider(struct call *c, const struct iam_get_open_id_connect_provider_request *in,
+				     struct iam_get_open_id_connect_provider_response *out);
 int iam_get_policy(struct call *c, const struct iam_get_policy_request *in, struct iam_get_policy_response *out);
 int iam_get_policy_version(struct call *c, const struct iam_get_policy_version_request *in, struct iam_get_policy_version_response *out);
 int iam_get_role(struct call *c, const struct iam_get_role_request *in, struct iam_get_role_response *out);
@@ -92,6 +100,10 @@ int iam_list_instance_profiles(struct call *c, const struct iam_list_instance_pr
 			       struct iam_list_instance_profiles_response *out);
 int iam_list_instance_profiles_for_role(struct call *c, const struct iam_list_instance_profiles_for_role_request *in,
 					struct iam_list_instance_profiles_for_role_response *out);
+int iam_list_open_id_connect_provider_tags(struct call *c, const struct iam_list_open_id_connect_provider_tags_request *in,
+					   struct iam_list_open_id_connect_provider_tags_response *out);
+int iam_list_open_id_connect_providers(struct call *c, const struct iam_list_open_id_connect_providers_request *in,
+				       struct iam_list_open_id_connect_providers_response *out);
 int iam_list_policies(struct call *c, const struct iam_list_policies_request *in, struct iam_list_policies_response *out);
 int iam_list_policy_tags(struct call *c, const struct iam_list_policy_tags_request *in, struct iam_list_policy_tags_response *out);
 int iam_list_policy_versions(struct call *c, const struct iam_list_policy_versions_request *in,
@@ -109,6 +121,9 @@ int iam_put_role_policy(struct call *c, const struct iam_put_role_policy_request
 int iam_put_user_permissions_boundary(struct call *c, const struct iam_put_user_permissions_boundary_request *in,
 				      struct iam_put_user_permissions_boundary_response *out);
 int iam_put_user_policy(struct call *c, const struct iam_put_user_policy_request *in, struct iam_put_user_policy_response *out);
+int iam_remove_client_id_from_open_id_connect_provider(struct call *c,
+						       const struct iam_remove_client_id_from_open_id_connect_provider_request *in,
+						       struct iam_remove_client_id_from_open_id_connect_provider_response *out);
 int iam_remove_role_from_instance_profile(struct call *c, const struct iam_remove_role_from_instance_profile_request *in,
 					  struct iam_remove_role_from_instance_profile_response *out);
 int iam_remove_user_from_group(struct call *c, const struct iam_remove_user_from_group_request *in,
@@ -121,11 +136,15 @@ int iam_simulate_principal_policy(struct call *c, const struct iam_simulate_prin
 				  struct iam_simulate_policy_response *out);
 int iam_tag_instance_profile(struct call *c, const struct iam_tag_instance_profile_request *in,
 			     struct iam_tag_instance_profile_response *out);
+int iam_tag_open_id_connect_provider(struct call *c, const struct iam_tag_open_id_connect_provider_request *in,
+				     struct iam_tag_open_id_connect_provider_response *out);
 int iam_tag_policy(struct call *c, const struct iam_tag_policy_request *in, struct iam_tag_policy_response *out);
 int iam_tag_role(struct call *c, const struct iam_tag_role_request *in, struct iam_tag_role_response *out);
 int iam_tag_user(struct call *c, const struct iam_tag_user_request *in, struct iam_tag_user_response *out);
 int iam_untag_instance_profile(struct call *c, const struct iam_untag_instance_profile_request *in,
 			       struct iam_untag_instance_profile_response *out);
+int iam_untag_open_id_connect_provider(struct call *c, const struct iam_untag_open_id_connect_provider_request *in,
+				       struct iam_untag_open_id_connect_provider_response *out);
 int iam_untag_policy(struct call *c, const struct iam_untag_policy_request *in, struct iam_untag_policy_response *out);
 int iam_untag_role(struct call *c, const struct iam_untag_role_request *in, struct iam_untag_role_response *out);
 int iam_untag_user(struct call *c, const struct iam_untag_user_request *in, struct iam_untag_user_response *out);
@@ -137,6 +156,8 @@ int iam_update_assume_role_policy(struct call *c, const struct iam_update_assume
 int iam_update_group(struct call *c, const struct iam_update_group_request *in, struct iam_update_group_response *out);
 int iam_update_login_profile(struct call *c, const struct iam_update_login_profile_request *in,
 			     struct iam_update_login_profile_response *out);
+int iam_update_open_id_connect_provider_thumbprint(struct call *c, const struct iam_update_open_id_connect_provider_thumbprint_request *in,
+						   struct iam_update_open_id_connect_provider_thumbprint_response *out);
 int iam_update_role(struct call *c, const struct iam_update_role_request *in, struct iam_update_role_response *out);
 int iam_update_role_description(struct call *c, const struct iam_update_role_description_request *in,
 				struct iam_update_role_description_response *out);

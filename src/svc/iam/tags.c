@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tags.c - tags of users, roles, instance profiles and customer managed policies. */
+/* tags.c - tags of users, roles, instance profiles, customer managed policies and identity providers. */
 #include "svc/iam/ops.h"
 #include <errno.h>
 
-/* load finds what is tagged; name is the ARN for policies. AWS's own policies carry no tags. */
+/* load finds what is tagged; name is the ARN for policies and providers. AWS's own policies carry no tags. */
 static int load(struct call *c, enum iam_kind kind, struct str name, struct iam_rec_entity *ret)
 {
 	struct iam_policy_ref p;
 	int r;
 
+	if (kind == IAM_OIDC)
+		return iam_load_arn(c, kind, name, ret);
 	if (kind != IAM_POLICY)
 		return iam_load(c, kind, name, ret);
 	r = iam_policy_load(c, name, &p);
@@ -139,4 +141,22 @@ int iam_untag_policy(struct call *c, const struct iam_untag_policy_request *in, 
 int iam_list_policy_tags(struct call *c, const struct iam_list_policy_tags_request *in, struct iam_list_policy_tags_response *out)
 {
 	return list(c, IAM_POLICY, in->policy_arn, in->marker, in->max_items, &out->tags, &out->marker, &out->is_truncated);
+}
+
+int iam_tag_open_id_connect_provider(struct call *c, const struct iam_tag_open_id_connect_provider_request *in,
+				     struct iam_tag_open_id_connect_provider_response *out)
+{
+	return tag(c, IAM_OIDC, in->open_id_connect_provider_arn, &in->tags);
+}
+
+int iam_untag_open_id_connect_provider(struct call *c, const struct iam_untag_open_id_connect_provider_request *in,
+				       struct iam_untag_open_id_connect_provider_response *out)
+{
+	return untag(c, IAM_OIDC, in->open_id_connect_provider_arn, &in->tag_keys);
+}
+
+int iam_list_open_id_connect_provider_tags(struct call *c, const struct iam_list_open_id_connect_provider_tags_request *in,
+					   struct iam_list_open_id_connect_provider_tags_response *out)
+{
+	return list(c, IAM_OIDC, in->open_id_connect_provider_arn, in->marker, in->max_items, &out->tags, &out->marker, &out->is_truncated);
 }

@@ -177,6 +177,7 @@ static int fill_session(struct call *c, const struct sts_assume_role_request *in
 		.id = role->id,
 		.session_name = in->role_session_name,
 		.chained = OPT_BOOL(c->who->temporary),
+		.federated = c->who->p.type == PRINCIPAL_FEDERATED ? c->who->p.arn : c->who->federated,
 	};
 	r = add_policies(c, in, s, &bytes);
 	if (r < 0)
@@ -192,11 +193,30 @@ static int fill_session(struct call *c, const struct sts_assume_role_request *in
 	return inherit(c, in, s);
 }
 
-int sts_assume_role(struct call *c, const struct sts_assume_role_request *in, struct sts_assume_role_response *out)
+int sts_grant(struct call *c, const struct sts_assume_role_request *in, const struct iam_rec_entity *role,
+	      struct sts_assume_role_response *out)
 {
 	struct iam_rec_session s;
-	struct iam_rec_entity role;
 	int64_t seconds;
+	int r = check_duration(c, in, role, &seconds);
+
+	if (r == 0)
+		r = fill_session(c, in, role, &s, out);
+	if (r < 0)
+		return r;
+	out->credentials = issue(c, &s, seconds, in->minimum_session_token_size);
+	out->session_token_size = OPT_INT((int64_t)out->credentials->session_token.n);
+	out->source_identity = s.source_identity;
+	out->assumed_role_user = arena_new(c->arena, struct sts_assumed_role_user);
+	out->assumed_role_user->assumed_role_id = str_printf(c->arena, "%.*s:%.*s", STR(role->id), STR(in->role_session_name));
+	out->assumed_role_user->arn = str_printf(c->arena, "arn:%.*s:sts::%.*s:assumed-role/%.*s/%.*s", STR(s.partition), STR(s.account),
+						 STR(role->name), STR(in->role_session_name));
+	return 0;
+}
+
+int sts_assume_role(struct call *c, const struct sts_assume_role_request *in, struct sts_assume_role_response *out)
+{
+	struct iam_rec_entity role;
 	int r;
 
 	if (in->serial_number.p || in->token_code.p)
@@ -204,22 +224,7 @@ int sts_assume_role(struct call *c, const struct sts_assume_role_request *in, st
 	if (in->provided_contexts.n)
 		return call_fail(c, &aws_err_not_implemented, "ProvidedContexts is not implemented.");
 	r = iam_role_find(c->global, c->arena, in->role_arn, &role);
-	if (r < 0)
-		return r;
-	r = check_duration(c, in, &role, &seconds);
-	if (r < 0)
-		return r;
-	r = fill_session(c, in, &role, &s, out);
-	if (r < 0)
-		return r;
-	out->credentials = issue(c, &s, seconds, in->minimum_session_token_size);
-	out->session_token_size = OPT_INT((int64_t)out->credentials->session_token.n);
-	out->source_identity = s.source_identity;
-	out->assumed_role_user = arena_new(c->arena, struct sts_assumed_role_user);
-	out->assumed_role_user->assumed_role_id = str_printf(c->arena, "%.*s:%.*s", STR(role.id), STR(in->role_session_name));
-	out->assumed_role_user->arn = str_printf(c->arena, "arn:%.*s:sts::%.*s:assumed-role/%.*s/%.*s", STR(s.partition), STR(s.account),
-						 STR(role.name), STR(in->role_session_name));
-	return 0;
+	return r < 0 ? r : sts_grant(c, in, &role, out);
 }
 
 int sts_get_session_token(struct call *c, const struct sts_get_session_token_request *in, struct sts_get_session_token_response *out)

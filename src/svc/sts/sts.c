@@ -5,6 +5,7 @@
  * the trust policy must allow, by naming the caller, or by handing over to the IAM of the caller's account. */
 #include "svc/sts/sts_int.h"
 #include "svc/services.h"
+#include "svc/sts/jwks.h"
 #include <errno.h>
 
 static int get_caller_identity(struct call *c, const struct sts_get_caller_identity_request *in,
@@ -34,6 +35,7 @@ static int get_access_key_info(struct call *c, const struct sts_get_access_key_i
 
 const struct sts_ops sts_ops = {
 	.assume_role = sts_assume_role,
+	.assume_role_with_web_identity = sts_assume_role_with_web_identity,
 	.get_access_key_info = get_access_key_info,
 	.get_caller_identity = get_caller_identity,
 	.get_session_token = sts_get_session_token,
@@ -41,6 +43,8 @@ const struct sts_ops sts_ops = {
 
 static int refuse_assume(struct call *c, struct str role_arn)
 {
+	if (c->who->p.type == PRINCIPAL_FEDERATED)
+		return call_fail(c, &sts_err_access_denied, "Not authorized to perform sts:AssumeRoleWithWebIdentity");
 	return call_fail(c, &sts_err_access_denied, "User: %.*s is not authorized to perform: sts:AssumeRole on resource: %.*s",
 			 STR(c->who->p.arn), STR(role_arn));
 }
@@ -78,10 +82,13 @@ static int resource(struct call *c, const char *action, struct str kind, struct 
 static int conditions(struct call *c, const char *action, struct key_set *k)
 {
 	struct iam_rec_entity role;
+	struct str arn = STR_NONE;
 
-	if (c->op != &sts_model.ops[STS_OP_ASSUME_ROLE])
-		return 0;
-	if (iam_role_find(c->global, c->arena, ((const struct sts_assume_role_request *)c->in)->role_arn, &role) < 0)
+	if (c->op == &sts_model.ops[STS_OP_ASSUME_ROLE])
+		arn = ((const struct sts_assume_role_request *)c->in)->role_arn;
+	else if (c->op == &sts_model.ops[STS_OP_ASSUME_ROLE_WITH_WEB_IDENTITY])
+		arn = ((const struct sts_assume_role_with_web_identity_request *)c->in)->role_arn;
+	if (!arn.p || iam_role_find(c->global, c->arena, arn, &role) < 0)
 		return 0;
 	for (size_t i = 0; i < role.tags.n; i++)
 		key_add(c, k, str_printf(c->arena, "iam:ResourceTag/%.*s", STR(role.tags.v[i].key)), role.tags.v[i].value);
@@ -93,9 +100,22 @@ static int denied(struct call *c, const char *action, struct str res, struct str
 {
 	ptrdiff_t at = str_find(sentence, S(" because no "));
 
+	if (c->who->p.type == PRINCIPAL_FEDERATED)
+		return refuse_assume(c, res);
 	if (at >= 0)
 		sentence = str_of(sentence.p, (size_t)at);
 	return call_fail(c, &sts_err_access_denied, "%.*s", STR(sentence));
+}
+
+/* Calls that wait for an identity provider get their answer now. */
+static void drain(struct cloud *cloud)
+{
+	jwks_close();
+}
+
+static void drain_region(struct cloud *cloud, struct region *r)
+{
+	jwks_close();
 }
 
 const struct service sts_service = {
@@ -104,4 +124,7 @@ const struct service sts_service = {
 	.resource = resource,
 	.conditions = conditions,
 	.denied = denied,
+	.close = drain,
+	.drain = drain,
+	.drain_region = drain_region,
 };

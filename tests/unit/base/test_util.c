@@ -23,6 +23,24 @@ static void test_hex(void **state)
 	arena_done(&a);
 }
 
+static void test_base64url(void **state)
+{
+	static const char *const good[][2] = { { "", "" }, { "Zg", "f" }, { "Zm8", "fo" }, { "Zm9v", "foo" }, { "-_-_", "\xfb\xff\xbf" } };
+	static const char *const bad[] = { "Z", "Zg==", "Zm9vY", "+/+/", "Zh", "Zm9", "Z g", "Zm8=" };
+	struct arena a = { 0 };
+	struct str s;
+
+	for (size_t i = 0; i < ELEMENTS(good); i++) {
+		assert_int_equal(base64url_decode(&a, str_c(good[i][0]), &s), 0);
+		assert_str(s, good[i][1]);
+	}
+	for (size_t i = 0; i < ELEMENTS(bad); i++)
+		if (base64url_decode(&a, str_c(bad[i]), &s) != -EINVAL)
+			fail_msg("accepted: %s", bad[i]);
+	assert_int_equal(base64url_decode(&a, STR_NONE, &s), -EINVAL);
+	arena_done(&a);
+}
+
 static void test_base64(void **state)
 {
 	static const char *const pairs[][2] = {
@@ -132,7 +150,7 @@ static void test_log(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(test_hex), cmocka_unit_test(test_base64), cmocka_unit_test(test_uri),
-	cmocka_unit_test(test_xml), cmocka_unit_test(test_log),
+	cmocka_unit_test(test_hex), cmocka_unit_test(test_base64), cmocka_unit_test(test_base64url),
+	cmocka_unit_test(test_uri), cmocka_unit_test(test_xml),    cmocka_unit_test(test_log),
 };
 TEST_MAIN(tests)
