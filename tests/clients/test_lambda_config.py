@@ -16,7 +16,7 @@ from test_lambda_invoke import move_clock, until
 
 def test_versions_are_immutable(fn, role, name):
     first = create(fn, name, role, Publish=True)
-    assert first["Version"] == "1" and first["FunctionArn"].endswith(name + ":1")
+    assert first["Version"] == "1" and first["FunctionArn"].endswith(":function:" + name)  # the function's own ARN, as AWS answers
     assert fn.publish_version(FunctionName=name)["Version"] == "1"  # nothing changed since
     fn.update_function_configuration(FunctionName=name, Timeout=9)
     with pytest.raises(ClientError) as e:
@@ -26,6 +26,7 @@ def test_versions_are_immutable(fn, role, name):
     assert (second["Version"], second["Timeout"], second["Description"]) == ("2", 9, "second")
     assert fn.get_function_configuration(FunctionName=name, Qualifier="1")["Timeout"] == 3
     code = fn.update_function_code(FunctionName=name, ZipFile=make_zip({"index.js": "// 3"}), Publish=True)
+    assert code["FunctionArn"] == first["FunctionArn"] + ":3"
     assert code["Version"] == "3"
     listed = fn.list_versions_by_function(FunctionName=name)["Versions"]
     assert [v["Version"] for v in listed] == ["$LATEST", "1", "2", "3"]

@@ -170,6 +170,7 @@ static int create_step(struct call *w, void *arg)
 	return r;
 }
 
+/* CreateFunction tells the function's own ARN even when it has published a version; UpdateFunctionCode the version's. */
 static int create_finish(struct call *c, void *arg)
 {
 	struct making *m = arg;
@@ -177,7 +178,7 @@ static int create_finish(struct call *c, void *arg)
 	int r = lambda_version_copy(c->arena, &m->v, &v);
 
 	if (r == 0)
-		lambda_view(c, &m->fn, &v, v.version.v ? lambda_version_text(c->arena, v.version.v) : STR_NONE, c->out);
+		lambda_view(c, &m->fn, &v, m->update && v.version.v ? lambda_version_text(c->arena, v.version.v) : STR_NONE, c->out);
 	return r;
 }
 
