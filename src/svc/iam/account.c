@@ -330,8 +330,8 @@ int iam_get_account_summary(struct call *c, const struct iam_get_account_summary
 		{ S("ServerCertificates"), OPT_INT(0) },
 		{ S("ServerCertificatesQuota"), OPT_INT(20) },
 		{ S("Providers"), OPT_INT(n.oidc.v) },
-		{ S("MFADevices"), OPT_INT(0) },
-		{ S("MFADevicesInUse"), OPT_INT(0) },
+		{ S("MFADevices"), OPT_INT(n.mfa.v) },
+		{ S("MFADevicesInUse"), OPT_INT(n.mfa_used.v) },
 		{ S("AccountMFAEnabled"), OPT_INT(0) },
 		{ S("AccountAccessKeysPresent"), OPT_INT(1) }, /* the one made at first start */
 		{ S("AccountPasswordPresent"), OPT_INT(0) },

@@ -186,8 +186,7 @@ static int sync_policies(struct cfn_resource *r, enum iam_subject s, struct str 
 	return e;
 }
 
-/* own_tags: IAM takes no tags of CloudFormation's own. */
-static struct json *own_tags(struct cfn_resource *r)
+struct json *iam_cfn_own_tags(struct cfn_resource *r)
 {
 	const struct json *all = cfn_tags(r);
 	struct json *out = json_new(r->arena, JSON_ARRAY);
@@ -199,11 +198,11 @@ static struct json *own_tags(struct cfn_resource *r)
 	return out;
 }
 
-static int sync_tags(struct cfn_resource *r, enum iam_subject s, struct str name)
+int iam_cfn_sync_tags(struct cfn_resource *r, const char *noun, const char *member, struct str name)
 {
-	struct json *want = own_tags(r), *p = iam_cfn_params(r, name_members[s], name), *out, *keys = json_new(r->arena, JSON_ARRAY);
+	struct json *want = iam_cfn_own_tags(r), *p = iam_cfn_params(r, member, name), *out, *keys = json_new(r->arena, JSON_ARRAY);
 	const struct json *have;
-	int e = cfn_call(r, "iam", str_printf(r->arena, "List%sTags", nouns[s]).p, p, &out, NULL);
+	int e = cfn_call(r, "iam", str_printf(r->arena, "List%sTags", noun).p, p, &out, NULL);
 
 	if (e < 0)
 		return e;
@@ -218,15 +217,20 @@ static int sync_tags(struct cfn_resource *r, enum iam_subject s, struct str name
 			json_push(r->arena, keys, json_new_str(r->arena, key));
 	}
 	if (keys->n) {
-		p = iam_cfn_params(r, name_members[s], name);
+		p = iam_cfn_params(r, member, name);
 		json_set(r->arena, p, S("TagKeys"), keys);
-		e = cfn_call(r, "iam", str_printf(r->arena, "Untag%s", nouns[s]).p, p, NULL, NULL);
+		e = cfn_call(r, "iam", str_printf(r->arena, "Untag%s", noun).p, p, NULL, NULL);
 	}
 	if (e < 0 || want->n == 0)
 		return e;
-	p = iam_cfn_params(r, name_members[s], name);
+	p = iam_cfn_params(r, member, name);
 	json_set(r->arena, p, S("Tags"), want);
-	return cfn_call(r, "iam", str_printf(r->arena, "Tag%s", nouns[s]).p, p, NULL, NULL);
+	return cfn_call(r, "iam", str_printf(r->arena, "Tag%s", noun).p, p, NULL, NULL);
+}
+
+static int sync_tags(struct cfn_resource *r, enum iam_subject s, struct str name)
+{
+	return iam_cfn_sync_tags(r, nouns[s], name_members[s], name);
 }
 
 static int sync_boundary(struct cfn_resource *r, enum iam_subject s, struct str name)
@@ -266,7 +270,7 @@ static struct json *create_params(struct cfn_resource *r, enum iam_subject s, st
 	if (s == SUBJECT_ROLE)
 		json_set_str(r->arena, p, "AssumeRolePolicyDocument", iam_cfn_text(r, json_getz(r->props, "AssumeRolePolicyDocument")));
 	if (s != SUBJECT_GROUP)
-		json_set(r->arena, p, S("Tags"), own_tags(r));
+		json_set(r->arena, p, S("Tags"), iam_cfn_own_tags(r));
 	return p;
 }
 
@@ -531,5 +535,7 @@ const struct cfn_type *const iam_cfn_types[] = {
 	&iam_cfn_user_policy,
 	&iam_cfn_group_policy,
 	&iam_cfn_linked_role,
+	&iam_cfn_oidc,
+	&iam_cfn_mfa,
 	NULL,
 };

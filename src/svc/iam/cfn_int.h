@@ -16,7 +16,11 @@ int iam_cfn_attach(struct cfn_resource *r, enum iam_subject s, struct str name, 
 int iam_cfn_detach(struct cfn_resource *r, enum iam_subject s, struct str name, struct str arn);
 int iam_cfn_put(struct cfn_resource *r, enum iam_subject s, struct str name, struct str policy, struct str document);
 int iam_cfn_remove(struct cfn_resource *r, enum iam_subject s, struct str name, struct str policy);
+/* iam_cfn_own_tags: without CloudFormation's own, which IAM does not take. iam_cfn_sync_tags makes them so, with the operations
+ * ListNOUNTags, TagNOUN and UntagNOUN. */
+struct json *iam_cfn_own_tags(struct cfn_resource *r);
+int iam_cfn_sync_tags(struct cfn_resource *r, const char *noun, const char *member, struct str name);
 bool iam_cfn_lists(const struct json *list, struct str s);
 
 extern const struct cfn_type iam_cfn_policy, iam_cfn_managed_policy, iam_cfn_profile, iam_cfn_access_key, iam_cfn_addition,
-	iam_cfn_role_policy, iam_cfn_user_policy, iam_cfn_group_policy, iam_cfn_linked_role;
+	iam_cfn_role_policy, iam_cfn_user_policy, iam_cfn_group_policy, iam_cfn_linked_role, iam_cfn_oidc, iam_cfn_mfa;

@@ -5,10 +5,12 @@
 #include <assert.h>
 #include <errno.h>
 
-const char *const iam_noun[IAM_KINDS] = { "user", "group", "role", "instance profile", "policy", "OpenIDConnect provider" };
-static const char *const tables[IAM_KINDS] = { "iam.user", "iam.group", "iam.role", "iam.profile", "iam.policy", "iam.oidc" };
-static const char *const arn_words[IAM_KINDS] = { "user", "group", "role", "instance-profile", "policy", "oidc-provider" };
-static const char letters[IAM_KINDS] = { 'U', 'G', 'R', 'P', 'M', 'O' };
+const char *const iam_noun[IAM_KINDS] = {
+	"user", "group", "role", "instance profile", "policy", "OpenIDConnect provider", "virtual MFA device"
+};
+static const char *const tables[IAM_KINDS] = { "iam.user", "iam.group", "iam.role", "iam.profile", "iam.policy", "iam.oidc", "iam.mfa" };
+static const char *const arn_words[IAM_KINDS] = { "user", "group", "role", "instance-profile", "policy", "oidc-provider", "mfa" };
+static const char letters[IAM_KINDS] = { 'U', 'G', 'R', 'P', 'M', 'O', 'V' };
 
 char iam_letter(enum iam_kind kind)
 {
@@ -104,6 +106,8 @@ int iam_load_arn(struct call *c, enum iam_kind kind, struct str arn, struct iam_
 
 	if (r != -ENOENT)
 		return r;
+	if (kind == IAM_MFA)
+		return iam_no_entity(c, "VirtualMFADevice with serial number %.*s doesn't exist.", STR(arn));
 	return iam_no_entity(c, "OpenIDConnect Provider not found for arn %.*s", STR(arn));
 }
 
@@ -165,7 +169,7 @@ int iam_count_get(struct store_txn *t, struct arena *a, struct str account, stru
 
 static struct opt_int *count_slot(struct iam_rec_counts *n, enum iam_kind kind)
 {
-	struct opt_int *slot[IAM_KINDS] = { &n->users, &n->groups, &n->roles, &n->profiles, &n->policies, &n->oidc };
+	struct opt_int *slot[IAM_KINDS] = { &n->users, &n->groups, &n->roles, &n->profiles, &n->policies, &n->oidc, &n->mfa };
 
 	return slot[kind];
 }
@@ -200,6 +204,17 @@ int iam_count_versions(struct call *c, int delta)
 	return counts_put(c, &n);
 }
 
+int iam_count_mfa(struct call *c, int delta)
+{
+	struct iam_rec_counts n;
+	int r = iam_count_get(c->txn, c->arena, c->account, &n);
+
+	if (r < 0)
+		return r;
+	n.mfa_used = OPT_INT(n.mfa_used.v + delta);
+	return counts_put(c, &n);
+}
+
 /* --- making, taking away, renaming --- */
 
 static int refuse_taken(struct call *c, enum iam_kind kind, struct str name)
@@ -210,6 +225,8 @@ static int refuse_taken(struct call *c, enum iam_kind kind, struct str name)
 	case IAM_POLICY:
 		return call_fail(c, &iam_err_entity_already_exists, "A policy called %.*s already exists. Duplicate names are not allowed.",
 				 STR(name));
+	case IAM_MFA:
+		return call_fail(c, &iam_err_entity_already_exists, "MFADevice entity at the same path and name already exists.");
 	case IAM_OIDC:
 		return call_fail(c, &iam_err_entity_already_exists, "Provider with url https://%.*s already exists.", STR(name));
 	default:
@@ -220,12 +237,15 @@ static int refuse_taken(struct call *c, enum iam_kind kind, struct str name)
 
 static int refuse_full(struct call *c, enum iam_kind kind)
 {
-	static const char *const quota[IAM_KINDS] = { "UsersPerAccount",    "GroupsPerAccount",
-						      "RolesPerAccount",    "InstanceProfilesPerAccount",
-						      "PoliciesPerAccount", "OpenIDConnectProvidersPerAccount" };
-	static const int most[IAM_KINDS] = {
-		IAM_USERS_MAX, IAM_GROUPS_MAX, IAM_ROLES_MAX, IAM_PROFILES_MAX, IAM_POLICIES_MAX, IAM_OIDC_MAX
-	};
+	static const char *const quota[IAM_KINDS] = { "UsersPerAccount",
+						      "GroupsPerAccount",
+						      "RolesPerAccount",
+						      "InstanceProfilesPerAccount",
+						      "PoliciesPerAccount",
+						      "OpenIDConnectProvidersPerAccount",
+						      "VirtualMFADevicesPerAccount" };
+	static const int most[IAM_KINDS] = { IAM_USERS_MAX,    IAM_GROUPS_MAX, IAM_ROLES_MAX, IAM_PROFILES_MAX,
+					     IAM_POLICIES_MAX, IAM_OIDC_MAX,   IAM_MFA_MAX };
 	struct iam_rec_counts n;
 	int r = iam_count_get(c->txn, c->arena, c->account, &n);
 

@@ -20,6 +20,7 @@ static const struct {
 	enum iam_kind of;
 } by_arn[] = {
 	{ "provider", "OpenIDConnectProviderArn", IAM_OIDC },
+	{ "mfa", "SerialNumber", IAM_MFA },
 };
 
 static void keep_value(struct str value, void *arg)
@@ -143,6 +144,10 @@ int iam_resource(struct call *c, const char *action, struct str kind, struct str
 	}
 	if (str_is(kind, "policy"))
 		return policy_resource(c, id, ret);
+	if (str_is(kind, "newmfa")) {
+		ret->arn = iam_arn(c, IAM_MFA, input(c, "Path"), id);
+		return 0;
+	}
 	if (str_is(kind, "newoidc")) {
 		struct str name = iam_oidc_name(id);
 
@@ -182,7 +187,8 @@ int iam_resource(struct call *c, const char *action, struct str kind, struct str
 /* acts_on_self: the user may be left out, and is the caller then. */
 static bool acts_on_self(const struct call *c)
 {
-	static const char *const list[] = { "CreateAccessKey", "DeleteAccessKey", "GetUser", "ListAccessKeys", "UpdateAccessKey" };
+	static const char *const list[] = { "CreateAccessKey", "DeactivateMFADevice", "DeleteAccessKey", "GetUser",
+					    "ListAccessKeys",  "ListMFADevices",      "UpdateAccessKey" };
 
 	for (size_t i = 0; i < ELEMENTS(list); i++) {
 		if (strcmp(c->op->name, list[i]) == 0)

@@ -32,6 +32,18 @@ int iam_policy_text(struct store_txn *global, struct arena *a, struct str accoun
 int iam_oidc_find(struct store_txn *global, struct arena *a, struct str account, struct str issuer, struct iam_rec_entity *ret,
 		  struct iam_rec_oidc *ret_more);
 
+/* A code that a user presents with a call. iam_mfa_check: is it good now? 0; -ENOENT: not a device of his; -EACCES: wrong, used, or too
+ * many were wrong. iam_mfa_use: the same, and it is used up. t is a write transaction of the global store. */
+struct iam_mfa_claim {
+	struct str account, user_id, serial, code;
+	int64_t now_ms;
+};
+int iam_mfa_check(struct cloud *cl, struct store_txn *global, struct arena *a, const struct iam_mfa_claim *w);
+int iam_mfa_use(struct cloud *cl, struct store_txn *t, struct arena *a, const struct iam_mfa_claim *w);
+/* iam_seal keeps a secret (not an access key's) sealed under a key of this cloud, bound to aad. iam_unseal: -EBADMSG. */
+struct str iam_seal(struct cloud *cl, struct arena *a, struct str aad, struct str plain);
+int iam_unseal(struct cloud *cl, struct arena *a, struct str aad, struct str sealed, struct str *ret);
+
 /* --- ids and credentials --- */
 struct str iam_key_id(struct arena *a, const char *prefix, struct str account); /* 20 characters that carry the account */
 int iam_key_account(struct arena *a, struct str key_id, struct str *ret);       /* the account in it; -EINVAL */

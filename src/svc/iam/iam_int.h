@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* iam_int.h - shared by the files of src/svc/iam only.
  *
- * Users, groups, roles, instance profiles, customer managed policies and identity providers are one kind of record, the
+ * Users, groups, roles, instance profiles, customer managed policies, identity providers and MFA devices are one kind of record, the
  * entity: name, path, unique id, ARN. Everything else hangs on the unique id, which no rename changes. Tables (all begin with the
  * account):
- *   iam.user|group|role|profile|policy|oidc  lower-case name   entity
- *   iam.more      unique id                                    what only its kind has (record Oidc)
+ *   iam.user|group|role|profile|policy|oidc|mfa  lower-case name  entity
+ *   iam.more      unique id                                    what only its kind has (records Oidc, Mfa)
+ *   iam.usermfa   user id, device id                           the device's name
  *   iam.id        unique id                                    letter of the kind, then the lower-case name
  *   iam.inline    unique id, policy name                       inline policy
  *   iam.attach    unique id, policy ARN                        attachment
@@ -22,7 +23,7 @@
 #include "gen_iam.h"
 #include "svc/iam/iam.h"
 
-enum iam_kind { IAM_USER, IAM_GROUP, IAM_ROLE, IAM_PROFILE, IAM_POLICY, IAM_OIDC, IAM_KINDS };
+enum iam_kind { IAM_USER, IAM_GROUP, IAM_ROLE, IAM_PROFILE, IAM_POLICY, IAM_OIDC, IAM_MFA, IAM_KINDS };
 
 /* Quotas: "IAM and AWS STS quotas" (IAM User Guide), the defaults. */
 #define IAM_USERS_MAX 5000
@@ -31,6 +32,8 @@ enum iam_kind { IAM_USER, IAM_GROUP, IAM_ROLE, IAM_PROFILE, IAM_POLICY, IAM_OIDC
 #define IAM_PROFILES_MAX 1000
 #define IAM_POLICIES_MAX 1500
 #define IAM_OIDC_MAX 100
+#define IAM_MFA_MAX 40000 /* five times the users there may be, and more: no quota of AWS's is reached */
+#define IAM_MFA_PER_USER_MAX 8
 #define IAM_CLIENTS_MAX 100 /* of a provider */
 #define IAM_THUMBPRINTS_MAX 5
 #define IAM_GROUPS_PER_USER_MAX 10
@@ -81,6 +84,7 @@ int iam_rename(struct call *c, enum iam_kind kind, struct iam_rec_entity *e, str
 int iam_any(struct call *c, const char *table, struct str part); /* 1: the table holds keys that begin with part */
 int iam_count_get(struct store_txn *t, struct arena *a, struct str account, struct iam_rec_counts *ret);
 int iam_count_versions(struct call *c, int delta);
+int iam_count_mfa(struct call *c, int delta); /* of devices in use */
 /* The user that UserName means; absent: the caller. Refuses. root: *ret has only id and arn. */
 int iam_self(struct call *c, struct str user_name, struct iam_rec_entity *ret);
 int iam_no_entity(struct call *c, const char *fmt, ...) _printf_(2, 3);

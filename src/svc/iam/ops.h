@@ -28,6 +28,10 @@ int iam_create_role(struct call *c, const struct iam_create_role_request *in, st
 int iam_create_service_linked_role(struct call *c, const struct iam_create_service_linked_role_request *in,
 				   struct iam_create_service_linked_role_response *out);
 int iam_create_user(struct call *c, const struct iam_create_user_request *in, struct iam_create_user_response *out);
+int iam_create_virtual_mfa_device(struct call *c, const struct iam_create_virtual_mfa_device_request *in,
+				  struct iam_create_virtual_mfa_device_response *out);
+int iam_deactivate_mfa_device(struct call *c, const struct iam_deactivate_mfa_device_request *in,
+			      struct iam_deactivate_mfa_device_response *out);
 int iam_delete_access_key(struct call *c, const struct iam_delete_access_key_request *in, struct iam_delete_access_key_response *out);
 int iam_delete_account_alias(struct call *c, const struct iam_delete_account_alias_request *in,
 			     struct iam_delete_account_alias_response *out);
@@ -54,9 +58,12 @@ int iam_delete_user(struct call *c, const struct iam_delete_user_request *in, st
 int iam_delete_user_permissions_boundary(struct call *c, const struct iam_delete_user_permissions_boundary_request *in,
 					 struct iam_delete_user_permissions_boundary_response *out);
 int iam_delete_user_policy(struct call *c, const struct iam_delete_user_policy_request *in, struct iam_delete_user_policy_response *out);
+int iam_delete_virtual_mfa_device(struct call *c, const struct iam_delete_virtual_mfa_device_request *in,
+				  struct iam_delete_virtual_mfa_device_response *out);
 int iam_detach_group_policy(struct call *c, const struct iam_detach_group_policy_request *in, struct iam_detach_group_policy_response *out);
 int iam_detach_role_policy(struct call *c, const struct iam_detach_role_policy_request *in, struct iam_detach_role_policy_response *out);
 int iam_detach_user_policy(struct call *c, const struct iam_detach_user_policy_request *in, struct iam_detach_user_policy_response *out);
+int iam_enable_mfa_device(struct call *c, const struct iam_enable_mfa_device_request *in, struct iam_enable_mfa_device_response *out);
 int iam_get_access_key_last_used(struct call *c, const struct iam_get_access_key_last_used_request *in,
 				 struct iam_get_access_key_last_used_response *out);
 int iam_get_account_authorization_details(struct call *c, const struct iam_get_account_authorization_details_request *in,
@@ -100,6 +107,9 @@ int iam_list_instance_profiles(struct call *c, const struct iam_list_instance_pr
 			       struct iam_list_instance_profiles_response *out);
 int iam_list_instance_profiles_for_role(struct call *c, const struct iam_list_instance_profiles_for_role_request *in,
 					struct iam_list_instance_profiles_for_role_response *out);
+int iam_list_mfa_device_tags(struct call *c, const struct iam_list_mfa_device_tags_request *in,
+			     struct iam_list_mfa_device_tags_response *out);
+int iam_list_mfa_devices(struct call *c, const struct iam_list_mfa_devices_request *in, struct iam_list_mfa_devices_response *out);
 int iam_list_open_id_connect_provider_tags(struct call *c, const struct iam_list_open_id_connect_provider_tags_request *in,
 					   struct iam_list_open_id_connect_provider_tags_response *out);
 int iam_list_open_id_connect_providers(struct call *c, const struct iam_list_open_id_connect_providers_request *in,
@@ -114,6 +124,8 @@ int iam_list_roles(struct call *c, const struct iam_list_roles_request *in, stru
 int iam_list_user_policies(struct call *c, const struct iam_list_user_policies_request *in, struct iam_list_user_policies_response *out);
 int iam_list_user_tags(struct call *c, const struct iam_list_user_tags_request *in, struct iam_list_user_tags_response *out);
 int iam_list_users(struct call *c, const struct iam_list_users_request *in, struct iam_list_users_response *out);
+int iam_list_virtual_mfa_devices(struct call *c, const struct iam_list_virtual_mfa_devices_request *in,
+				 struct iam_list_virtual_mfa_devices_response *out);
 int iam_put_group_policy(struct call *c, const struct iam_put_group_policy_request *in, struct iam_put_group_policy_response *out);
 int iam_put_role_permissions_boundary(struct call *c, const struct iam_put_role_permissions_boundary_request *in,
 				      struct iam_put_role_permissions_boundary_response *out);
@@ -128,6 +140,7 @@ int iam_remove_role_from_instance_profile(struct call *c, const struct iam_remov
 					  struct iam_remove_role_from_instance_profile_response *out);
 int iam_remove_user_from_group(struct call *c, const struct iam_remove_user_from_group_request *in,
 			       struct iam_remove_user_from_group_response *out);
+int iam_resync_mfa_device(struct call *c, const struct iam_resync_mfa_device_request *in, struct iam_resync_mfa_device_response *out);
 int iam_set_default_policy_version(struct call *c, const struct iam_set_default_policy_version_request *in,
 				   struct iam_set_default_policy_version_response *out);
 int iam_simulate_custom_policy(struct call *c, const struct iam_simulate_custom_policy_request *in,
@@ -136,6 +149,7 @@ int iam_simulate_principal_policy(struct call *c, const struct iam_simulate_prin
 				  struct iam_simulate_policy_response *out);
 int iam_tag_instance_profile(struct call *c, const struct iam_tag_instance_profile_request *in,
 			     struct iam_tag_instance_profile_response *out);
+int iam_tag_mfa_device(struct call *c, const struct iam_tag_mfa_device_request *in, struct iam_tag_mfa_device_response *out);
 int iam_tag_open_id_connect_provider(struct call *c, const struct iam_tag_open_id_connect_provider_request *in,
 				     struct iam_tag_open_id_connect_provider_response *out);
 int iam_tag_policy(struct call *c, const struct iam_tag_policy_request *in, struct iam_tag_policy_response *out);
@@ -143,6 +157,7 @@ int iam_tag_role(struct call *c, const struct iam_tag_role_request *in, struct i
 int iam_tag_user(struct call *c, const struct iam_tag_user_request *in, struct iam_tag_user_response *out);
 int iam_untag_instance_profile(struct call *c, const struct iam_untag_instance_profile_request *in,
 			       struct iam_untag_instance_profile_response *out);
+int iam_untag_mfa_device(struct call *c, const struct iam_untag_mfa_device_request *in, struct iam_untag_mfa_device_response *out);
 int iam_untag_open_id_connect_provider(struct call *c, const struct iam_untag_open_id_connect_provider_request *in,
 				       struct iam_untag_open_id_connect_provider_response *out);
 int iam_untag_policy(struct call *c, const struct iam_untag_policy_request *in, struct iam_untag_policy_response *out);

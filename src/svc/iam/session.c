@@ -46,6 +46,16 @@ static int unseal(struct cloud *cl, struct arena *a, const char *purpose, size_t
 	return 0;
 }
 
+struct str iam_seal(struct cloud *cl, struct arena *a, struct str aad, struct str plain)
+{
+	return seal(cl, a, "iam-things", S(""), aad, plain);
+}
+
+int iam_unseal(struct cloud *cl, struct arena *a, struct str aad, struct str sealed, struct str *ret)
+{
+	return unseal(cl, a, "iam-things", 0, aad, sealed, ret);
+}
+
 static struct str secret_aad(struct arena *a, const struct iam_rec_access_key *k)
 {
 	return str_join(a, (struct str[]){ k->account, k->user_id, k->id }, 3, S("/"));

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tags.c - tags of users, roles, instance profiles, customer managed policies and identity providers. */
+/* tags.c - tags of users, roles, instance profiles, customer managed policies, identity providers and MFA devices. */
 #include "svc/iam/ops.h"
 #include <errno.h>
 
-/* load finds what is tagged; name is the ARN for policies and providers. AWS's own policies carry no tags. */
+/* load finds what is tagged; name is the ARN for policies, providers and devices. AWS's own policies carry no tags. */
 static int load(struct call *c, enum iam_kind kind, struct str name, struct iam_rec_entity *ret)
 {
 	struct iam_policy_ref p;
 	int r;
 
-	if (kind == IAM_OIDC)
+	if (kind == IAM_OIDC || kind == IAM_MFA)
 		return iam_load_arn(c, kind, name, ret);
 	if (kind != IAM_POLICY)
 		return iam_load(c, kind, name, ret);
@@ -159,4 +159,20 @@ int iam_list_open_id_connect_provider_tags(struct call *c, const struct iam_list
 					   struct iam_list_open_id_connect_provider_tags_response *out)
 {
 	return list(c, IAM_OIDC, in->open_id_connect_provider_arn, in->marker, in->max_items, &out->tags, &out->marker, &out->is_truncated);
+}
+
+int iam_tag_mfa_device(struct call *c, const struct iam_tag_mfa_device_request *in, struct iam_tag_mfa_device_response *out)
+{
+	return tag(c, IAM_MFA, in->serial_number, &in->tags);
+}
+
+int iam_untag_mfa_device(struct call *c, const struct iam_untag_mfa_device_request *in, struct iam_untag_mfa_device_response *out)
+{
+	return untag(c, IAM_MFA, in->serial_number, &in->tag_keys);
+}
+
+int iam_list_mfa_device_tags(struct call *c, const struct iam_list_mfa_device_tags_request *in,
+			     struct iam_list_mfa_device_tags_response *out)
+{
+	return list(c, IAM_MFA, in->serial_number, in->marker, in->max_items, &out->tags, &out->marker, &out->is_truncated);
 }

@@ -136,6 +136,9 @@ int iam_delete_user(struct call *c, const struct iam_delete_user_request *in, st
 	r = refuse_held(c, iam_any(c, "iam.login", e.id), "Cannot delete entity, must delete login profile first.");
 	if (r < 0)
 		return r;
+	r = refuse_held(c, iam_any(c, "iam.usermfa", e.id), "Cannot delete entity, must delete MFA device first.");
+	if (r < 0)
+		return r;
 	if (e.boundary.p) {
 		r = iam_boundary_set(c, IAM_USER, &e, STR_NONE);
 		if (r < 0)

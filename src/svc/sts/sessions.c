@@ -8,11 +8,6 @@ int64_t sts_packed_percent(size_t bytes)
 	return (int64_t)((bytes * 100 + STS_PACKED_BYTES_MAX - 1) / STS_PACKED_BYTES_MAX);
 }
 
-static int refuse_mfa(struct call *c)
-{
-	return call_fail(c, &sts_err_access_denied, "MultiFactorAuthentication failed with invalid MFA one time pass code. ");
-}
-
 /* issue makes the credentials of a session. */
 static struct sts_credentials *issue(struct call *c, struct iam_rec_session *s, int64_t seconds, struct opt_int least)
 {
@@ -219,12 +214,12 @@ int sts_assume_role(struct call *c, const struct sts_assume_role_request *in, st
 	struct iam_rec_entity role;
 	int r;
 
-	if (in->serial_number.p || in->token_code.p)
-		return refuse_mfa(c); /* no MFA device can be made here, so none fits */
 	if (in->provided_contexts.n)
 		return call_fail(c, &aws_err_not_implemented, "ProvidedContexts is not implemented.");
 	r = iam_role_find(c->global, c->arena, in->role_arn, &role);
-	return r < 0 ? r : sts_grant(c, in, &role, out);
+	if (r == 0)
+		r = sts_grant(c, in, &role, out);
+	return r < 0 ? r : sts_mfa_use(c, in->serial_number, in->token_code);
 }
 
 int sts_get_session_token(struct call *c, const struct sts_get_session_token_request *in, struct sts_get_session_token_response *out)
@@ -233,14 +228,17 @@ int sts_get_session_token(struct call *c, const struct sts_get_session_token_req
 	bool root = w->p.type == PRINCIPAL_ROOT;
 	int64_t seconds = in->duration_seconds.has ? in->duration_seconds.v : root ? STS_ROOT_MAX_S : STS_USER_DEFAULT_S;
 	struct iam_rec_session s = { .account = w->p.account, .id = w->p.unique_id, .name = w->name };
+	int r;
 
 	if (w->temporary || (w->p.type != PRINCIPAL_USER && !root))
 		return call_fail(c, &sts_err_access_denied, "Cannot call GetSessionToken with session credentials");
-	if (in->serial_number.p || in->token_code.p)
-		return refuse_mfa(c);
+	r = sts_mfa_check(c, in->serial_number, in->token_code);
+	if (r < 0)
+		return r;
+	s.mfa = OPT_BOOL(r == 1);
 	if (root && seconds > STS_ROOT_MAX_S)
 		seconds = STS_ROOT_MAX_S;
 	out->credentials = issue(c, &s, seconds, in->minimum_session_token_size);
 	out->session_token_size = OPT_INT((int64_t)out->credentials->session_token.n);
-	return 0;
+	return sts_mfa_use(c, in->serial_number, in->token_code);
 }

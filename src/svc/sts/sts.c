@@ -54,7 +54,7 @@ static int resource(struct call *c, const char *action, struct str kind, struct 
 {
 	struct iam_rec_entity role;
 	struct arn arn;
-	int r;
+	int r, mfa = 0;
 
 	if (!str_is(kind, "role"))
 		return -EINVAL;
@@ -67,6 +67,13 @@ static int resource(struct call *c, const char *action, struct str kind, struct 
 		return refuse_assume(c, id);
 	if (r < 0)
 		return r;
+	if (c->op == &sts_model.ops[STS_OP_ASSUME_ROLE]) {
+		const struct sts_assume_role_request *in = c->in;
+
+		mfa = sts_mfa_check(c, in->serial_number, in->token_code);
+		if (mfa < 0)
+			return mfa;
+	}
 	*ret = (struct authz_resource){
 		.arn = role.arn,
 		.account = arn.account,
@@ -76,6 +83,10 @@ static int resource(struct call *c, const char *action, struct str kind, struct 
 		.rule = RESOURCE_POLICY_REQUIRED,
 		.tags = role.tags,
 	};
+	if (mfa) {
+		key_add(c, &ret->keys, S("aws:MultiFactorAuthPresent"), S("true"));
+		key_add(c, &ret->keys, S("aws:MultiFactorAuthAge"), S("0"));
+	}
 	return 0;
 }
 

@@ -24,4 +24,8 @@ int sts_assume_role(struct call *c, const struct sts_assume_role_request *in, st
 int sts_get_session_token(struct call *c, const struct sts_get_session_token_request *in, struct sts_get_session_token_response *out);
 int sts_assume_role_with_web_identity(struct call *c, const struct sts_assume_role_with_web_identity_request *in,
 				      struct sts_assume_role_with_web_identity_response *out);
+/* sts_mfa_check: is the code that came with the call good? 1, 0 when none came, or refuses. sts_mfa_use, at the end of a handler that
+ * has filled its answer: the code is used up; gives CALL_PARKED, or refuses, 0 when none came. */
+int sts_mfa_check(struct call *c, struct str serial, struct str code);
+int sts_mfa_use(struct call *c, struct str serial, struct str code);
 int64_t sts_packed_percent(size_t bytes); /* rounded up */
