@@ -174,6 +174,25 @@ static int set_logging(struct call *c, const struct lambda_logging_config *l, st
 	return 0;
 }
 
+/*
+ * Both names of processors mean this machine's: what Node.js and Python run is, but for modules that were compiled, the same on both.
+ * A program of the function's own is not: there the other name would be a promise that nobody keeps.
+ */
+static int set_architecture(struct call *c, const struct str_list *l, struct lambda_rec_version *v)
+{
+	if (l->n > 1)
+		return lambda_fail(c, &lambda_err_invalid_parameter_value,
+				   "1 validation error detected: Value at 'architectures' failed to satisfy constraint: Member must have "
+				   "length less than or equal to 1");
+	if (l->n)
+		v->architecture = l->v[0];
+	if (str_is(v->architecture, "arm64") && str_starts(v->runtime, S("provided")))
+		return call_fail(c, &aws_err_not_implemented,
+				 "The architecture arm64 is not implemented by this cloud for functions that bring their own runtime (%.*s).",
+				 STR(v->runtime));
+	return 0;
+}
+
 int lambda_settings_apply(struct call *c, const struct lambda_settings *s, struct lambda_rec_version *v)
 {
 	int r = 0;
@@ -208,7 +227,7 @@ int lambda_settings_apply(struct call *c, const struct lambda_settings *s, struc
 	v->memory_mb = s->memory.has ? s->memory : v->memory_mb;
 	v->ephemeral_mb = s->ephemeral && s->ephemeral->size.has ? s->ephemeral->size : v->ephemeral_mb;
 	v->tracing = s->tracing && s->tracing->mode.p ? s->tracing->mode : v->tracing;
-	return 0;
+	return set_architecture(c, &s->architectures, v);
 }
 
 void lambda_touch(struct call *c, struct lambda_rec_version *v)
@@ -409,7 +428,7 @@ struct str lambda_runtime_arn(struct arena *a, struct str region, struct str run
 void lambda_view(struct call *c, const struct lambda_fn *fn, const struct lambda_rec_version *v, struct str arn_qualifier,
 		 struct lambda_function_configuration *out)
 {
-	static struct str x86[] = { { "x86_64", 6 } };
+	struct str *architecture = arena_new(c->arena, struct str);
 
 	out->function_name = v->name;
 	out->function_arn = lambda_arn(c, fn->account, v->name, arn_qualifier);
@@ -428,7 +447,8 @@ void lambda_view(struct call *c, const struct lambda_fn *fn, const struct lambda
 	out->state = S("Active");
 	out->last_update_status = S("Successful");
 	out->package_type = S("Zip");
-	out->architectures = (struct str_list){ x86, 1 };
+	*architecture = v->architecture.p ? v->architecture : S("x86_64");
+	out->architectures = (struct str_list){ architecture, 1 };
 	view_environment(c, fn->account, v, out);
 	view_parts(c, v, out);
 }

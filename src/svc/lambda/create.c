@@ -31,15 +31,6 @@ static int refuse_unbuilt(struct call *c, const struct lambda_create_function_re
 	return what ? call_fail(c, &aws_err_not_implemented, "%s is not implemented by this cloud.", what) : 0;
 }
 
-static int check_architecture(struct call *c, const struct str_list *l)
-{
-	for (size_t i = 0; i < l->n; i++)
-		if (!str_is(l->v[i], "x86_64"))
-			return call_fail(c, &aws_err_not_implemented, "The architecture %.*s is not implemented by this cloud.",
-					 STR(l->v[i]));
-	return 0;
-}
-
 static int check_source(struct call *c, const struct lambda_source *s, struct str image, struct str mode, struct str kms)
 {
 	if (image.p)
@@ -90,6 +81,7 @@ static struct lambda_settings settings_of(const struct lambda_create_function_re
 					 .logging = in->logging_config,
 					 .dead_letter = in->dead_letter_config,
 					 .layers = in->layers,
+					 .architectures = in->architectures,
 					 .has_layers = in->layers.n > 0 };
 }
 
@@ -198,8 +190,6 @@ int lambda_create_function(struct call *c, const struct lambda_create_function_r
 	if (r == 0 && !str_eq(m->fn.account, c->who->p.account))
 		r = lambda_fail(c, &lambda_err_invalid_parameter_value, "The function must be created in the caller's account.");
 	if (r == 0)
-		r = check_architecture(c, &in->architectures);
-	if (r == 0)
 		r = check_source(c, &m->source, in->code->image_uri, in->code->s3_object_storage_mode, in->code->source_kms_key_arn);
 	if (r == 0 && (!in->runtime.p || !in->handler.p))
 		r = lambda_fail(c, &lambda_err_invalid_parameter_value,
@@ -223,6 +213,7 @@ int lambda_write_code(struct call *c, void *arg)
 {
 	struct making *m = arg;
 	const struct lambda_update_function_code_request *in = m->update;
+	struct lambda_settings s = { .architectures = in->architectures };
 	struct str old;
 	int r = lambda_whole(c, in->function_name, &m->fn);
 
@@ -236,6 +227,8 @@ int lambda_write_code(struct call *c, void *arg)
 	use_code(&m->v, &m->code);
 	lambda_touch(c, &m->v);
 	r = lambda_signing_check(c, m->fn.f.signing); /* it may have come meanwhile */
+	if (r == 0)
+		r = lambda_settings_apply(c, &s, &m->v);
 	if (r == 0)
 		r = lambda_size_check(c, &m->v);
 	if (r == 0)
@@ -278,8 +271,6 @@ int lambda_update_function_code(struct call *c, const struct lambda_update_funct
 	r = lambda_whole(c, in->function_name, &m->fn);
 	if (r == 0 && in->publish_to.p)
 		r = call_fail(c, &aws_err_not_implemented, "PublishTo is not implemented by this cloud.");
-	if (r == 0)
-		r = check_architecture(c, &in->architectures);
 	if (r == 0)
 		r = check_source(c, &m->source, in->image_uri, in->s3_object_storage_mode, in->source_kms_key_arn);
 	if (r == 0)

@@ -111,7 +111,7 @@ struct lambda_settings { /* what CreateFunction and UpdateFunctionConfiguration 
 	const struct lambda_ephemeral_storage *ephemeral;
 	const struct lambda_logging_config *logging;
 	const struct lambda_dead_letter_config *dead_letter;
-	struct str_list layers;
+	struct str_list layers, architectures;
 	bool has_layers;
 };
 /* lambda_settings_apply checks them and changes v; the environment is only checked here (lambda_env_seal). */
