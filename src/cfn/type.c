@@ -52,6 +52,59 @@ static int nested(struct cfn_resource *r, const char *service, const char *op, c
 	return e;
 }
 
+/* The words of a refusal in a resource's reason. */
+static struct str refusal(struct arena *a, const struct call_error *err, const char *service, struct str request_id)
+{
+	return str_printf(a, "%.*s (Service: %s, Status Code: %u, Request ID: %.*s)", STR(err->message), service, err->err->status,
+			  STR(request_id));
+}
+
+static int read_whole(struct cfn_resource *r, struct body *b, size_t max, struct str *ret)
+{
+	size_t n = 0, all = b->length > max ? max + 1 : (size_t)b->length;
+	char *p = arena_alloc(r->arena, all + 1);
+	ssize_t got = 1;
+
+	while (n < all && (got = b->read(b, p + n, all - n)) > 0)
+		n += (size_t)got;
+	b->free(b);
+	*ret = str_of(p, n);
+	return got < 0 ? (int)got : n > max ? cfn_fail(r, "The object is larger than %zu bytes", max) : 0;
+}
+
+int cfn_object(struct cfn_resource *r, struct str bucket, struct str key, struct str version, size_t max, struct str *ret)
+{
+	struct cfn_actor *x = r->engine;
+	const struct service *s3 = cloud_service(x->cloud, "s3");
+	const struct op *op = wire_op(s3->model, S("GetObject"));
+	const struct desc_shape *shape = &s3->model->shapes[op->out];
+	struct json *p = json_new(r->arena, JSON_OBJECT);
+	struct call_facts facts = x->facts;
+	struct call_error err = { 0 };
+	struct wire_fault fault = { 0 };
+	void *in = arena_zalloc(r->arena, s3->model->shapes[op->in].size), *out = arena_zalloc(r->arena, shape->size);
+	struct body *b;
+	int e;
+
+	json_set_str(r->arena, p, "Bucket", bucket);
+	json_set_str(r->arena, p, "Key", key);
+	if (version.n)
+		json_set_str(r->arena, p, "VersionId", version);
+	if (wire_from_json(s3->model, op->in, p, r->arena, in, &fault) < 0 ||
+	    wire_validate(s3->model, s3->model->protocols[0], op->in, in, r->arena, &fault) < 0)
+		return cfn_fail(r, "%.*s", STR(fault.message));
+	facts.request_id = random_uuid(r->arena);
+	e = cloud_invoke(x->cloud, x->region, x->who, &facts, s3->model, op, in, out, r->arena, &err);
+	if (e < 0) {
+		x->code = err.err ? str_c(err.err->code) : STR_NONE;
+		r->error = err.err ? refusal(r->arena, &err, s3->model->id, facts.request_id)
+				   : str_printf(r->arena, "s3 GetObject: %s", strerror(-e));
+		return e;
+	}
+	b = *(struct body **)((char *)out + shape->members[shape->payload].offset);
+	return b ? read_whole(r, b, max, ret) : -EIO;
+}
+
 int cfn_call(struct cfn_resource *r, const char *service, const char *op, const struct json *params, struct json **ret_out,
 	     struct str *ret_code)
 {
@@ -82,8 +135,7 @@ int cfn_call(struct cfn_resource *r, const char *service, const char *op, const 
 	if (ret_code)
 		*ret_code = x->code;
 	if (err.err)
-		r->error = str_printf(r->arena, "%.*s (Service: %s, Status Code: %u, Request ID: %.*s)", STR(err.message),
-				      svc ? svc->model->id : service, err.err->status, STR(facts.request_id));
+		r->error = refusal(r->arena, &err, svc ? svc->model->id : service, facts.request_id);
 	else
 		r->error = str_printf(r->arena, "%s %s: %s", service, op, strerror(-e));
 	return e;

@@ -32,6 +32,8 @@ struct cfn_resource {
  * Request ID: ...)" and *ret_code (may be NULL) the error code, so that "not found" on delete counts as done. */
 int cfn_call(struct cfn_resource *r, const char *service, const char *op, const struct json *params, struct json **ret_out,
 	     struct str *ret_code);
+/* cfn_object reads an object of S3 as whoever the stack acts as; at most max bytes. Fails as cfn_call does. version may be absent. */
+int cfn_object(struct cfn_resource *r, struct str bucket, struct str key, struct str version, size_t max, struct str *ret);
 /* cfn_fail sets r->error; returns -ECANCELED. */
 int cfn_fail(struct cfn_resource *r, const char *fmt, ...) _printf_(2, 3);
 /* cfn_note_physical stores the physical id durably before slow or further steps, so that a crash leaves no orphan. */

@@ -154,6 +154,7 @@ static void variables(struct making *m, const struct functions *f, const struct 
 	offer(m, "TZ", ":UTC");
 	offer(m, "HOME", "/tmp");
 	offer(m, "AWS_EC2_METADATA_DISABLED", "true");
+	offer(m, "NPM_CONFIG_FETCH_RETRIES", "0"); /* no network: handlers that try to install something first would wait a minute */
 	if (f->endpoint_port)
 		offer(m, "AWS_ENDPOINT_URL", "https://127.0.0.1");
 	if (f->ca_pem) {

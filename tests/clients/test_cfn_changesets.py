@@ -67,7 +67,7 @@ def test_properties_are_checked_early(cf):
     assert d["Status"] == "FAILED" and "[AWS::EarlyValidation::PropertyValidation]" in d["StatusReason"]
     found = [(e["ValidationName"], e["ValidationPath"], e["ValidationStatusReason"]) for e in cf.describe_events(ChangeSetName=cs["Id"])["OperationEvents"]]
     assert ("PROPERTY_VALIDATION", "/Resources/P/Properties", "Required property [Value] not found") in found
-    assert ("PROPERTY_VALIDATION", "/Resources/P/Properties/Nonsense", "Unsupported property [Nonsense]") in found
+    assert ("PROPERTY_VALIDATION", "/Resources/P/Properties/Nonsense", "Unsupported property [Nonsense]. This cloud does not implement it.") in found
     cf.delete_stack(StackName="early-props")
 
 

@@ -124,7 +124,7 @@ def test_templates_that_are_none(cloud, cf):
     for fn, kw in ((cf.create_stack, {"StackName": "bad"}), (cf.validate_template, {}), (cf.create_change_set, {"StackName": "bad", "ChangeSetName": "c", "ChangeSetType": "CREATE"})):
         assert error(fn, TemplateBody=template({"A": a, "B": b}), **kw)[1:] == ("ValidationError", "Circular dependency between resources: [A, B]")
         assert error(fn, TemplateBody=template({"A": {"Type": "AWS::No::Such"}, "B": {"Type": "AWS::Nor::This"}}), **kw)[1:] == (
-            "ValidationError", "Template format error: Unrecognized resource types: [AWS::No::Such, AWS::Nor::This]")
+            "ValidationError", "Template format error: Unrecognized resource types: [AWS::No::Such, AWS::Nor::This]. This cloud does not implement them.")
         assert error(fn, TemplateBody="{", **kw)[1] == "ValidationError"
         assert "Unresolved resource dependencies [Nope] in the Resources block of the template" in error(fn, TemplateBody=template({"A": parameter({"Ref": "Nope"})}), **kw)[2]
     s3 = cloud.client("s3")

@@ -153,7 +153,7 @@ def test_names_and_templates_are_checked(cf):
 
 def test_unknown_and_missing_properties_fail_the_resource(cf):
     s = create(cf, "props", template({"P": parameter(Bogus="1")}), want="ROLLBACK_COMPLETE")
-    assert ("CREATE_FAILED", "Encountered unsupported property Bogus") in story(cf, "props", "P")
+    assert ("CREATE_FAILED", "Encountered unsupported property Bogus. This cloud does not implement it.") in story(cf, "props", "P")
     assert ("ROLLBACK_IN_PROGRESS", "The following resource(s) failed to create: [P]. Rollback requested by user.") in story(cf, "props", "props")
     refused("ValidationError", "is in ROLLBACK_COMPLETE state and can not be updated", cf.update_stack, StackName="props", TemplateBody=template({"P": parameter()}))
     delete(cf, "props")

@@ -113,7 +113,8 @@ def test_code_from_s3(cloud, fn, role, name):
     ("ValidationException", {"Timeout": 901}),
     ("ValidationException", {"MemorySize": 10241}),
     ("NotImplemented", {"PackageType": "Image"}),
-    ("NotImplemented", {"Architectures": ["arm64"]}),
+    ("NotImplemented", {"Architectures": ["arm64"], "Runtime": "provided.al2023"}),
+    ("ValidationException", {"Architectures": ["arm64", "x86_64"]}),
     ("NotImplemented", {"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}}),
     ("AccessDeniedException", {"Layers": ["arn:aws:lambda:us-east-1:123456789012:layer:none:1"]}),
 ])

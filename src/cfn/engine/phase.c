@@ -208,7 +208,10 @@ static int begin_make(struct run *u, struct store_txn *t)
 		if (old)
 			n->prev = *old;
 		if (!n->type) { /* was known when the template was accepted */
-			u->reason = str_printf(&u->arena, "Template format error: Unrecognized resource types: [%.*s]", STR(res->type));
+			u->reason = str_printf(
+				&u->arena,
+				"Template format error: Unrecognized resource types: [%.*s]. This cloud does not implement them.",
+				STR(res->type));
 			return -EINVAL;
 		}
 		if (row && str_eq(row->op, u->op_id) && str_ends(row->status, S("_COMPLETE"))) {

@@ -77,7 +77,8 @@ int type_check(struct arena *a, const struct cfn_type *t, const struct json *pro
 {
 	for (size_t i = 0; props && !t->open && i < props->n; i++)
 		if (!type_property(t, props->members[i].key)) {
-			*ret_err = str_printf(a, "Encountered unsupported property %.*s", STR(props->members[i].key));
+			*ret_err = str_printf(a, "Encountered unsupported property %.*s. This cloud does not implement it.",
+					      STR(props->members[i].key));
 			return -EINVAL;
 		}
 	for (const struct cfn_property *p = t->properties; p && p->name; p++)

@@ -113,6 +113,24 @@ static int create(struct cfn_resource *r)
 	return e == 0 ? done(r, k, id) : e;
 }
 
+/* The stages of a key, which only its patches know as text. */
+static struct str stage_key(struct cfn_resource *r, const struct json *k)
+{
+	return str_printf(r->arena, "%.*s/%.*s", STR(json_get_str(k, "RestApiId")), STR(json_get_str(k, "StageName")));
+}
+
+static void stage_ops(struct cfn_resource *r, struct json *ops, const char *op, const struct json *of, const struct json *without)
+{
+	for (size_t i = 0; of && i < of->n; i++) {
+		bool in = false;
+
+		for (size_t j = 0; without && j < without->n; j++)
+			in |= json_equal(&of->items[i], &without->items[j]);
+		if (!in)
+			gw_op(r, ops, op, S("/stages"), stage_key(r, &of->items[i]));
+	}
+}
+
 static int update(struct cfn_resource *r)
 {
 	const struct simple *k = kind_of(r);
@@ -122,7 +140,11 @@ static int update(struct cfn_resource *r)
 	if (!k->update) /* made anew over what there is */
 		e = cfn_call(r, "apigateway", k->create, gw_input(r, k->create, r->props, NULL), NULL, NULL);
 	else {
+		const struct json *was = json_getz(r->old_props, "StageKeys"), *is = json_getz(r->props, "StageKeys");
+
 		gw_diff(r, ops, r->old_props, r->props, k->diffs);
+		stage_ops(r, ops, "remove", was, is);
+		stage_ops(r, ops, "add", is, was);
 		e = gw_patch(r, k->update, target(r, k, r->props, r->physical_id), ops);
 	}
 	if (e == 0 && k->tags)

@@ -2,6 +2,8 @@
 /* cfn_api.c - AWS::ApiGateway::RestApi and ::Account. */
 #include "svc/apigateway/cfn_int.h"
 
+#define BODY_BYTES_MAX (6u << 20) /* of an API's definition */
+
 static struct json *id_of(struct cfn_resource *r, struct str id)
 {
 	struct json *p = json_new(r->arena, JSON_OBJECT);
@@ -41,11 +43,29 @@ static void api_ops(struct cfn_resource *r, struct json *ops, const struct json 
 	}
 }
 
+static bool has_body(const struct json *props)
+{
+	return json_getz(props, "Body") || json_getz(props, "BodyS3Location");
+}
+
+static int body_text(struct cfn_resource *r, struct str *ret)
+{
+	const struct json *body = json_getz(r->props, "Body"), *at = json_getz(r->props, "BodyS3Location");
+
+	if (!at) {
+		*ret = json_is(body, JSON_STRING) ? json_str(body) : json_text(r->arena, body);
+		return 0;
+	}
+	return cfn_object(r, json_get_str(at, "Bucket"), json_get_str(at, "Key"), json_get_str(at, "Version"), BODY_BYTES_MAX, ret);
+}
+
 static int body_params(struct cfn_resource *r, struct json *p)
 {
-	const struct json *body = json_getz(r->props, "Body"), *more = json_getz(r->props, "Parameters"),
+	const struct json *more = json_getz(r->props, "Parameters"),
 			  *types = json_getz(json_getz(r->props, "EndpointConfiguration"), "Types");
 	struct json *params = json_is(more, JSON_OBJECT) ? json_copy(r->arena, more) : json_new(r->arena, JSON_OBJECT);
+	struct str text = STR_NONE;
+	int e;
 
 	if (json_is(types, JSON_ARRAY) && types->n && !json_getz(params, "endpointConfigurationTypes"))
 		json_set_str(r->arena, params, "endpointConfigurationTypes", json_scalar(&types->items[0]));
@@ -53,15 +73,21 @@ static int body_params(struct cfn_resource *r, struct json *p)
 		json_set(r->arena, p, S("parameters"), params);
 	if (json_to_bool(json_getz(r->props, "FailOnWarnings"), false))
 		json_set_bool(r->arena, p, "failOnWarnings", true);
-	json_set_str(r->arena, p, "body", base64_encode(r->arena, json_is(body, JSON_STRING) ? json_str(body) : json_text(r->arena, body)));
-	return 0;
+	e = body_text(r, &text);
+	if (e == 0)
+		json_set_str(r->arena, p, "body", base64_encode(r->arena, text));
+	return e;
 }
 
 static int check_body(struct cfn_resource *r)
 {
-	if (json_getz(r->props, "BodyS3Location"))
-		return cfn_fail(r, "BodyS3Location is not implemented by this cloud; use Body");
-	if (!json_getz(r->props, "Body") && !json_getz(r->props, "Name"))
+	const struct json *at = json_getz(r->props, "BodyS3Location");
+
+	if (at && json_getz(r->props, "Body"))
+		return cfn_fail(r, "Only one of Body and BodyS3Location may be given");
+	if (at && json_getz(at, "ETag"))
+		return cfn_fail(r, "BodyS3Location.ETag is not implemented by this cloud; use Version");
+	if (!has_body(r->props) && !json_getz(r->props, "Name"))
 		return cfn_fail(r, "Resource handler returned message: \"Invalid request provided: REST API Name cannot be empty\"");
 	return 0;
 }
@@ -103,7 +129,7 @@ static int api_create(struct cfn_resource *r)
 {
 	static const char *const rename[] = { "ApiKeySourceType=apiKeySource", NULL };
 	struct json *p = json_new(r->arena, JSON_OBJECT), *out = NULL, *tags = gw_tag_map(r, cfn_tags(r));
-	bool body = json_getz(r->props, "Body");
+	bool body = has_body(r->props);
 	struct str id = r->physical_id;
 	int e = check_body(r);
 
@@ -137,7 +163,8 @@ static int api_update(struct cfn_resource *r)
 	struct json *ops = json_new(r->arena, JSON_ARRAY), *p = id_of(r, r->physical_id);
 	int e = check_body(r);
 
-	if (e == 0 && json_getz(r->props, "Body") && (gw_changed(r, "Body") || gw_changed(r, "Parameters") || gw_changed(r, "Mode"))) {
+	if (e == 0 && has_body(r->props) &&
+	    (gw_changed(r, "Body") || gw_changed(r, "BodyS3Location") || gw_changed(r, "Parameters") || gw_changed(r, "Mode"))) {
 		json_set_str(r->arena, p, "mode", json_getz(r->props, "Mode") ? json_get_str(r->props, "Mode") : S("overwrite"));
 		e = body_params(r, p);
 		if (e == 0)

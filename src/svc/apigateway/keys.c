@@ -5,6 +5,7 @@
 
 #define VALUE_CHARS 40
 #define NAME_CHARS_MAX 1024
+#define STAGES_MAX 100 /* of a key */
 
 static int seal_value(struct call *c, struct str id, struct str value, struct str *ret)
 {
@@ -79,6 +80,57 @@ static int new_key(struct call *c, struct apigw_rec_api_key *k, struct str *valu
 	return r == 0 ? store_put(c->txn, key_view(&index), k->id) : r;
 }
 
+/* --- stages of a key --- */
+/* From before there were usage plans: kept and told, and opens nothing, as on AWS. */
+static int add_stage(struct call *c, struct apigw_rec_api_key *k, struct str api, struct str stage)
+{
+	struct str v = str_printf(c->arena, "%.*s/%.*s", STR(api), STR(stage)), *old = k->stage_keys.v;
+	struct apigw_rec_stage st;
+	int r = apigw_part(c, &apigw_stage_kind, api, stage, &st);
+
+	if (r < 0 || str_list_has(&k->stage_keys, v))
+		return r;
+	if (k->stage_keys.n >= STAGES_MAX)
+		return call_fail(c, &apigateway_err_limit_exceeded, "An API key has at most %d stages", STAGES_MAX);
+	k->stage_keys.v = arena_array(c->arena, struct str, k->stage_keys.n + 1);
+	for (size_t i = 0; i < k->stage_keys.n; i++)
+		k->stage_keys.v[i] = old[i];
+	k->stage_keys.v[k->stage_keys.n++] = v;
+	return 0;
+}
+
+/* patch_stages does the operations on "/stages" and gives back the others. */
+static int patch_stages(struct call *c, struct apigw_rec_api_key *k, const struct apigateway_patch_operation_list *all,
+			struct apigateway_patch_operation_list *others)
+{
+	*others = (struct apigateway_patch_operation_list){ arena_array(c->arena, struct apigateway_patch_operation, all->n + 1), 0 };
+	for (size_t i = 0; i < all->n; i++) {
+		const struct apigateway_patch_operation *o = &all->v[i];
+		struct str api, stage = STR_NONE;
+		size_t n = 0;
+		int r = 0;
+
+		if (!str_is(o->path, "/stages")) {
+			others->v[others->n++] = *o;
+			continue;
+		}
+		if (!str_cut(o->value, '/', &api, &stage) || !(str_is(o->op, "add") || str_is(o->op, "remove")))
+			return call_fail(c, &apigateway_err_bad_request,
+					 "Invalid patch path  '/stages' specified for op '%.*s'. Must be one of: [add, remove]",
+					 STR(o->op));
+		if (str_is(o->op, "add"))
+			r = add_stage(c, k, api, stage);
+		for (size_t j = 0; str_is(o->op, "remove") && j < k->stage_keys.n; j++)
+			if (!str_eq(k->stage_keys.v[j], o->value))
+				k->stage_keys.v[n++] = k->stage_keys.v[j];
+		if (str_is(o->op, "remove"))
+			k->stage_keys.n = n;
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 APIGW_HANDLER(create_api_key, create_api_key_request, api_key)
 {
 	struct apigw_rec_api_key k = { 0 };
@@ -87,15 +139,19 @@ APIGW_HANDLER(create_api_key, create_api_key_request, api_key)
 
 	apigw_in(c, in, APIGW_REC_API_KEY, &k);
 	k.stage_keys = (struct str_list){ 0 };
-	if (in->stage_keys.n)
-		return call_fail(c, &apigateway_err_bad_request, "Stage keys are not supported; use usage plans instead.");
+	for (size_t i = 0; i < in->stage_keys.n; i++) {
+		r = add_stage(c, &k, in->stage_keys.v[i].rest_api_id, in->stage_keys.v[i].stage_name);
+		if (r < 0)
+			return r;
+	}
 	k.enabled = OPT_BOOL(in->enabled.v);
 	r = new_key(c, &k, &value);
 	if (r < 0)
 		return r;
 	apigw_out(c, APIGW_REC_API_KEY, &k, out);
 	out->value = value;
-	out->stage_keys.v = arena_alloc(c->arena, sizeof(struct str));
+	if (!out->stage_keys.v)
+		out->stage_keys.v = arena_alloc(c->arena, sizeof(struct str));
 	return 0;
 }
 
@@ -250,11 +306,14 @@ static const struct apigw_rule rules[] = { { "/customerId", APIGW_REPLACE },
 
 APIGW_HANDLER(update_api_key, update_api_key_request, api_key)
 {
+	struct apigateway_patch_operation_list others;
 	struct apigw_rec_api_key k;
 	int r = apigw_part(c, &apigw_key_kind, in->api_key, STR_NONE, &k);
 
 	if (r == 0)
-		r = apigw_patch(c, APIGW_REC_API_KEY, &k, &in->patch_operations, rules);
+		r = patch_stages(c, &k, &in->patch_operations, &others);
+	if (r == 0)
+		r = apigw_patch(c, APIGW_REC_API_KEY, &k, &others, rules);
 	if (r < 0)
 		return r;
 	k.last_updated_date = OPT_TIME(c->now_ms / 1000 * 1000);

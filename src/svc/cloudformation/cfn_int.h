@@ -73,6 +73,7 @@ struct ask {
 	.rollback = (in)->rollback_configuration, .mode = (in)->deployment_config ? (in)->deployment_config->mode : STR_NONE
 struct input {
 	struct call *call;
+	struct principal who;              /* who the stack acts as: it asks what the template wants to know */
 	const struct cfn_rec_stack *stack; /* whose resources Ref and Fn::GetAtt see; NULL: there are none */
 	struct resource_rows rows;
 	struct json **attrs;  /* by row; NULL: not opened yet */
@@ -115,6 +116,8 @@ struct str cfn_arn(struct call *c, struct str name, struct str id);
 int cfn_new_stack(struct call *c, struct str name, struct cfn_rec_stack *ret);
 /* cfn_role checks that the caller may pass the role and that CloudFormation may take it on. */
 int cfn_role(struct call *c, struct str role);
+/* cfn_actor: who the operation acts as: the role, or the caller. */
+int cfn_actor(struct call *c, struct str role, struct principal *ret);
 /* cfn_token: 1 when this token was seen with this operation (*ret: its answer), 0, or a refusal. */
 int cfn_token(struct call *c, const char *op, struct str stack, struct str token, struct str *ret);
 int cfn_token_put(struct call *c, const char *op, struct str stack, struct str token, struct str result);

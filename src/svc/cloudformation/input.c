@@ -188,11 +188,11 @@ static int import(void *user, struct str name, struct str *ret)
 	return r;
 }
 
-/* A nested call with parameters by name, as the caller. */
+/* A nested call with parameters by name, as whoever the stack acts as. */
 static int ask_service(struct input *in, const char *service, const char *op_name, const struct json *params, struct json **ret,
 		       struct call_error *err)
 {
-	int r = actor_ask(in->call, in->call->who, service, op_name, params, ret, err);
+	int r = actor_ask(in->call, &in->who, service, op_name, params, ret, err);
 
 	return r == -EINVAL && !err->err ? template_fail(&in->ctx, "%.*s", STR(err->message)) : r;
 }
@@ -224,7 +224,7 @@ static int ssm(void *user, struct str name, struct str *ret)
 	struct ssm_get_parameter_request q = { .name = name };
 	struct ssm_get_parameter_result out = { 0 };
 	struct call_error err = { 0 };
-	int r = call_invoke(in->call, &ssm_model, "GetParameter", &q, &out, VIA, &err);
+	int r = call_invoke_by(in->call, &in->who, &ssm_model, "GetParameter", &q, &out, VIA, &err);
 
 	if (r < 0 && err.err)
 		return str_is(str_c(err.err->code), "ParameterNotFound") ? -ENOENT : template_fail(&in->ctx, "%.*s", STR(err.message));
@@ -337,7 +337,7 @@ static int check_types(struct call *c, const struct template *t, const struct st
 						   STR(type));
 	}
 	if (unknown.n)
-		return cfn_invalid(c, "Template format error: Unrecognized resource types: [%.*s]",
+		return cfn_invalid(c, "Template format error: Unrecognized resource types: [%.*s]. This cloud does not implement them.",
 				   STR(str_join(c->arena, unknown.v, unknown.n, S(", "))));
 	for (size_t i = 0; allowed && allowed->n && i < t->n_resources; i++) {
 		bool ok = false;
@@ -465,6 +465,8 @@ int input_prepare(struct call *c, const struct ask *q, const struct cfn_rec_stac
 	if (r == 0)
 		r = settings(c, q, old, in);
 	if (r == 0)
+		r = cfn_actor(c, in->set.role, &in->who);
+	if (r == 0)
 		r = check_types(c, in->tpl, q->resource_types);
 	if (r < 0)
 		return r;
@@ -511,7 +513,7 @@ int input_previous(struct call *c, const struct cfn_rec_stack *s, struct input *
 	struct str_map texts, resolved;
 	int r;
 
-	*in = (struct input){ .call = c, .stack = s, .arn = s->arn, .set = *s->now };
+	*in = (struct input){ .call = c, .who = *c->who, .stack = s, .arn = s->arn, .set = *s->now };
 	r = stack_template(c->txn, c->arena, s, s->now->template, &in->text);
 	if (r == 0)
 		r = input_parse(c, in->text, &in->tpl);

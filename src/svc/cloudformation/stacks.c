@@ -126,20 +126,23 @@ int cfn_role(struct call *c, struct str role)
 	return call_authorize(c, "iam:PassRole", role, &to, 1);
 }
 
-/* Who the operation acts as: the role, or the caller. */
-static int actor(struct call *c, struct str role, struct str *ret)
+int cfn_actor(struct call *c, struct str role, struct principal *ret)
 {
 	const struct identity *id = cloud_identity(c->cloud);
-	struct principal p;
 	int r;
 
-	if (!role.p) {
-		*ret = principal_text(c->arena, c->who);
+	*ret = *c->who;
+	if (!role.p)
 		return 0;
-	}
-	r = id && id->role_principal ? id->role_principal(c, role, S("AWSCloudFormation"), &p) : -ENOENT;
-	if (r == -ENOENT || r == -EACCES)
-		return cfn_invalid(c, "Role %.*s is invalid or cannot be assumed", STR(role));
+	r = id && id->role_principal ? id->role_principal(c, role, S("AWSCloudFormation"), ret) : -ENOENT;
+	return r == -ENOENT || r == -EACCES ? cfn_invalid(c, "Role %.*s is invalid or cannot be assumed", STR(role)) : r;
+}
+
+static int actor(struct call *c, struct str role, struct str *ret)
+{
+	struct principal p;
+	int r = cfn_actor(c, role, &p);
+
 	if (r == 0)
 		*ret = principal_text(c->arena, &p);
 	return r;

@@ -47,7 +47,8 @@ static int unknown_types(struct call *c, const struct template_summary *sum, boo
 	if (!n)
 		return 0;
 	if (!warn)
-		return cfn_invalid(c, "Template format error: Unrecognized resource types: [%.*s]", STR(str_join(c->arena, v, n, S(", "))));
+		return cfn_invalid(c, "Template format error: Unrecognized resource types: [%.*s]. This cloud does not implement them.",
+				   STR(str_join(c->arena, v, n, S(", "))));
 	out->warnings = arena_new(c->arena, struct cloudformation_warnings);
 	out->warnings->unrecognized_resource_types = (struct str_list){ v, n };
 	return 0;

@@ -14,7 +14,6 @@ struct check {
 	struct call *call;
 	struct input *in;
 	struct cfn_rec_change_set *cs;
-	struct principal who;
 	size_t cap_faults;
 	bool exist, property; /* which validation has failed */
 };
@@ -24,7 +23,7 @@ struct check {
 static int exists(struct check *x, const struct cfn_type *t, struct cfn_resource *r, struct str *ret_id)
 {
 	struct call *c = x->call;
-	struct cfn_actor actor = { .cloud = c->cloud, .region = c->region, .who = &x->who, .facts = c->facts, .call = c };
+	struct cfn_actor actor = { .cloud = c->cloud, .region = c->region, .who = &x->in->who, .facts = c->facts, .call = c };
 	int e;
 
 	r->engine = &actor;
@@ -77,7 +76,7 @@ static void check_properties(struct check *x, size_t resource, const struct cfn_
 	for (size_t i = 0; !t->open && props && i < props->n; i++)
 		if (!type_property(t, props->members[i].key))
 			fault(x, resource, "PROPERTY_VALIDATION", props->members[i].key, STR_NONE,
-			      str_printf(a, "Unsupported property [%.*s]", STR(props->members[i].key)));
+			      str_printf(a, "Unsupported property [%.*s]. This cloud does not implement it.", STR(props->members[i].key)));
 	x->property |= x->cs->faults.n > before;
 }
 
@@ -130,23 +129,10 @@ static int check_name(struct check *x, size_t resource, const struct cfn_type *t
 	return 0;
 }
 
-static int begin(struct check *x, struct call *c, struct input *in, struct cfn_rec_change_set *cs)
-{
-	const struct identity *id = cloud_identity(c->cloud);
-	struct str role = in->set.role;
-
-	*x = (struct check){ .call = c, .in = in, .cs = cs, .who = *c->who };
-	if (!role.p || !id || !id->role_principal)
-		return 0;
-	if (id->role_principal(c, role, S("AWSCloudFormation"), &x->who) < 0)
-		return cfn_invalid(c, "Role %.*s is invalid or cannot be assumed", STR(role));
-	return 0;
-}
-
 int validate_changes(struct call *c, struct input *in, struct cfn_rec_change_set *cs, struct json *changes)
 {
-	struct check x;
-	int r = begin(&x, c, in, cs);
+	struct check x = { .call = c, .in = in, .cs = cs };
+	int r = 0;
 
 	for (size_t i = 0; i < changes->n && r == 0; i++) {
 		struct json *change = json_getz(&changes->items[i], "ResourceChange"), *props = NULL;
@@ -217,8 +203,8 @@ static int import_one(struct check *x, const struct cloudformation_resource_to_i
 int validate_import(struct call *c, struct input *in, struct cfn_rec_change_set *cs,
 		    const struct cloudformation_resource_to_import_list *want, struct json *changes)
 {
-	struct check x;
-	int r = begin(&x, c, in, cs);
+	struct check x = { .call = c, .in = in, .cs = cs };
+	int r = 0;
 
 	for (size_t i = 0; i < want->n && r == 0; i++)
 		r = import_one(&x, &want->v[i]);

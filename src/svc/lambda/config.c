@@ -180,16 +180,13 @@ static int set_logging(struct call *c, const struct lambda_logging_config *l, st
  */
 static int set_architecture(struct call *c, const struct str_list *l, struct lambda_rec_version *v)
 {
-	if (l->n > 1)
-		return lambda_fail(c, &lambda_err_invalid_parameter_value,
-				   "1 validation error detected: Value at 'architectures' failed to satisfy constraint: Member must have "
-				   "length less than or equal to 1");
 	if (l->n)
 		v->architecture = l->v[0];
 	if (str_is(v->architecture, "arm64") && str_starts(v->runtime, S("provided")))
-		return call_fail(c, &aws_err_not_implemented,
-				 "The architecture arm64 is not implemented by this cloud for functions that bring their own runtime (%.*s).",
-				 STR(v->runtime));
+		return call_fail(
+			c, &aws_err_not_implemented,
+			"The architecture arm64 is not implemented by this cloud for functions that bring their own runtime (%.*s).",
+			STR(v->runtime));
 	return 0;
 }
 
