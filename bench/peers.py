@@ -76,7 +76,7 @@ class Server:
         return 1024 * (sizes[0][0] + sum(private for _, private in sizes[1:]))
 
     def client(self, service, region="us-east-1", key="AKIAIOSFODNN7EXAMPLE", secret="x" * 40):
-        config = Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"})
+        config = Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}, max_pool_connections=32)
         return boto3.session.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=region).client(
             service, endpoint_url=f"http://127.0.0.1:{self.port}", config=config)
 

@@ -8,6 +8,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 
@@ -16,6 +17,7 @@ from peers import BUILD, ROOT, Cloudkeep, Echo, Failed, Folder, Replay, capture
 NODE = "export const handler = async (event) => event;\n"
 PYTHON = "def handler(event, context):\n    return event\n"
 AT_ONCE = 16
+BURST = 20
 MANY_REGIONS = ["us-west-2", "eu-west-1", "us-east-2", "us-west-1", "eu-west-2", "eu-central-1", "ap-south-1", "sa-east-1"]
 
 
@@ -37,27 +39,21 @@ def make(server, name, runtime, role):
                                                    Code={"ZipFile": archive(file, text)})["FunctionArn"]
 
 
-def bare_start(folder, runtime, times):
-    """Milliseconds that the same program needs to start, load the handler and call it once."""
+def bare_command(folder, runtime):
+    """What starts the same program, loads the handler and calls it once."""
     found = sorted(ROOT.glob("runtimes/engines/node_modules/node24-*/bin/node"))
     node = str(found[0]) if found else shutil.which("node")
     if runtime.startswith("node"):
         (folder / "index.mjs").write_text(NODE)
-        command = [node, "--input-type=module", "-e", f"import {{ handler }} from '{folder}/index.mjs'; await handler({{}})"]
-    else:
-        (folder / "index.py").write_text(PYTHON)
-        command = ["/usr/bin/python3", "-c", f"import sys; sys.path.insert(0, '{folder}'); import index; index.handler({{}}, None)"]
-    took = []
-    for _ in range(times):
-        start = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        took.append((time.perf_counter() - start) * 1000)
-    return statistics.median(took)
+        return [node, "--input-type=module", "-e", f"import {{ handler }} from '{folder}/index.mjs'; await handler({{}})"]
+    (folder / "index.py").write_text(PYTHON)
+    return ["/usr/bin/python3", "-c", f"import sys; sys.path.insert(0, '{folder}'); import index; index.handler({{}}, None)"]
 
 
-def cold(server, name, times):
-    """Milliseconds of an invocation that finds no environment: the configuration was changed before each."""
-    client, took = server.client("lambda"), []
+def cold_and_bare(server, name, bare, times):
+    """Milliseconds of an invocation that finds no environment (the configuration was changed before each), and of the bare command,
+    in turn: what else the machine does meets both."""
+    client, took, alone = server.client("lambda"), [], []
     for i in range(times):
         client.update_function_configuration(FunctionName=name, Description=f"cold {i}")
         start = time.perf_counter()
@@ -65,7 +61,33 @@ def cold(server, name, times):
         took.append((time.perf_counter() - start) * 1000)
         if "FunctionError" in r:
             raise Failed(f"{name}: {r['Payload'].read()[:200]}")
-    return statistics.median(took)
+        start = time.perf_counter()
+        subprocess.run(bare, check=True, stdout=subprocess.DEVNULL)
+        alone.append((time.perf_counter() - start) * 1000)
+    return statistics.median(took), statistics.median(alone)
+
+
+def burst_and_bare(server, names, bare):
+    """Milliseconds until functions that are all invoked at once, each for the first time, have answered; and of as many bare commands."""
+    client, failed = server.client("lambda"), []
+
+    def invoke(name):
+        if "FunctionError" in client.invoke(FunctionName=name, Payload=b"{}"):
+            failed.append(name)
+
+    threads = [threading.Thread(target=invoke, args=(n,)) for n in names]
+    start = time.perf_counter()
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    took = (time.perf_counter() - start) * 1000
+    if failed:
+        raise Failed(f"{failed} failed")
+    start = time.perf_counter()
+    for p in [subprocess.Popen(bare, stdout=subprocess.DEVNULL) for _ in names]:
+        p.wait()
+    return took, (time.perf_counter() - start) * 1000
 
 
 def api_of(server, function=None, region="us-east-1"):
@@ -105,8 +127,14 @@ def function_rows(o, Row, rate, progress, beside):
         for name, runtime in (("Node.js", "nodejs24.x"), ("Python", "python3.12")):
             progress(f"cold starts of {name}")
             make(server, runtime.replace(".", ""), runtime, role)
-            mine, bare = cold(server, runtime.replace(".", ""), times), bare_start(f.path, runtime, times)
+            command = bare_command(f.path, runtime)
+            mine, bare = cold_and_bare(server, runtime.replace(".", ""), command, times)
             rows.append(Row(f"cold invoke of {name}, isolated", f"{mine:.0f} ms", f"bare start {bare:.0f} ms", mine / bare, "<= 1.5", mine / bare <= 1.5))
+            names = [f"burst{i}-{runtime.replace('.', '')}" for i in range(BURST)]
+            for n in names:
+                make(server, n, runtime, role)
+            mine, bare = burst_and_bare(server, names, command)
+            rows.append(Row(f"{BURST} cold functions of {name} at once", f"{mine:.0f} ms", f"bare starts {bare:.0f} ms", mine / bare, "<= 1.5", mine / bare <= 1.5))
         progress("warm invocations")
         payload = json.dumps({"x": "y" * 1000}).encode()
         invoke = Replay(server, f.path, "invoke", capture(server.client("lambda"), "invoke", [{"FunctionName": "nodejs24x", "Payload": payload}] * 64), AT_ONCE)

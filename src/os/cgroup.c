@@ -147,10 +147,9 @@ static void use_v2(struct cgroups *cs, struct str mount, const char *tag)
 	free(list);
 }
 
-/* find_mounts reads /proc/self/mountinfo: fields are split by blanks; behind " - ": type, source, options. */
-static void find_mounts(struct cgroups *cs, const char *tag)
+/* find_mounts reads the lines of mountinfo: fields are split by blanks; behind " - ": type, source, options. */
+static void find_mounts(struct cgroups *cs, const char *tag, const char *mounts, const char *own)
 {
-	char *mounts = read_text("/proc/self/mountinfo"), *own = read_text("/proc/self/cgroup");
 	struct str rest = str_c(mounts), line;
 
 	while (mounts && str_next(&rest, '\n', &line)) {
@@ -170,8 +169,6 @@ static void find_mounts(struct cgroups *cs, const char *tag)
 		else if (str_is(type, "cgroup2") && !cs->has[CGROUP_MEMORY])
 			use_v2(cs, field, tag);
 	}
-	free(mounts);
-	free(own);
 }
 
 /* --- leftovers --- */
@@ -227,10 +224,10 @@ static void remove_below(const char *base)
 		(void)closedir(d);
 }
 
-void cgroups_open(struct cgroups *cs, const char *tag)
+void cgroups_open_as(struct cgroups *cs, const char *tag, const char *mounts, const char *own)
 {
 	*cs = (struct cgroups){ 0 };
-	find_mounts(cs, tag);
+	find_mounts(cs, tag, mounts, own);
 	for (int k = CGROUP_CONTROLLERS - 1; k >= 0; k--) { /* the freezer first: the frozen do not die */
 		if (!cs->has[k])
 			continue;
@@ -245,6 +242,15 @@ void cgroups_open(struct cgroups *cs, const char *tag)
 			cs->has[k] = false;
 	}
 	weigh(cs);
+}
+
+void cgroups_open(struct cgroups *cs, const char *tag)
+{
+	char *mounts = read_text("/proc/self/mountinfo"), *own = read_text("/proc/self/cgroup");
+
+	cgroups_open_as(cs, tag, mounts, own);
+	free(mounts);
+	free(own);
 }
 
 void cgroups_close(struct cgroups *cs)

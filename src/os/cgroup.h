@@ -31,6 +31,8 @@ struct cgroup_limits {
 /* cgroups_open finds what this machine offers to us, ends processes that an earlier owner of the tag left and removes their
  * groups. Never fails: what cannot be used is not in has[]. */
 void cgroups_open(struct cgroups *cs, const char *tag);
+/* cgroups_open_as is cgroups_open on a machine whose /proc/self/mountinfo and /proc/self/cgroup are these texts. */
+void cgroups_open_as(struct cgroups *cs, const char *tag, const char *mounts, const char *own);
 void cgroups_close(struct cgroups *cs); /* removes the owner's groups */
 /* cgroup_new makes a group in every hierarchy that is there, without limits. Negative errno: none was made. */
 int cgroup_new(const struct cgroups *cs, const char *name, struct cgroup *ret);

@@ -92,7 +92,7 @@ return [{k: status[k].strip() for k in ('CapInh', 'CapPrm', 'CapEff', 'CapBnd', 
 def test_every_environment_is_another_user(tool):
     if tool.rights != "root":
         pytest.skip("an ordinary user has no other user ids to give")
-    c = code(tool.folder, "uids_py", "import os, time\ndef handler(e, c):\n    time.sleep(0.3)\n    return os.getuid()\n")
+    c = code(tool.folder, "uids_py", "import os, time\ndef handler(e, c):\n    time.sleep(1)\n    return os.getuid()\n")
     ids = [tool.start(c) for _ in range(4)]
     assert len({tool.wait(i)["value"] for i in ids}) == 4
 
