@@ -131,3 +131,43 @@ def test_body_deployment_stage_and_rollback(cloud, cfn, gw):
     cfn.delete_stack(StackName="gwb")
     settle(cfn, "gwb", "DELETE_COMPLETE")
     refused("NotFoundException", gw.get_rest_api, restApiId=a)
+
+
+def test_a_body_in_a_bucket_and_a_cache(cloud, cfn, gw):
+    """What CDK's SpecRestApi makes of an asset; and a cache whose size changes in place."""
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket="api-bodies")
+    mock = {"x-amazon-apigateway-integration": {"type": "mock", "requestTemplates": {"application/json": '{"statusCode": 200}'}, "responses": {"default": {"statusCode": "200"}}}, "responses": {"200": {"description": "ok"}}}
+    spec = lambda *paths: json.dumps({"openapi": "3.0.1", "info": {"title": "from-s3", "version": "1"}, "paths": {p: {"get": mock} for p in paths}})
+    s3.put_object(Bucket="api-bodies", Key="one.json", Body=spec("/a"))
+    s3.put_object(Bucket="api-bodies", Key="two.json", Body=spec("/a", "/b"))
+
+    def stack(key, size):
+        return json.dumps({"Resources": {
+            "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "spec", "BodyS3Location": {"Bucket": "api-bodies", "Key": key}}},
+            "Deployment": {"Type": "AWS::ApiGateway::Deployment", "Properties": {"RestApiId": {"Ref": "Api"}}},
+            "Stage": {"Type": "AWS::ApiGateway::Stage", "Properties": {"RestApiId": {"Ref": "Api"}, "DeploymentId": {"Ref": "Deployment"}, "StageName": "p", "CacheClusterEnabled": True, "CacheClusterSize": size,
+                                                                       "MethodSettings": [{"ResourcePath": "/*", "HttpMethod": "*", "CachingEnabled": True, "CacheTtlInSeconds": 30}]}}},
+            "Outputs": {"Id": {"Value": {"Ref": "Api"}}}})
+
+    cfn.create_stack(StackName="from-s3", TemplateBody=stack("one.json", "0.5"))
+    api = settle(cfn, "from-s3", "CREATE_COMPLETE")["Id"]
+    paths = lambda: sorted(r["path"] for r in gw.get_resources(restApiId=api)["items"])
+    assert gw.get_rest_api(restApiId=api)["name"] == "spec" and paths() == ["/", "/a"]
+    st = gw.get_stage(restApiId=api, stageName="p")
+    assert (st["cacheClusterEnabled"], st["cacheClusterSize"]) == (True, "0.5") and st["methodSettings"]["*/*"]["cacheTtlInSeconds"] == 30
+    cfn.update_stack(StackName="from-s3", TemplateBody=stack("two.json", "1.6"))
+    settle(cfn, "from-s3", "UPDATE_COMPLETE")
+    assert paths() == ["/", "/a", "/b"] and gw.get_stage(restApiId=api, stageName="p")["cacheClusterSize"] == "1.6"
+    cfn.delete_stack(StackName="from-s3")
+    settle(cfn, "from-s3", "DELETE_COMPLETE")
+    cfn.create_stack(StackName="no-object", TemplateBody=stack("none.json", "0.5"))
+    for _ in range(400):
+        s = cfn.describe_stacks(StackName="no-object")["Stacks"][0]["StackStatus"]
+        if not s.endswith("IN_PROGRESS"):
+            break
+        time.sleep(0.05)
+    why = [e.get("ResourceStatusReason", "") for e in cfn.describe_stack_events(StackName="no-object")["StackEvents"]]
+    assert s == "ROLLBACK_COMPLETE" and any("S3 error: The specified key does not exist" in w for w in why), why
+    cfn.delete_stack(StackName="no-object")
+    settle(cfn, "no-object", "DELETE_COMPLETE")

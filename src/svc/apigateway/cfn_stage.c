@@ -52,6 +52,7 @@ static const struct gw_diff stage_diffs[] = {
 	{ "TracingEnabled", "/tracingEnabled", "false" },
 	{ "Variables", "/variables{}", NULL },
 	{ "CacheClusterEnabled", "/cacheClusterEnabled", "false" },
+	{ "CacheClusterSize", "/cacheClusterSize", "0.5" },
 	{ NULL, NULL, NULL },
 };
 static const struct gw_diff canary_diffs[] = {
@@ -102,7 +103,7 @@ static int stage_create(struct cfn_resource *r)
 	struct json *p = gw_input(r, "CreateStage", r->props, rename), *tags = gw_tag_map(r, cfn_tags(r)),
 		    *ops = json_new(r->arena, JSON_ARRAY), *made = json_new(r->arena, JSON_OBJECT);
 	static const char *const done[] = { "DeploymentId", "Description",   "DocumentationVersion", "TracingEnabled",
-					    "Variables",    "CanarySetting", "CacheClusterEnabled" };
+					    "Variables",    "CanarySetting", "CacheClusterEnabled",  "CacheClusterSize" };
 	struct str name = json_get_str(r->props, "StageName");
 	int e = 0;
 
