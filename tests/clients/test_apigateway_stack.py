@@ -168,6 +168,6 @@ def test_a_body_in_a_bucket_and_a_cache(cloud, cfn, gw):
             break
         time.sleep(0.05)
     why = [e.get("ResourceStatusReason", "") for e in cfn.describe_stack_events(StackName="no-object")["StackEvents"]]
-    assert s == "ROLLBACK_COMPLETE" and any("S3 error: The specified key does not exist" in w for w in why), why
+    assert s == "ROLLBACK_COMPLETE" and any("The specified key does not exist" in w for w in why), why
     cfn.delete_stack(StackName="no-object")
     settle(cfn, "no-object", "DELETE_COMPLETE")
