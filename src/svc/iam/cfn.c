@@ -537,5 +537,6 @@ const struct cfn_type *const iam_cfn_types[] = {
 	&iam_cfn_linked_role,
 	&iam_cfn_oidc,
 	&iam_cfn_mfa,
+	&iam_cfn_certificate,
 	NULL,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cfn_identity.c - AWS::IAM::OIDCProvider and AWS::IAM::VirtualMFADevice: what is named by its ARN. */
+/* cfn_identity.c - AWS::IAM::OIDCProvider, ServerCertificate and VirtualMFADevice. */
 #include "svc/iam/cfn_int.h"
 #include "svc/iam/iam_int.h"
 #include <errno.h>
@@ -7,7 +7,8 @@
 struct kind { /* how the operations of a type are called */
 	const char *noun, *arn_member;
 };
-static const struct kind oidc = { "OpenIDConnectProvider", "OpenIDConnectProviderArn" }, mfa = { "MFADevice", "SerialNumber" };
+static const struct kind oidc = { "OpenIDConnectProvider", "OpenIDConnectProviderArn" }, mfa = { "MFADevice", "SerialNumber" },
+			 certificate = { "ServerCertificate", "ServerCertificateName" };
 
 static int sync_tags(struct cfn_resource *r, const struct kind *k)
 {
@@ -164,4 +165,84 @@ const struct cfn_type iam_cfn_mfa = {
 	.create = mfa_create,
 	.update = mfa_update,
 	.delete = mfa_delete,
+};
+
+/* --- AWS::IAM::ServerCertificate --- */
+
+static int certificate_read(struct cfn_resource *r)
+{
+	struct json *out;
+	int e = cfn_call(r, "iam", "GetServerCertificate", iam_cfn_params(r, certificate.arn_member, r->physical_id), &out, NULL);
+
+	if (e < 0)
+		return e;
+	r->ret_attrs = iam_cfn_params(r, "Arn",
+				      iam_cfn_get(json_getz(json_getz(out, "ServerCertificate"), "ServerCertificateMetadata"), "Arn"));
+	return 0;
+}
+
+static int certificate_create(struct cfn_resource *r)
+{
+	static const char *const same[] = { "CertificateBody", "CertificateChain", "Path", "PrivateKey" };
+	struct str name = iam_cfn_get(r->props, "ServerCertificateName");
+	struct json *p;
+	int e;
+
+	if (!r->physical_id.p) { /* else an earlier run made it */
+		name = name.p ? name : cfn_name(r, 128, false);
+		p = iam_cfn_params(r, certificate.arn_member, name);
+		iam_cfn_copy(r, p, same, ELEMENTS(same));
+		json_set(r->arena, p, S("Tags"), iam_cfn_own_tags(r));
+		e = cfn_call(r, "iam", "UploadServerCertificate", p, NULL, NULL);
+		if (e == 0)
+			e = cfn_note_physical(r, name);
+		if (e < 0)
+			return e;
+		r->physical_id = name;
+	}
+	r->ret_physical_id = r->physical_id;
+	return certificate_read(r);
+}
+
+static int certificate_update(struct cfn_resource *r)
+{
+	struct str path = iam_cfn_get(r->props, "Path");
+	int e = 0;
+
+	if (iam_cfn_changed(r, "Path")) {
+		struct json *p = iam_cfn_params(r, certificate.arn_member, r->physical_id);
+
+		json_set_str(r->arena, p, "NewPath", path.p ? path : S("/"));
+		e = cfn_call(r, "iam", "UpdateServerCertificate", p, NULL, NULL);
+	}
+	if (e == 0)
+		e = sync_tags(r, &certificate);
+	return e < 0 ? e : certificate_read(r);
+}
+
+static int certificate_delete(struct cfn_resource *r)
+{
+	return remove_one(r, "DeleteServerCertificate", &certificate);
+}
+
+static const struct cfn_property certificate_properties[] = {
+	{ "CertificateBody", CFN_REPLACE },
+	{ "CertificateChain", CFN_REPLACE },
+	{ "Path", CFN_UPDATE },
+	{ "PrivateKey", CFN_REPLACE },
+	{ "ServerCertificateName", CFN_REPLACE },
+	{ "Tags", CFN_UPDATE },
+	{ NULL },
+};
+static const char *const certificate_attributes[] = { "Arn", NULL };
+const struct cfn_type iam_cfn_certificate = {
+	.name = "AWS::IAM::ServerCertificate",
+	.properties = certificate_properties,
+	.attributes = certificate_attributes,
+	.name_property = "ServerCertificateName",
+	.create = certificate_create,
+	.update = certificate_update,
+	.delete = certificate_delete,
+	.read = certificate_read,
+	.find = certificate_read,
 };

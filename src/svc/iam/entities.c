@@ -6,11 +6,13 @@
 #include <errno.h>
 
 const char *const iam_noun[IAM_KINDS] = {
-	"user", "group", "role", "instance profile", "policy", "OpenIDConnect provider", "virtual MFA device"
+	"user", "group", "role", "instance profile", "policy", "OpenIDConnect provider", "virtual MFA device", "Server Certificate"
 };
-static const char *const tables[IAM_KINDS] = { "iam.user", "iam.group", "iam.role", "iam.profile", "iam.policy", "iam.oidc", "iam.mfa" };
-static const char *const arn_words[IAM_KINDS] = { "user", "group", "role", "instance-profile", "policy", "oidc-provider", "mfa" };
-static const char letters[IAM_KINDS] = { 'U', 'G', 'R', 'P', 'M', 'O', 'V' };
+static const char *const tables[IAM_KINDS] = { "iam.user",   "iam.group", "iam.role", "iam.profile",
+					       "iam.policy", "iam.oidc",  "iam.mfa",  "iam.certificate" };
+static const char *const arn_words[IAM_KINDS] = { "user",   "group",         "role", "instance-profile",
+						  "policy", "oidc-provider", "mfa",  "server-certificate" };
+static const char letters[IAM_KINDS] = { 'U', 'G', 'R', 'P', 'M', 'O', 'V', 'C' };
 
 char iam_letter(enum iam_kind kind)
 {
@@ -169,7 +171,8 @@ int iam_count_get(struct store_txn *t, struct arena *a, struct str account, stru
 
 static struct opt_int *count_slot(struct iam_rec_counts *n, enum iam_kind kind)
 {
-	struct opt_int *slot[IAM_KINDS] = { &n->users, &n->groups, &n->roles, &n->profiles, &n->policies, &n->oidc, &n->mfa };
+	struct opt_int *slot[IAM_KINDS] = { &n->users,    &n->groups, &n->roles, &n->profiles,
+					    &n->policies, &n->oidc,   &n->mfa,   &n->certificates };
 
 	return slot[kind];
 }
@@ -225,6 +228,8 @@ static int refuse_taken(struct call *c, enum iam_kind kind, struct str name)
 	case IAM_POLICY:
 		return call_fail(c, &iam_err_entity_already_exists, "A policy called %.*s already exists. Duplicate names are not allowed.",
 				 STR(name));
+	case IAM_CERTIFICATE:
+		return call_fail(c, &iam_err_entity_already_exists, "The Server Certificate with name %.*s already exists.", STR(name));
 	case IAM_MFA:
 		return call_fail(c, &iam_err_entity_already_exists, "MFADevice entity at the same path and name already exists.");
 	case IAM_OIDC:
@@ -243,9 +248,10 @@ static int refuse_full(struct call *c, enum iam_kind kind)
 						      "InstanceProfilesPerAccount",
 						      "PoliciesPerAccount",
 						      "OpenIDConnectProvidersPerAccount",
-						      "VirtualMFADevicesPerAccount" };
+						      "VirtualMFADevicesPerAccount",
+						      "ServerCertificatesPerAccount" };
 	static const int most[IAM_KINDS] = { IAM_USERS_MAX,    IAM_GROUPS_MAX, IAM_ROLES_MAX, IAM_PROFILES_MAX,
-					     IAM_POLICIES_MAX, IAM_OIDC_MAX,   IAM_MFA_MAX };
+					     IAM_POLICIES_MAX, IAM_OIDC_MAX,   IAM_MFA_MAX,   IAM_CERTIFICATES_MAX };
 	struct iam_rec_counts n;
 	int r = iam_count_get(c->txn, c->arena, c->account, &n);
 

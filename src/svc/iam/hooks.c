@@ -12,6 +12,7 @@ static const struct {
 	{ "group", "GroupName", IAM_GROUP },
 	{ "role", "RoleName", IAM_ROLE },
 	{ "profile", "InstanceProfileName", IAM_PROFILE },
+	{ "certificate", "ServerCertificateName", IAM_CERTIFICATE },
 };
 
 /* What is named by its ARN, and the kind of the one that is created by name. */
@@ -40,8 +41,10 @@ static struct str input(struct call *c, const char *member)
 /* creates: is the entity that the request names one that does not exist yet? */
 static bool creates(const struct call *c)
 {
-	static const char *const list[] = { "CreateGroup", "CreateInstanceProfile",   "CreatePolicy",
-					    "CreateRole",  "CreateServiceLinkedRole", "CreateUser" };
+	static const char *const list[] = {
+		"CreateGroup", "CreateInstanceProfile",  "CreatePolicy", "CreateRole", "CreateServiceLinkedRole",
+		"CreateUser",  "UploadServerCertificate"
+	};
 
 	for (size_t i = 0; i < ELEMENTS(list); i++) {
 		if (strcmp(c->op->name, list[i]) == 0)

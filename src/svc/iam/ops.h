@@ -52,6 +52,8 @@ int iam_delete_role(struct call *c, const struct iam_delete_role_request *in, st
 int iam_delete_role_permissions_boundary(struct call *c, const struct iam_delete_role_permissions_boundary_request *in,
 					 struct iam_delete_role_permissions_boundary_response *out);
 int iam_delete_role_policy(struct call *c, const struct iam_delete_role_policy_request *in, struct iam_delete_role_policy_response *out);
+int iam_delete_server_certificate(struct call *c, const struct iam_delete_server_certificate_request *in,
+				  struct iam_delete_server_certificate_response *out);
 int iam_delete_service_linked_role(struct call *c, const struct iam_delete_service_linked_role_request *in,
 				   struct iam_delete_service_linked_role_response *out);
 int iam_delete_user(struct call *c, const struct iam_delete_user_request *in, struct iam_delete_user_response *out);
@@ -82,6 +84,8 @@ int iam_get_policy(struct call *c, const struct iam_get_policy_request *in, stru
 int iam_get_policy_version(struct call *c, const struct iam_get_policy_version_request *in, struct iam_get_policy_version_response *out);
 int iam_get_role(struct call *c, const struct iam_get_role_request *in, struct iam_get_role_response *out);
 int iam_get_role_policy(struct call *c, const struct iam_get_role_policy_request *in, struct iam_get_role_policy_response *out);
+int iam_get_server_certificate(struct call *c, const struct iam_get_server_certificate_request *in,
+			       struct iam_get_server_certificate_response *out);
 int iam_get_service_linked_role_deletion_status(struct call *c, const struct iam_get_service_linked_role_deletion_status_request *in,
 						struct iam_get_service_linked_role_deletion_status_response *out);
 int iam_get_user(struct call *c, const struct iam_get_user_request *in, struct iam_get_user_response *out);
@@ -121,6 +125,10 @@ int iam_list_policy_versions(struct call *c, const struct iam_list_policy_versio
 int iam_list_role_policies(struct call *c, const struct iam_list_role_policies_request *in, struct iam_list_role_policies_response *out);
 int iam_list_role_tags(struct call *c, const struct iam_list_role_tags_request *in, struct iam_list_role_tags_response *out);
 int iam_list_roles(struct call *c, const struct iam_list_roles_request *in, struct iam_list_roles_response *out);
+int iam_list_server_certificate_tags(struct call *c, const struct iam_list_server_certificate_tags_request *in,
+				     struct iam_list_server_certificate_tags_response *out);
+int iam_list_server_certificates(struct call *c, const struct iam_list_server_certificates_request *in,
+				 struct iam_list_server_certificates_response *out);
 int iam_list_user_policies(struct call *c, const struct iam_list_user_policies_request *in, struct iam_list_user_policies_response *out);
 int iam_list_user_tags(struct call *c, const struct iam_list_user_tags_request *in, struct iam_list_user_tags_response *out);
 int iam_list_users(struct call *c, const struct iam_list_users_request *in, struct iam_list_users_response *out);
@@ -154,6 +162,8 @@ int iam_tag_open_id_connect_provider(struct call *c, const struct iam_tag_open_i
 				     struct iam_tag_open_id_connect_provider_response *out);
 int iam_tag_policy(struct call *c, const struct iam_tag_policy_request *in, struct iam_tag_policy_response *out);
 int iam_tag_role(struct call *c, const struct iam_tag_role_request *in, struct iam_tag_role_response *out);
+int iam_tag_server_certificate(struct call *c, const struct iam_tag_server_certificate_request *in,
+			       struct iam_tag_server_certificate_response *out);
 int iam_tag_user(struct call *c, const struct iam_tag_user_request *in, struct iam_tag_user_response *out);
 int iam_untag_instance_profile(struct call *c, const struct iam_untag_instance_profile_request *in,
 			       struct iam_untag_instance_profile_response *out);
@@ -162,6 +172,8 @@ int iam_untag_open_id_connect_provider(struct call *c, const struct iam_untag_op
 				       struct iam_untag_open_id_connect_provider_response *out);
 int iam_untag_policy(struct call *c, const struct iam_untag_policy_request *in, struct iam_untag_policy_response *out);
 int iam_untag_role(struct call *c, const struct iam_untag_role_request *in, struct iam_untag_role_response *out);
+int iam_untag_server_certificate(struct call *c, const struct iam_untag_server_certificate_request *in,
+				 struct iam_untag_server_certificate_response *out);
 int iam_untag_user(struct call *c, const struct iam_untag_user_request *in, struct iam_untag_user_response *out);
 int iam_update_access_key(struct call *c, const struct iam_update_access_key_request *in, struct iam_update_access_key_response *out);
 int iam_update_account_password_policy(struct call *c, const struct iam_update_account_password_policy_request *in,
@@ -176,7 +188,11 @@ int iam_update_open_id_connect_provider_thumbprint(struct call *c, const struct 
 int iam_update_role(struct call *c, const struct iam_update_role_request *in, struct iam_update_role_response *out);
 int iam_update_role_description(struct call *c, const struct iam_update_role_description_request *in,
 				struct iam_update_role_description_response *out);
+int iam_update_server_certificate(struct call *c, const struct iam_update_server_certificate_request *in,
+				  struct iam_update_server_certificate_response *out);
 int iam_update_user(struct call *c, const struct iam_update_user_request *in, struct iam_update_user_response *out);
+int iam_upload_server_certificate(struct call *c, const struct iam_upload_server_certificate_request *in,
+				  struct iam_upload_server_certificate_response *out);
 
 /* Listings. add gets every entity of the page. */
 int iam_list_entities(struct call *c, const char *table, struct str path_prefix, struct str marker, struct opt_int max,

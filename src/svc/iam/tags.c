@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tags.c - tags of users, roles, instance profiles, customer managed policies, identity providers and MFA devices. */
+/* tags.c - tags of users, roles, instance profiles, customer managed policies, identity providers, MFA devices and server
+ * certificates. */
 #include "svc/iam/ops.h"
 #include <errno.h>
 
@@ -175,4 +176,23 @@ int iam_list_mfa_device_tags(struct call *c, const struct iam_list_mfa_device_ta
 			     struct iam_list_mfa_device_tags_response *out)
 {
 	return list(c, IAM_MFA, in->serial_number, in->marker, in->max_items, &out->tags, &out->marker, &out->is_truncated);
+}
+
+int iam_tag_server_certificate(struct call *c, const struct iam_tag_server_certificate_request *in,
+			       struct iam_tag_server_certificate_response *out)
+{
+	return tag(c, IAM_CERTIFICATE, in->server_certificate_name, &in->tags);
+}
+
+int iam_untag_server_certificate(struct call *c, const struct iam_untag_server_certificate_request *in,
+				 struct iam_untag_server_certificate_response *out)
+{
+	return untag(c, IAM_CERTIFICATE, in->server_certificate_name, &in->tag_keys);
+}
+
+int iam_list_server_certificate_tags(struct call *c, const struct iam_list_server_certificate_tags_request *in,
+				     struct iam_list_server_certificate_tags_response *out)
+{
+	return list(c, IAM_CERTIFICATE, in->server_certificate_name, in->marker, in->max_items, &out->tags, &out->marker,
+		    &out->is_truncated);
 }
