@@ -72,36 +72,28 @@ static void put_pair(struct visit *v, struct buf *b, struct str name, struct str
 	buf_printf(b, "%.*s=%.*s", STR(name), STR(is_secret(name) ? visit_log_masked(v, value) : value));
 }
 
-static struct str closed(struct visit *v, struct buf *b)
-{
-	struct str out;
-
-	buf_c(b, '}');
-	out = str_dup(v->a, buf_view(b));
-	buf_done(b);
-	return out;
-}
-
 struct str visit_log_pairs(struct visit *v, const struct str_pair *p, size_t n)
 {
+	struct str out;
 	struct buf b;
 
 	buf_init(&b, 1 << 20);
 	buf_c(&b, '{');
 	for (size_t i = 0; i < n && b.n < 2 * LINE_MAX_BYTES; i++)
 		put_pair(v, &b, p[i].key, p[i].value);
-	return closed(v, &b);
+	buf_c(&b, '}');
+	out = str_dup(v->a, buf_view(&b));
+	buf_done(&b);
+	return out;
 }
 
 struct str visit_log_headers(struct visit *v, const struct http_header *h, size_t n)
 {
-	struct buf b;
+	struct str_pair *p = arena_array(v->a, struct str_pair, n);
 
-	buf_init(&b, 1 << 20);
-	buf_c(&b, '{');
-	for (size_t i = 0; i < n && b.n < 2 * LINE_MAX_BYTES; i++)
-		put_pair(v, &b, h[i].name, h[i].value);
-	return closed(v, &b);
+	for (size_t i = 0; i < n; i++)
+		p[i] = (struct str_pair){ h[i].name, h[i].value };
+	return visit_log_pairs(v, p, n);
 }
 
 /* A body as text, no longer than a line shows. */
