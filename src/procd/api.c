@@ -81,6 +81,18 @@ static void arm(struct api_conn *c, bool write)
 		c->want_write = write;
 }
 
+/* empty forgets what is in a buffer, and gives back its memory when that was much. */
+static void empty(struct buf *b)
+{
+	size_t max = b->max;
+
+	if (b->cap > FN_KEEP_BYTES_MAX) {
+		buf_done(b);
+		buf_init(b, max);
+	}
+	buf_clear(b);
+}
+
 static void flush(struct api_conn *c)
 {
 	while (c->out_off < c->out.n) {
@@ -96,7 +108,7 @@ static void flush(struct api_conn *c)
 		}
 		c->out_off += (size_t)n;
 	}
-	buf_clear(&c->out);
+	empty(&c->out);
 	c->out_off = 0;
 	arm(c, false);
 	if (c->close)
@@ -225,6 +237,19 @@ static void handle(struct api_conn *c)
 }
 
 /* --- reading --- */
+
+/* is_awaited: whether this is the answer that is awaited now. Only its body is kept; other requests are told no without. */
+static bool is_awaited(const struct api_conn *c)
+{
+	const struct env *e = c->env;
+	struct str id, what;
+
+	if (e->state == ENV_INIT)
+		return str_is(c->r.path, PREFIX "init/error");
+	return e->state == ENV_BUSY && e->inv && str_starts(c->r.path, S(PREFIX "invocation/")) &&
+	       str_cut(str_skip(c->r.path, sizeof PREFIX "invocation/" - 1), '/', &id, &what) && str_eq(id, e->inv->event.request_id);
+}
+
 static void refuse(struct api_conn *c)
 {
 	c->close = true;
@@ -255,9 +280,10 @@ static int read_head(struct api_conn *c)
 		return -EBADMSG;
 	take(c, (size_t)n);
 	c->scan = (struct parse_scan){ 0 };
-	buf_clear(&c->body);
+	empty(&c->body);
 	c->body.overflow = false;
 	c->too_large = false;
+	c->unwanted = !is_awaited(c);
 	c->chunk = (struct parse_chunked){ 0 };
 	c->left = c->r.content_length;
 	if (c->info.expect_continue)
@@ -270,7 +296,7 @@ static int read_head(struct api_conn *c)
 		c->too_large = true;
 		c->step = CONN_DISCARD;
 	} else {
-		c->step = CONN_READ_BODY;
+		c->step = c->unwanted ? CONN_DISCARD : CONN_READ_BODY;
 	}
 	return 1;
 }
@@ -299,7 +325,8 @@ static int read_chunked(struct api_conn *c)
 			return -EBADMSG;
 		if (r == PARSE_DATA) {
 			c->left += data.n;
-			buf_str(&c->body, data);
+			if (!c->unwanted)
+				buf_str(&c->body, data);
 			c->too_large = !buf_ok(&c->body);
 		}
 		take(c, used);
@@ -320,28 +347,39 @@ static int read_chunked(struct api_conn *c)
 	return 0;
 }
 
-static void work(struct api_conn *c)
+/* work_once handles what was read; true: there may be more, which waited until replies were sent. */
+static bool work_once(struct api_conn *c)
 {
+	bool full = false;
 	int r = 1;
 
 	while (r > 0 && !c->dead && !c->close) {
 		if (c->step == CONN_READ_HEAD) {
+			full = c->out.n >= FN_REPLIES_BYTES_MAX;
 			/* One at a time: what follows waits until the invocation it asked for was sent. */
-			r = c->in.n && c->env->waiting != c ? read_head(c) : 0;
+			r = c->in.n && c->env->waiting != c && !full ? read_head(c) : 0;
 			continue;
 		}
 		r = c->step == CONN_READ_CHUNKED || c->step == CONN_READ_TRAILERS ? read_chunked(c) : read_body(c);
 		if (r > 0) {
 			c->step = CONN_READ_HEAD;
 			handle(c);
+			empty(&c->body);
 		}
 	}
 	if (c->dead)
-		return;
+		return false;
 	if (r < 0)
 		refuse(c);
 	else if (c->out.n)
 		flush(c);
+	return full && !c->dead && c->out.n == 0;
+}
+
+static void work(struct api_conn *c)
+{
+	while (work_once(c))
+		;
 }
 
 void api_event(struct api_conn *c, uint32_t events)
@@ -349,8 +387,11 @@ void api_event(struct api_conn *c, uint32_t events)
 	struct functions *f = c->env->f;
 	ssize_t n;
 
-	if (events & EPOLLOUT)
+	if (events & EPOLLOUT) {
 		flush(c);
+		if (!c->dead && !c->out.n)
+			work(c); /* what came meanwhile */
+	}
 	if (c->dead || !(events & ~(uint32_t)EPOLLOUT))
 		return;
 	n = recv(c->w.fd, f->read_room, FN_READ_BYTES, 0);

@@ -15,7 +15,9 @@
 #define FN_PAYLOAD_BYTES_MAX 6291556 /* of an answer, as AWS's message says */
 #define FN_DISCARD_BYTES_MAX (64u << 20)
 #define FN_HEAD_BYTES_MAX 16384
-#define FN_CONNS_MAX 16 /* of one environment to its Runtime API */
+#define FN_CONNS_MAX 8             /* of one environment to its Runtime API */
+#define FN_REPLIES_BYTES_MAX 65536 /* that a process has not read: no more requests of it are */
+#define FN_KEEP_BYTES_MAX 262144   /* of a connection's buffers, from one request to the next */
 #define FN_LINE_BYTES_MAX (256u << 10)
 #define FN_READ_BYTES (64u << 10)
 #define FN_TAIL_BYTES 4096
@@ -100,6 +102,7 @@ struct api_conn { /* of a process to its Runtime API */
 	struct parse_info info;
 	uint64_t left;
 	bool want_write, close, dead, too_large;
+	bool unwanted; /* the body answers nothing that is asked: it is not kept */
 };
 
 struct functions {

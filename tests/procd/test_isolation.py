@@ -294,6 +294,34 @@ return len(held)
     assert run(tool, "return 1")["value"] == 1
 
 
+def resident_mb(t):
+    line = next(x for x in pathlib.Path("/proc/%d/status" % t.proc.pid).read_text().splitlines() if x.startswith("VmRSS"))
+    return int(line.split()[1]) // 1024
+
+
+def test_the_runtime_api_keeps_nothing_that_nobody_asked_for(tool):
+    """Bodies of answers to no invocation, and replies that are never read: the memory would be the serving process's."""
+    assert run(tool, "return 1")["value"] == 1
+    before = resident_mb(tool)
+    r = run(tool, """
+held = []
+for i in range(8):
+    s = socket.create_connection(('127.0.0.1', 9001)); held.append(s)
+    s.settimeout(0.5)
+    try:
+        if i % 2:
+            s.sendall(b'POST /2018-06-01/runtime/invocation/x/response HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 6000000\\r\\n\\r\\n' + b'x' * 5999999)
+        else:
+            for k in range(200):
+                s.sendall(b'GET /nothing HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' * 1000)
+    except OSError:
+        pass
+return e
+""", 7, timeout=20000)
+    assert r["value"] == 7
+    assert resident_mb(tool) - before < 16
+
+
 def test_connections_to_the_cloud(tool):
     """One function cannot take the connections that others need."""
     r = run(tool, """
