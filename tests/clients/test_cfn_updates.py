@@ -74,6 +74,17 @@ def test_stack_policies_are_checked(cloud, cf):
     delete(cf, "polv")
 
 
+def test_a_policy_set_during_an_update_stays(cloud, cf):
+    create(cf, "polu", template({"P": parameter("1")}))
+    cf.update_stack(StackName="polu", TemplateBody=waiting(P=parameter("1")))
+    url = parked(cf, "polu")
+    cf.set_stack_policy(StackName="polu", StackPolicyBody=policy({"Action": "Update:Delete"}))
+    assert put(cloud, url, signal_ok()) == 200
+    assert settle(cf, "polu")["StackStatus"] == "UPDATE_COMPLETE"
+    assert len(json.loads(cf.get_stack_policy(StackName="polu")["StackPolicyBody"])["Statement"]) == 2
+    delete(cf, "polu")
+
+
 def rollback_fails(cloud, cf, name):
     """An update that fails, whose rollback fails too: the key is to be deleted by then."""
     create(cf, name, template({"K": key(Description="one"), "P": parameter("one")}))

@@ -352,7 +352,7 @@ static void forget_phase(struct run *u)
 	u->zones = u->imports = (struct str_list){ 0 };
 	u->outputs = (struct cfn_rec_output_list){ 0 };
 	u->reason = STR_NONE;
-	u->halt = false;
+	u->halt = u->ending = false;
 }
 
 /* Was at work when the process ended: what it has made may be known to its journal only. */
@@ -621,8 +621,8 @@ static int made(struct ending *x, struct store_txn *t, struct cfn_rec_stack *s)
 	s->outputs = u->outputs;
 	s->imports = u->imports;
 	s->unsettled = (struct opt_bool){ 0 };
-	if (u->op.next)
-		s->now = u->op.next;
+	if (x->op.next)
+		s->now = x->op.next;
 	s->now->temporary_policy = STR_NONE;
 	if (create)
 		r = status(x, t, s, "CREATE_COMPLETE", STR_NONE);

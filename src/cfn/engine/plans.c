@@ -68,22 +68,28 @@ static int unplan(struct store_txn *t, struct arena *a, struct cfn_rec_stack *s,
 	return r < 0 ? r : job_put(t, now_ms + STACK_KEEP_MS, S("cloudformation/forget"), s->id, s->account);
 }
 
+/* From *i on, the next that is there: 1, 0 when there are no more, or negative. */
+static int next_plan(struct store_txn *t, struct arena *a, struct str account, const struct str_map *children, size_t *i,
+		     struct cfn_rec_stack *ret_stack, struct cfn_rec_change_set *ret)
+{
+	for (; *i < children->n; ++*i) {
+		int r = plan_load(t, a, account, children->v[*i].value, ret_stack, ret);
+
+		if (r != -ENOENT)
+			return r < 0 ? r : 1;
+	}
+	return 0;
+}
+
 int plans_drop(struct store_txn *t, struct arena *a, struct str account, const struct str_map *children, int64_t now_ms)
 {
-	int r = 0;
+	struct cfn_rec_change_set cs;
+	struct cfn_rec_stack s;
+	struct keybuf k;
+	int r;
 
-	for (size_t i = 0; i < children->n && r == 0; i++) {
-		struct cfn_rec_change_set cs;
-		struct cfn_rec_stack s;
-		struct keybuf k;
-
-		r = plan_load(t, a, account, children->v[i].value, &s, &cs);
-		if (r == -ENOENT) {
-			r = 0;
-			continue;
-		}
-		if (r == 0)
-			r = plans_drop(t, a, account, &cs.children, now_ms);
+	for (size_t i = 0; (r = next_plan(t, a, account, children, &i, &s, &cs)) > 0; i++) {
+		r = plans_drop(t, a, account, &cs.children, now_ms);
 		if (r < 0)
 			return r;
 		set_key(&k, &s, cs.name);
@@ -96,6 +102,8 @@ int plans_drop(struct store_txn *t, struct arena *a, struct str account, const s
 			r = store_del(t, key_view(&k));
 		if (r == 0 || r == -ENOENT)
 			r = unplan(t, a, &s, now_ms);
+		if (r < 0)
+			return r;
 	}
 	return r;
 }
@@ -103,27 +111,24 @@ int plans_drop(struct store_txn *t, struct arena *a, struct str account, const s
 int plans_mark(struct store_txn *t, struct arena *a, struct str account, const struct str_map *children, const char *from, const char *to,
 	       int64_t now_ms)
 {
-	int r = 0;
+	struct cfn_rec_change_set cs;
+	struct cfn_rec_stack s;
+	struct keybuf k;
+	int r;
 
-	for (size_t i = 0; i < children->n && r == 0; i++) {
-		struct cfn_rec_change_set cs;
-		struct cfn_rec_stack s;
-		struct keybuf k;
-
-		r = plan_load(t, a, account, children->v[i].value, &s, &cs);
-		if (r == -ENOENT) {
-			r = 0;
-			continue;
-		}
-		if (r == 0)
-			r = plans_mark(t, a, account, &cs.children, from, to, now_ms);
-		if (r < 0 || !str_is(cs.execution, from))
+	for (size_t i = 0; (r = next_plan(t, a, account, children, &i, &s, &cs)) > 0; i++) {
+		r = plans_mark(t, a, account, &cs.children, from, to, now_ms);
+		if (r < 0)
+			return r;
+		if (!str_is(cs.execution, from))
 			continue;
 		cs.execution = str_c(to);
 		set_key(&k, &s, cs.name);
 		r = record_put(t, &cfn_records, CFN_REC_CHANGE_SET, &k, &cs);
 		if (r == 0 && strcmp(to, "EXECUTE_FAILED") == 0)
 			r = unplan(t, a, &s, now_ms);
+		if (r < 0)
+			return r;
 	}
 	return r;
 }

@@ -93,8 +93,9 @@ static void wake_node(struct run *u, struct node *n)
 
 static void finish_node(struct run *u, struct node *n)
 {
-	if (n->state == NODE_RUNNING) /* interrupted */
-		n->state = NODE_WAIT;
+	if (n->state == NODE_RUNNING) /* it waits, or was interrupted */
+		n->state = n->parks ? NODE_PARKED : NODE_WAIT;
+	n->parks = false;
 	if (n->state == NODE_PARKED) {
 		u->parked++;
 		if (n->woken)
@@ -235,6 +236,18 @@ static void clean(struct run *u)
 		(void)store_write(u->region->store, op_drop, u);
 }
 
+/* From now on nobody from outside changes anything. Has it failed while it was making? */
+static bool end_phase(struct run *u)
+{
+	bool failed;
+
+	pthread_mutex_lock(&u->lock);
+	u->ending = true;
+	failed = u->halt && !ended(u) && str_is(u->op.phase, "make");
+	pthread_mutex_unlock(&u->lock);
+	return failed;
+}
+
 /* Runs phases until the operation is over. 0; -EAGAIN: a write failed; -ESHUTDOWN: the region or the cloud stops. */
 static int run_phases(struct run *u)
 {
@@ -249,7 +262,7 @@ static int run_phases(struct run *u)
 		if (r > 0) {
 			work(u, true);
 			settle(u);
-			if (u->halt && !ended(u) && str_is(u->op.phase, "make")) {
+			if (end_phase(u)) {
 				give_up(u);
 				settle(u);
 			}
@@ -411,7 +424,7 @@ void engine_wake(struct str op, struct str reason)
 		if (!str_eq(u->op_id, op))
 			continue;
 		pthread_mutex_lock(&u->lock);
-		if (str_is(u->op.phase, "make") && !u->halt) {
+		if (str_is(u->op.phase, "make") && !u->halt && !u->ending) {
 			u->halt = true;
 			u->reason = u->op.cancel = reason;
 		}

@@ -38,6 +38,7 @@ struct node {
 	bool no_echo;   /* attributes are not to be shown */
 	bool announced; /* its first event is written */
 	bool again;     /* it has waited: its calls are recalled */
+	bool parks;     /* told by its step: it waits from the moment that the step is over */
 	bool woken;     /* while it ran: it is run again instead of waiting */
 	struct str noted;
 	struct str error;
@@ -70,6 +71,7 @@ struct run {
 	size_t running, parked, workers, writing;
 	bool idle;           /* everything waits: it counts for no thread, and pins no region */
 	bool halt;           /* this phase starts nothing more */
+	bool ending;         /* it is being ended: what comes now is read from the record */
 	bool quit;           /* the region or the cloud stops: leave everything as it is */
 	bool broken;         /* a write failed */
 	bool resumed;        /* there may be a journal */

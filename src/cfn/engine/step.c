@@ -173,8 +173,18 @@ static void forget(struct step *s, struct batch *b)
 /* It waits for somebody outside: the step is run again when the engine is woken for it. */
 static void park(struct step *s)
 {
-	s->node->state = NODE_PARKED;
+	s->node->parks = true;
 	s->node->again = true;
+}
+
+static void node_over(struct step *s, enum node_state state, struct str error)
+{
+	struct run *u = s->run;
+
+	pthread_mutex_lock(&u->lock);
+	s->node->state = state;
+	s->node->error = error.p ? str_dup(&u->arena, error) : STR_NONE;
+	pthread_mutex_unlock(&u->lock);
 }
 
 static void fail(struct step *s, const char *status, struct str reason)
@@ -192,10 +202,7 @@ static void fail(struct step *s, const char *status, struct str reason)
 	batch_event(b, s->node, s->row.type, s->row.physical, status, reason);
 	forget(s, b);
 	batch_submit(b);
-	pthread_mutex_lock(&u->lock);
-	s->node->state = NODE_FAILED;
-	s->node->error = str_dup(&u->arena, reason);
-	pthread_mutex_unlock(&u->lock);
+	node_over(s, NODE_FAILED, reason);
 }
 
 /* Others may refer to the resource from now on. */
@@ -711,9 +718,7 @@ static void gone(struct step *s, const char *status)
 	}
 	forget(s, b);
 	batch_submit(b);
-	pthread_mutex_lock(&u->lock);
-	s->node->state = NODE_DONE;
-	pthread_mutex_unlock(&u->lock);
+	node_over(s, NODE_DONE, STR_NONE);
 }
 
 /* What the rollback of a creation deletes follows other rules than what a user deletes. */
@@ -748,10 +753,7 @@ static void delete_failed(struct step *s, struct str reason)
 		drop_superseded(s, b);
 	forget(s, b);
 	batch_submit(b);
-	pthread_mutex_lock(&u->lock);
-	s->node->state = NODE_FAILED;
-	s->node->error = str_dup(&u->arena, reason);
-	pthread_mutex_unlock(&u->lock);
+	node_over(s, NODE_FAILED, reason);
 }
 
 static void step_delete(struct step *s)
@@ -825,9 +827,7 @@ static void restored(struct step *s, const struct cfn_rec_resource *now)
 	batch_event(b, n, row.type, row.physical, "UPDATE_COMPLETE", STR_NONE);
 	forget(s, b);
 	batch_submit(b);
-	pthread_mutex_lock(&u->lock);
-	n->state = NODE_DONE;
-	pthread_mutex_unlock(&u->lock);
+	node_over(s, NODE_DONE, STR_NONE);
 }
 
 /* Only the engine's own notes about the resource had changed. */
@@ -839,9 +839,7 @@ static void unkept(struct step *s)
 	batch_row(b, "cfn.res", &n->prev);
 	batch_row_del(b, "cfn.prev", n->logical, STR_NONE);
 	batch_submit(b);
-	pthread_mutex_lock(&s->run->lock);
-	n->state = NODE_DONE;
-	pthread_mutex_unlock(&s->run->lock);
+	node_over(s, NODE_DONE, STR_NONE);
 }
 
 static void step_restore(struct step *s)

@@ -82,6 +82,19 @@ static int handle_update(struct cfn_resource *r)
 }
 
 /* --- the condition --- */
+/* Under the step's own id: its time wakes it. */
+static struct cfn_rec_ask own_ask(const struct wait *w)
+{
+	return (struct cfn_rec_ask){ .id = w->r->token,
+				     .op = w->actor->op,
+				     .stack = w->actor->stack,
+				     .stack_arn = w->r->stack_id,
+				     .logical = w->r->logical_id,
+				     .account = w->r->account,
+				     .sent = OPT_BOOL(true),
+				     .deadline = OPT_TIME(clock_now_ms() + w->seconds * 1000) };
+}
+
 /* The handle's signals wake this step from now on; the time runs from the first run. */
 static int wait_txn(struct store_txn *t, void *arg)
 {
@@ -94,15 +107,8 @@ static int wait_txn(struct store_txn *t, void *arg)
 	e = ask_load(t, r->arena, r->token, &w->own);
 	if (e != -ENOENT)
 		return e;
-	w->own = (struct cfn_rec_ask){ .id = r->token,
-				       .op = w->actor->op,
-				       .stack = w->actor->stack,
-				       .stack_arn = r->stack_id,
-				       .logical = r->logical_id,
-				       .account = r->account,
-				       .sent = OPT_BOOL(true),
-				       .answered = OPT_TIME(clock_now_ms()), /* it takes no answer itself */
-				       .deadline = OPT_TIME(clock_now_ms() + w->seconds * 1000) };
+	w->own = own_ask(w);
+	w->own.answered = OPT_TIME(clock_now_ms()); /* it takes no answer itself */
 	w->ask.op = w->actor->op;
 	w->ask.waiter = r->logical_id;
 	e = ask_put(t, &w->own);
@@ -169,15 +175,8 @@ static int policy_txn(struct store_txn *t, void *arg)
 
 	if (e != -ENOENT)
 		return e;
-	w->ask = (struct cfn_rec_ask){ .id = r->token,
-				       .op = w->actor->op,
-				       .stack = w->actor->stack,
-				       .stack_arn = r->stack_id,
-				       .logical = r->logical_id,
-				       .account = r->account,
-				       .sent = OPT_BOOL(true),
-				       .handle = OPT_BOOL(true),
-				       .deadline = OPT_TIME(clock_now_ms() + w->seconds * 1000) };
+	w->ask = own_ask(w);
+	w->ask.handle = OPT_BOOL(true);
 	return ask_put(t, &w->ask);
 }
 

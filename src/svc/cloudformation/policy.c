@@ -12,6 +12,21 @@ int cfn_policy_valid(struct call *c, struct str body)
 	return stack_policy_parse(c->arena, body, &p) < 0 ? cfn_invalid(c, "Error validating stack policy: Invalid stack policy") : 0;
 }
 
+/* The settings that an update under way will leave have the policy too. */
+static int policy_of_op(struct call *c, const struct cfn_rec_stack *s, struct str body)
+{
+	struct cfn_rec_op op;
+	struct keybuf k;
+	int r;
+
+	op_key(&k, s->id, s->op);
+	r = record_get(c->txn, &cfn_records, CFN_REC_OP, c->arena, &k, &op);
+	if (r < 0 || !op.next)
+		return r == -ENOENT ? 0 : r;
+	op.next->policy = body;
+	return record_put(c->txn, &cfn_records, CFN_REC_OP, &k, &op);
+}
+
 CFN_HANDLER(set_stack_policy, response)
 {
 	struct cfn_rec_stack s;
@@ -29,7 +44,8 @@ CFN_HANDLER(set_stack_policy, response)
 	if (r < 0)
 		return r;
 	s.now->policy = body;
-	return stack_save(c->txn, &s);
+	r = stack_save(c->txn, &s);
+	return r < 0 || status_is_final(s.status) ? r : policy_of_op(c, &s, body);
 }
 
 CFN_HANDLER(get_stack_policy, output)
