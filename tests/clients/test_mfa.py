@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Virtual MFA devices: codes of RFC 6238 on the cloud's clock, and what a call with one may do."""
 import base64
+import csv
 import hashlib
 import hmac
 import json
@@ -194,3 +195,21 @@ def test_used_codes_stay_used(own_cloud):
     d.sts = own_cloud.client("sts", key=d.user)
     d.session(code(d.seed, 1))
 
+
+
+def test_credential_report(cloud, iam, device):
+    refused("ReportNotPresent", iam.get_credential_report)
+    assert iam.generate_credential_report()["State"] == "STARTED"
+    assert iam.generate_credential_report()["State"] == "COMPLETE"
+    r = iam.get_credential_report()
+    rows = {x["user"]: x for x in csv.DictReader(r["Content"].decode().splitlines())}
+    assert r["ReportFormat"] == "text/csv" and len(rows["mia"]) == 22
+    assert rows["<root_account>"]["access_key_1_active"] == "true" and rows["<root_account>"]["password_enabled"] == "not_supported"
+    mia = rows["mia"]
+    assert mia["arn"] == device.user["Arn"] and mia["user_creation_time"].endswith("+00:00")
+    assert (mia["mfa_active"], mia["password_enabled"], mia["access_key_1_active"], mia["access_key_2_active"]) == ("true", "false", "true", "false")
+    assert mia["access_key_1_last_used_service"] in ("sts", "iam", "N/A") and None not in mia.values() and None not in mia
+    later(cloud, 4 * 3600)
+    refused("ReportExpired", iam.get_credential_report)
+    assert iam.generate_credential_report()["State"] == "STARTED"
+    iam.get_credential_report()

@@ -10,7 +10,7 @@
  * ARN, letter of the kind, unique id    (empty) iam.uses      policy ARN                                   how many of both iam.version
  * policy id, number                            document iam.member    group id, user id; iam.memberof user id, group id iam.inprofile role
  * id, profile id iam.userkey   user id (root: the account), key id; iam.key (no account) key id: access key iam.used      key id or role id
- * last use iam.login, iam.passwords, iam.alias, iam.counts, iam.task; iam.aliasname (no account) alias: account */
+ * last use iam.login, iam.passwords, iam.report, iam.alias, iam.counts, iam.task; iam.aliasname (no account) alias: account */
 #pragma once
 #include "gen_iam.h"
 #include "svc/iam/iam.h"

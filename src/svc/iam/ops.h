@@ -66,6 +66,8 @@ int iam_detach_group_policy(struct call *c, const struct iam_detach_group_policy
 int iam_detach_role_policy(struct call *c, const struct iam_detach_role_policy_request *in, struct iam_detach_role_policy_response *out);
 int iam_detach_user_policy(struct call *c, const struct iam_detach_user_policy_request *in, struct iam_detach_user_policy_response *out);
 int iam_enable_mfa_device(struct call *c, const struct iam_enable_mfa_device_request *in, struct iam_enable_mfa_device_response *out);
+int iam_generate_credential_report(struct call *c, const struct iam_generate_credential_report_request *in,
+				   struct iam_generate_credential_report_response *out);
 int iam_get_access_key_last_used(struct call *c, const struct iam_get_access_key_last_used_request *in,
 				 struct iam_get_access_key_last_used_response *out);
 int iam_get_account_authorization_details(struct call *c, const struct iam_get_account_authorization_details_request *in,
@@ -73,6 +75,8 @@ int iam_get_account_authorization_details(struct call *c, const struct iam_get_a
 int iam_get_account_password_policy(struct call *c, const struct iam_get_account_password_policy_request *in,
 				    struct iam_get_account_password_policy_response *out);
 int iam_get_account_summary(struct call *c, const struct iam_get_account_summary_request *in, struct iam_get_account_summary_response *out);
+int iam_get_credential_report(struct call *c, const struct iam_get_credential_report_request *in,
+			      struct iam_get_credential_report_response *out);
 int iam_get_group(struct call *c, const struct iam_get_group_request *in, struct iam_get_group_response *out);
 int iam_get_group_policy(struct call *c, const struct iam_get_group_policy_request *in, struct iam_get_group_policy_response *out);
 int iam_get_instance_profile(struct call *c, const struct iam_get_instance_profile_request *in,
