@@ -201,7 +201,7 @@ def test_deployments_and_stages(cloud, gw):
     refused("ConflictException", gw.create_stage, restApiId=a, stageName="prod", deploymentId=d1)
     refused("BadRequestException", gw.create_stage, restApiId=a, stageName="x", deploymentId="nope")
     refused("BadRequestException", gw.create_stage, restApiId=a, stageName="a b", deploymentId=d1)
-    assert "cache cluster size" in refused("BadRequestException", gw.create_stage, restApiId=a, stageName="x", deploymentId=d1, cacheClusterEnabled=True, cacheClusterSize="0.7")
+    assert "cacheClusterSize" in refused("ValidationException", gw.create_stage, restApiId=a, stageName="x", deploymentId=d1, cacheClusterEnabled=True, cacheClusterSize="0.7")
     up = gw.update_stage(restApiId=a, stageName="prod", patchOperations=patch(
         ("replace", "/*/*/throttling/rateLimit", "5"), ("replace", "/~1/GET/metrics/enabled", "true"), ("replace", "/variables/w", "2"), ("remove", "/variables/v"), ("replace", "/tracingEnabled", "true")))
     assert up["methodSettings"]["*/*"]["throttlingRateLimit"] == 5.0 and up["methodSettings"]["/GET"]["metricsEnabled"] is True
