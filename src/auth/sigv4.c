@@ -144,24 +144,35 @@ static void params_take(struct http_request *r, struct params *ret)
 	ret->v2 = v2_key && v2_signature;
 }
 
-static bool all_of(struct str s, const char *chars)
+enum { DIGIT = 1, HEX = 2, NAME = 4 };
+static const uint8_t classes[256] = {
+	['0' ... '9'] = DIGIT | HEX | NAME,
+	['a' ... 'f'] = HEX | NAME,
+	['g' ... 'z'] = NAME,
+	['A' ... 'Z'] = NAME,
+	['-'] = NAME,
+	['_'] = NAME,
+	['.'] = NAME,
+};
+
+static bool all_of(struct str s, uint8_t class)
 {
 	size_t i;
 
 	for (i = 0; i < s.n; i++)
-		if (!strchr(chars, s.p[i]) || s.p[i] == '\0')
+		if (!(classes[(uint8_t)s.p[i]] & class))
 			return false;
 	return true;
 }
 
 static bool name_ok(struct str s)
 {
-	return s.n >= 1 && s.n <= SIGV4_SCOPE_NAME_MAX && all_of(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
+	return s.n >= 1 && s.n <= SIGV4_SCOPE_NAME_MAX && all_of(s, NAME);
 }
 
 static bool hash_ok(struct str s)
 {
-	return s.n == 64 && all_of(s, "0123456789abcdef");
+	return s.n == 64 && all_of(s, HEX);
 }
 
 static const char *s3_place(const struct sigv4 *s)
@@ -194,7 +205,7 @@ static enum sigv4_fault read_credential(struct http_request *r, bool is_s3, stru
 	s->region = part[2];
 	s->service = part[3];
 	quoted = sigv4_quote(&r->arena, part[4]);
-	if (s->date.n != 8 || !all_of(s->date, "0123456789")) {
+	if (s->date.n != 8 || !all_of(s->date, DIGIT)) {
 		struct str date = sigv4_quote(&r->arena, s->date);
 
 		if (is_s3)
@@ -470,7 +481,7 @@ static enum sigv4_fault read_streaming(const struct heads *heads, struct sigv4 *
 	struct str length = heads->v[H_DECODED_LENGTH];
 
 	s->trailer = heads->v[H_TRAILER];
-	if (length.p && (length.n == 0 || !all_of(length, "0123456789") || str_to_i64(length, &s->decoded_length) < 0))
+	if (length.p && (length.n == 0 || !all_of(length, DIGIT) || str_to_i64(length, &s->decoded_length) < 0))
 		return refuse_as(s, "InvalidArgument", S("x-amz-decoded-content-length must be a number."));
 	if (s->payload != SIGV4_PAYLOAD_HASH && s->payload != SIGV4_PAYLOAD_UNSIGNED && !length.p)
 		return refuse_as(s, "MissingContentLength", S("You must provide the Content-Length HTTP header."));

@@ -216,6 +216,9 @@ int uri_decode(struct arena *a, struct str s, bool plus_is_space, struct str *re
 	return 0;
 }
 
+/* 1: must not stand, or not everywhere, for itself */
+static const uint8_t xml_special[256] = { [0 ... 0x1f] = 1, ['"'] = 1, ['&'] = 1, ['<'] = 1, ['>'] = 1 };
+
 void xml_escape(struct buf *b, struct str s, bool attribute)
 {
 	size_t from = 0;
@@ -224,7 +227,7 @@ void xml_escape(struct buf *b, struct str s, bool attribute)
 		unsigned char c = (unsigned char)s.p[i];
 		struct str known = STR_NONE;
 
-		if (c > '>' || (c > '<' && c < '>'))
+		if (!xml_special[c])
 			continue;
 		if (c == '&')
 			known = S("&amp;");

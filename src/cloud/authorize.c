@@ -276,7 +276,6 @@ static int expand(struct call *c, const char *tmpl, struct value_list *out)
 	struct str parts[16], t = str_c(tmpl);
 	struct value_list multi = { .c = c };
 	int multi_at = -1, n = 0;
-	struct buf b;
 
 	while (t.n > 0) {
 		ptrdiff_t open = str_find_char(t, '{'), close;
@@ -317,11 +316,7 @@ static int expand(struct call *c, const char *tmpl, struct value_list *out)
 	for (size_t i = 0; i < (multi_at < 0 ? 1 : multi.n); i++) {
 		if (multi_at >= 0)
 			parts[multi_at] = multi.v[i];
-		buf_init(&b, 65536);
-		for (int j = 0; j < n; j++)
-			buf_str(&b, parts[j]);
-		vec_push(c->arena, out->v, out->n, out->cap) = str_dup(c->arena, buf_view(&b));
-		buf_done(&b);
+		vec_push(c->arena, out->v, out->n, out->cap) = str_join(c->arena, parts, (size_t)n, S(""));
 	}
 	return 0;
 }

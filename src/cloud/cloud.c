@@ -222,31 +222,22 @@ bool region_name_valid(struct str s)
 
 bool region_use(struct region *r)
 {
-	bool up;
-
-	pthread_mutex_lock(&r->cloud->lock);
-	up = r->up;
-	if (up)
-		r->users++;
-	pthread_mutex_unlock(&r->cloud->lock);
-	return up;
+	/* Counted before it is looked at: region_close says "down" before it looks at the count, so one of us sees the other. */
+	__atomic_add_fetch(&r->users, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&r->up, __ATOMIC_SEQ_CST))
+		return true;
+	region_unuse(r);
+	return false;
 }
 
 bool region_up(struct region *r)
 {
-	bool up;
-
-	pthread_mutex_lock(&r->cloud->lock);
-	up = r->up;
-	pthread_mutex_unlock(&r->cloud->lock);
-	return up;
+	return __atomic_load_n(&r->up, __ATOMIC_SEQ_CST);
 }
 
 void region_unuse(struct region *r)
 {
-	pthread_mutex_lock(&r->cloud->lock);
-	r->users--;
-	pthread_mutex_unlock(&r->cloud->lock);
+	__atomic_sub_fetch(&r->users, 1, __ATOMIC_SEQ_CST);
 }
 
 static struct region *find_region(struct cloud *cl, struct str name)
@@ -263,7 +254,7 @@ struct region *cloud_region(struct cloud *cl, struct str name)
 
 	pthread_mutex_lock(&cl->lock);
 	r = find_region(cl, name);
-	if (r && !r->up)
+	if (r && !region_up(r))
 		r = NULL;
 	pthread_mutex_unlock(&cl->lock);
 	return r;
@@ -314,7 +305,7 @@ static int region_open(struct cloud *cl, struct region *r)
 		return e;
 	}
 	pthread_mutex_lock(&cl->lock);
-	r->up = true;
+	__atomic_store_n(&r->up, true, __ATOMIC_SEQ_CST);
 	pthread_mutex_unlock(&cl->lock);
 	return 0;
 }
@@ -334,18 +325,14 @@ static void region_close(struct region *r, bool drain)
 	struct timespec tick = { 0, 2000000 };
 	int64_t next = 0;
 
-	pthread_mutex_lock(&r->cloud->lock);
-	r->up = false;
-	while (r->users > 0) {
-		pthread_mutex_unlock(&r->cloud->lock);
+	__atomic_store_n(&r->up, false, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&r->users, __ATOMIC_SEQ_CST) > 0) {
 		if (drain && clock_mono_ms() >= next) {
 			drain_region(r);
 			next = clock_mono_ms() + DRAIN_AGAIN_MS;
 		}
 		(void)nanosleep(&tick, NULL);
-		pthread_mutex_lock(&r->cloud->lock);
 	}
-	pthread_mutex_unlock(&r->cloud->lock);
 	store_close(r->store);
 	trail_close(r->trail);
 	r->store = NULL;
@@ -362,7 +349,7 @@ static int save_regions(struct cloud *cl)
 	int r;
 
 	for (size_t i = 0; i < cl->n_regions; i++)
-		if (cl->regions[i]->up)
+		if (region_up(cl->regions[i]))
 			json_push(&a, j, json_new_str(&a, cl->regions[i]->name));
 	r = read_file(&a, path, &old) == 0 && str_eq(old, json_text(&a, j)) ? 0 : write_file(&a, path, json_text(&a, j));
 	arena_done(&a);
@@ -379,7 +366,8 @@ static struct region *add_region(struct cloud *cl, struct str name)
 	r->name = str_dup(&cl->arena, name);
 	r->dir = xstrdup(str_printf(&a, "%s/regions/%.*s", cl->dir, STR(name)).p);
 	arena_done(&a);
-	cl->regions[cl->n_regions++] = r;
+	cl->regions[cl->n_regions] = r;
+	__atomic_store_n(&cl->n_regions, cl->n_regions + 1, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&cl->lock);
 	return r;
 }
@@ -435,12 +423,11 @@ int cloud_region_stop(struct cloud *cl, struct str name)
 
 size_t cloud_regions(struct cloud *cl, struct region **ret, size_t max)
 {
-	size_t n;
+	size_t n = __atomic_load_n(&cl->n_regions, __ATOMIC_ACQUIRE); /* regions are added, never taken away */
 
-	pthread_mutex_lock(&cl->lock);
-	n = cl->n_regions < max ? cl->n_regions : max;
+	if (n > max)
+		n = max;
 	memcpy(ret, cl->regions, n * sizeof *ret);
-	pthread_mutex_unlock(&cl->lock);
 	return n;
 }
 

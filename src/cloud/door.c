@@ -662,15 +662,31 @@ static int end_stream(struct exchange *x)
 }
 
 /* --- the front's callbacks --- */
+static struct str dotted(struct arena *a, const uint8_t b[4])
+{
+	char *p = arena_alloc(a, INET_ADDRSTRLEN), *w = p;
+
+	for (int i = 0; i < 4; i++) {
+		if (i)
+			*w++ = '.';
+		if (b[i] >= 100)
+			*w++ = (char)('0' + b[i] / 100);
+		if (b[i] >= 10)
+			*w++ = (char)('0' + b[i] / 10 % 10);
+		*w++ = (char)('0' + b[i] % 10);
+	}
+	*w = 0;
+	return str_of(p, (size_t)(w - p));
+}
+
 static struct str peer_address(struct http_request *r)
 {
 	char text[INET6_ADDRSTRLEN] = "";
 	const void *a;
 
-	if (r->peer.ss_family == AF_INET) {
-		a = &((const struct sockaddr_in *)&r->peer)->sin_addr;
-		(void)inet_ntop(AF_INET, a, text, sizeof text);
-	} else if (r->peer.ss_family == AF_INET6) {
+	if (r->peer.ss_family == AF_INET)
+		return dotted(&r->arena, (const uint8_t *)&((const struct sockaddr_in *)&r->peer)->sin_addr);
+	if (r->peer.ss_family == AF_INET6) {
 		a = &((const struct sockaddr_in6 *)&r->peer)->sin6_addr;
 		(void)inet_ntop(AF_INET6, a, text, sizeof text);
 	}
@@ -805,6 +821,19 @@ int front_authenticate(struct front_request *f, const char *signing, struct str 
 	return 0;
 }
 
+/* By S3's rules what names S3, or no service at all: S3 is the last resort. What looks like S3's is read by them at once. */
+static void read_signature(struct exchange *x)
+{
+	if (str_find(http_header(x->http, "authorization"), S("/s3/aws4_request")) >= 0) {
+		x->sig_read = sigv4_read(x->http, true, &x->sig);
+		if (str_is(x->sig.service, "s3"))
+			return;
+	}
+	x->sig_read = sigv4_read(x->http, false, &x->sig);
+	if (str_is(x->sig.service, "s3") || (x->sig_read == SIGV4_MALFORMED && !x->sig.service.p))
+		x->sig_read = sigv4_read(x->http, true, &x->sig);
+}
+
 static void door_headers(void *arg, struct http_request *r)
 {
 	struct cloud *cl = arg;
@@ -821,9 +850,7 @@ static void door_headers(void *arg, struct http_request *r)
 	x->facts.secure_transport = r->tls;
 	if (visit_begin(x))
 		return;
-	x->sig_read = sigv4_read(r, false, &x->sig);
-	if (str_is(x->sig.service, "s3") || (x->sig_read == SIGV4_MALFORMED && !x->sig.service.p))
-		x->sig_read = sigv4_read(r, true, &x->sig); /* S3's rules, also for what names no service: S3 is the last resort */
+	read_signature(x);
 	r->body_mode = HTTP_BODY_MEMORY;
 	r->body_max = CLOUD_BODY_BYTES_MAX;
 	e = wire_find(cl->models, cl->n_services, r, STR_NONE, x->sig.service, cl->host_suffixes, &x->route);

@@ -208,13 +208,24 @@ void trail_close(struct trail *t)
 }
 
 /* --- one record --- */
-static void field(struct buf *b, const char *name, struct str v)
+/* text appends a literal: its length is known where it is written. */
+static inline __attribute__((always_inline)) void text(struct buf *b, struct str s)
+{
+	if (b->cap - b->n < s.n || b->overflow) {
+		buf_str(b, s);
+		return;
+	}
+	memcpy(b->p + b->n, s.p, s.n);
+	b->n += s.n;
+}
+
+/* FIELD appends a member whose name is a literal, when it has a value. */
+#define FIELD(b, name, v) field((b), S(",\"" name "\":"), (v))
+static inline __attribute__((always_inline)) void field(struct buf *b, struct str name, struct str v)
 {
 	if (!v.p)
 		return;
-	buf_str(b, S(",\""));
-	buf_str(b, str_c(name));
-	buf_str(b, S("\":"));
+	text(b, name);
 	json_write_str(b, v);
 }
 
@@ -254,38 +265,38 @@ static void identity(struct buf *b, struct call *c)
 
 	bool token = w->p.type == PRINCIPAL_FEDERATED && !w->p.account.p; /* of an identity provider, and nothing of ours */
 
-	buf_str(b, S(",\"userIdentity\":{\"type\":"));
+	text(b, S(",\"userIdentity\":{\"type\":"));
 	json_write_str(b, token ? S("WebIdentityUser") : str_c(types[w->p.type]));
 	if (w->p.type == PRINCIPAL_ANONYMOUS) {
-		field(b, "principalId", S(""));
-		field(b, "accountId", S("anonymous"));
+		FIELD(b, "principalId", S(""));
+		FIELD(b, "accountId", S("anonymous"));
 	} else if (token) {
-		field(b, "principalId", bounded(w->p.unique_id));
-		field(b, "userName", bounded(w->name));
-		field(b, "identityProvider", w->p.arn);
+		FIELD(b, "principalId", bounded(w->p.unique_id));
+		FIELD(b, "userName", bounded(w->name));
+		FIELD(b, "identityProvider", w->p.arn);
 	} else if (w->p.type == PRINCIPAL_SERVICE)
-		field(b, "invokedBy", w->p.service);
+		FIELD(b, "invokedBy", w->p.service);
 	else {
-		field(b, "principalId", w->p.unique_id);
-		field(b, "arn", w->p.arn);
-		field(b, "accountId", w->p.account);
-		field(b, "accessKeyId", w->key_id);
+		FIELD(b, "principalId", w->p.unique_id);
+		FIELD(b, "arn", w->p.arn);
+		FIELD(b, "accountId", w->p.account);
+		FIELD(b, "accessKeyId", w->key_id);
 	}
 	if (w->p.type == PRINCIPAL_USER)
-		field(b, "userName", w->name);
+		FIELD(b, "userName", w->name);
 	if (w->p.type == PRINCIPAL_ROLE_SESSION) {
-		buf_str(b, S(",\"sessionContext\":{\"sessionIssuer\":{\"type\":\"Role\""));
-		field(b, "arn", w->p.role_arn);
-		field(b, "accountId", w->p.account);
+		text(b, S(",\"sessionContext\":{\"sessionIssuer\":{\"type\":\"Role\""));
+		FIELD(b, "arn", w->p.role_arn);
+		FIELD(b, "accountId", w->p.account);
 		if (w->federated.p) {
-			buf_str(b, S("},\"webIdFederationData\":{\"federatedProvider\":"));
+			text(b, S("},\"webIdFederationData\":{\"federatedProvider\":"));
 			json_write_str(b, w->federated);
 		}
 		buf_printf(b, "},\"attributes\":{\"creationDate\":\"%.*s\",\"mfaAuthenticated\":\"%s\"}}",
 			   STR(time_iso(c->arena, w->issued_ms)), w->mfa ? "true" : "false");
 	}
 	if (c->facts.invoked_by.p && w->p.type != PRINCIPAL_SERVICE)
-		field(b, "invokedBy", c->facts.invoked_by);
+		FIELD(b, "invokedBy", c->facts.invoked_by);
 	buf_c(b, '}');
 }
 
@@ -301,7 +312,7 @@ static void resources(struct buf *b, struct call *c)
 {
 	if (!c->trail_resources || c->trail_resources->n == 0)
 		return;
-	buf_str(b, S(",\"resources\":["));
+	text(b, S(",\"resources\":["));
 	for (size_t i = 0; i < c->trail_resources->n; i++) {
 		struct arn arn;
 		struct str s = json_str(&c->trail_resources->items[i]);
@@ -312,7 +323,7 @@ static void resources(struct buf *b, struct call *c)
 		buf_str(b, i ? S(",{\"ARN\":") : S("{\"ARN\":"));
 		json_write_str(b, s);
 		if (arn_parse(s, &arn) == 0)
-			field(b, "accountId", arn.account.n ? arn.account : c->account);
+			FIELD(b, "accountId", arn.account.n ? arn.account : c->account);
 		buf_c(b, '}');
 	}
 	buf_c(b, ']');
@@ -323,13 +334,13 @@ static void outcome(struct buf *b, struct call *c, int result)
 	if (result == 0 || !c->err)
 		return;
 	/* EC2 writes "Client.X" for its clients' errors. */
-	field(b, "errorCode",
+	FIELD(b, "errorCode",
 	      c->svc->model->protocols[0] == WIRE_EC2 ? str_printf(c->arena, "%s%s", c->err->sender ? "Client." : "Server.", c->err->code)
 						      : str_c(c->err->code));
-	field(b, "errorMessage", bounded(c->message));
+	FIELD(b, "errorMessage", bounded(c->message));
 	if (c->decision.policy_name.p) {
 		/* ours: which statement decided */
-		buf_str(b, S(",\"additionalEventData\":{\"decidedBy\":"));
+		text(b, S(",\"additionalEventData\":{\"decidedBy\":"));
 		json_write_str(b, c->decision.policy_name);
 		buf_printf(b, ",\"statement\":%d}", c->decision.statement);
 	}
@@ -341,35 +352,74 @@ static void build(struct buf *b, struct call *c, int result)
 	bool data = data_event(c);
 	struct str source = c->svc->principal ? str_c(c->svc->principal) : str_printf(c->arena, "%s.amazonaws.com", m->endpoint_prefix);
 
-	buf_str(b, S("{\"eventVersion\":\"1.11\""));
+	text(b, S("{\"eventVersion\":\"1.11\""));
 	identity(b, c);
-	field(b, "eventTime", time_iso(c->arena, c->now_ms));
-	field(b, "eventSource", source);
-	field(b, "eventName", str_c(c->op->name));
-	field(b, "awsRegion", c->region->name);
-	field(b, "sourceIPAddress", c->facts.invoked_by.p ? c->facts.invoked_by : c->facts.source_ip);
-	field(b, "userAgent", c->facts.invoked_by.p ? c->facts.invoked_by : bounded(c->facts.user_agent));
+	FIELD(b, "eventTime", time_iso(c->arena, c->now_ms));
+	FIELD(b, "eventSource", source);
+	FIELD(b, "eventName", str_c(c->op->name));
+	FIELD(b, "awsRegion", c->region->name);
+	FIELD(b, "sourceIPAddress", c->facts.invoked_by.p ? c->facts.invoked_by : c->facts.source_ip);
+	FIELD(b, "userAgent", c->facts.invoked_by.p ? c->facts.invoked_by : bounded(c->facts.user_agent));
 	outcome(b, c, result);
-	buf_str(b, S(",\"requestParameters\":"));
+	text(b, S(",\"requestParameters\":"));
 	if (c->in)
 		json_write(b, wire_to_json(m, c->op->in, c->in, c->arena, true));
 	else
-		buf_str(b, S("null"));
-	buf_str(b, S(",\"responseElements\":"));
+		text(b, S("null"));
+	text(b, S(",\"responseElements\":"));
 	if (result == 0 && c->op->txn == OP_WRITE)
 		json_write(b, wire_to_json(m, c->op->out, c->out, c->arena, true));
 	else
-		buf_str(b, S("null"));
-	field(b, "requestID", c->facts.request_id);
-	field(b, "eventID", random_uuid(c->arena));
+		text(b, S("null"));
+	FIELD(b, "requestID", c->facts.request_id);
+	FIELD(b, "eventID", random_uuid(c->arena));
 	buf_str(b, c->op->txn == OP_WRITE ? S(",\"readOnly\":false") : S(",\"readOnly\":true"));
 	resources(b, c);
-	buf_str(b, S(",\"eventType\":\"AwsApiCall\",\"managementEvent\":"));
+	text(b, S(",\"eventType\":\"AwsApiCall\",\"managementEvent\":"));
 	buf_str(b, data ? S("false") : S("true"));
-	field(b, "recipientAccountId", c->account);
-	field(b, "eventCategory", data ? S("Data") : S("Management"));
-	buf_str(b, S(",\"tlsDetails\":{\"secureTransport\":"));
+	FIELD(b, "recipientAccountId", c->account);
+	FIELD(b, "eventCategory", data ? S("Data") : S("Management"));
+	text(b, S(",\"tlsDetails\":{\"secureTransport\":"));
 	buf_str(b, c->facts.secure_transport ? S("true}}\n") : S("false}}\n"));
+}
+
+/* Each thread keeps the memory that it builds records in, as long as they have the usual size. */
+static __thread struct buf kept;
+static pthread_key_t kept_key;
+static pthread_once_t kept_once = PTHREAD_ONCE_INIT;
+
+static void kept_free(void *p)
+{
+	buf_done(p);
+}
+
+static void kept_key_make(void)
+{
+	(void)pthread_key_create(&kept_key, kept_free);
+}
+
+static struct buf record_begin(void)
+{
+	struct buf b = kept;
+
+	if (b.p) {
+		kept.p = NULL;
+		buf_clear(&b);
+		return b;
+	}
+	(void)pthread_once(&kept_once, kept_key_make);
+	(void)pthread_setspecific(kept_key, &kept);
+	buf_init(&b, RECORD_BYTES_MAX);
+	(void)buf_reserve(&b, RECORD_BYTES_USUAL);
+	return b;
+}
+
+static void record_end(struct buf *b)
+{
+	if (b->cap <= 2 * RECORD_BYTES_USUAL && !kept.p)
+		kept = *b;
+	else
+		buf_done(b);
 }
 
 void trail_call(struct call *c, int result)
@@ -379,8 +429,7 @@ void trail_call(struct call *c, int result)
 
 	if (!t)
 		return;
-	buf_init(&b, RECORD_BYTES_MAX);
-	(void)buf_reserve(&b, RECORD_BYTES_USUAL);
+	b = record_begin();
 	build(&b, c, result);
 	if (!buf_ok(&b)) { /* CloudTrail leaves out what does not fit, too: parameters, answer and all but the first resources */
 		const void *in = c->in;
@@ -404,7 +453,7 @@ void trail_call(struct call *c, int result)
 	if (c->op->txn == OP_WRITE || t->pending.n > PENDING_FLUSH)
 		flush_locked(t);
 	pthread_mutex_unlock(&t->lock);
-	buf_done(&b);
+	record_end(&b);
 }
 
 /* --- reading --- */

@@ -19,6 +19,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define SOURCE_ARENA_BYTES 8192 /* the last piece of a streamed answer needs no buffer of its own when it is that small */
+
 struct window { /* received bytes in work: in the loop's buffer or in conn.in */
 	char *p;
 	size_t n;
@@ -157,19 +159,22 @@ static int refill(struct conn *c)
 {
 	struct req *q = c->req;
 	size_t n = HTTP_SOURCE_BYTES;
+	char *to = c->own;
 	ssize_t k;
 
 	if (!q || q->source_left == 0)
 		return 0;
 	if (n > q->source_left)
 		n = (size_t)q->source_left;
-	if (!c->own) /* what is left never grows */
-		c->own = xmalloc(n);
-	k = q->source.read(q->source.arg, c->own, n);
+	if (n == q->source_left && n <= SOURCE_ARENA_BYTES)
+		to = arena_alloc(&q->r.arena, n);
+	else if (!c->own) /* what is left never grows */
+		to = c->own = xmalloc(n);
+	k = q->source.read(q->source.arg, to, n);
 	if (k <= 0 || (size_t)k > n)
 		return k < 0 ? (int)k : -EIO; /* a source that ends early: the client must see the cut */
 	q->source_left -= (size_t)k;
-	c->out[1] = (struct iovec){ c->own, (size_t)k };
+	c->out[1] = (struct iovec){ to, (size_t)k };
 	return 1;
 }
 

@@ -28,9 +28,20 @@ void key_begin(struct keybuf *k, struct str account, const char *table)
 
 void key_str(struct keybuf *k, struct str s)
 {
+	const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
 	size_t from = 0, i;
 
 	for (i = 0; i < s.n; i++) {
+		while (s.n - i >= 8) { /* eight bytes at once that are all above 1 */
+			uint64_t w;
+
+			memcpy(&w, s.p + i, 8);
+			if ((w - ones * 2) & ~w & tops)
+				break;
+			i += 8;
+		}
+		if (i == s.n)
+			break;
 		if ((uint8_t)s.p[i] > 1)
 			continue;
 		key_add(k, s.p + from, i - from);

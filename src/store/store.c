@@ -24,6 +24,7 @@
 #define LOCK_FILE_BYTES (160 << 10) /* LMDB's header and 64 bytes for each reader */
 #define MAP_BYTES_MIN (1ull << 30)
 #define BATCH_JOBS_MAX 512
+#define QUICK_SLOTS 16
 #define BATCH_BYTES_MAX (32u << 20)
 #define REOPEN_WAIT_S 5
 #define FULL_BYTES (256u << 10) /* less room than this, and a write that failed did so for want of it */
@@ -49,8 +50,11 @@ struct store {
 	pthread_mutex_t pool_lock;
 	pthread_cond_t pool_changed;
 	struct store_txn *pool; /* ended read transactions, to be renewed */
-	unsigned n_open;        /* read transactions not ended yet */
-	bool reopening;
+	/* One more each for the threads that share a slot, taken without the lock. Who begins counts himself before he looks at
+	 * reopening, and env_reopen says so before it looks at the count: one of them sees the other. */
+	_Atomic(struct store_txn *) quick[QUICK_SLOTS];
+	atomic_uint n_open; /* read transactions not ended yet */
+	atomic_bool reopening;
 
 	pthread_mutex_t queue_lock;
 	pthread_cond_t queue_filled;
@@ -348,6 +352,11 @@ static void pool_empty(struct store *s)
 {
 	struct store_txn *t;
 
+	for (int i = 0; i < QUICK_SLOTS; i++)
+		if ((t = atomic_exchange(&s->quick[i], NULL))) {
+			t->next = s->pool;
+			s->pool = t;
+		}
 	while ((t = s->pool)) {
 		s->pool = t->next;
 		kv_txn_end(t, true);
@@ -399,6 +408,59 @@ static int read_renew(struct store *s, struct store_txn *t, struct store_txn **r
 	return r;
 }
 
+static unsigned my_slot(void)
+{
+	static atomic_uint threads;
+	static __thread unsigned mine; /* from 1 */
+
+	if (!mine)
+		mine = atomic_fetch_add(&threads, 1) % QUICK_SLOTS + 1;
+	return mine - 1;
+}
+
+/* pool_take counts a reader in; *ret is a transaction to be renewed, or NULL. */
+static int pool_take(struct store *s, struct store_txn **ret)
+{
+	atomic_fetch_add(&s->n_open, 1);
+	if (!atomic_load(&s->reopening) && s->env && (*ret = atomic_exchange(&s->quick[my_slot()], NULL)))
+		return 0;
+	pthread_mutex_lock(&s->pool_lock);
+	atomic_fetch_sub(&s->n_open, 1);
+	if (s->reopening)
+		pthread_cond_broadcast(&s->pool_changed);
+	while (s->reopening)
+		pthread_cond_wait(&s->pool_changed, &s->pool_lock);
+	if (!s->env) {
+		pthread_mutex_unlock(&s->pool_lock);
+		return -EIO;
+	}
+	*ret = s->pool;
+	if (*ret)
+		s->pool = (*ret)->next;
+	atomic_fetch_add(&s->n_open, 1);
+	pthread_mutex_unlock(&s->pool_lock);
+	return 0;
+}
+
+/* pool_give counts a reader out; t may be NULL. */
+static void pool_give(struct store *s, struct store_txn *t)
+{
+	struct store_txn *none = NULL;
+
+	if (t && !atomic_compare_exchange_strong(&s->quick[my_slot()], &none, t)) {
+		pthread_mutex_lock(&s->pool_lock);
+		t->next = s->pool;
+		s->pool = t;
+		pthread_mutex_unlock(&s->pool_lock);
+	}
+	atomic_fetch_sub(&s->n_open, 1);
+	if (atomic_load(&s->reopening)) {
+		pthread_mutex_lock(&s->pool_lock);
+		pthread_cond_broadcast(&s->pool_changed);
+		pthread_mutex_unlock(&s->pool_lock);
+	}
+}
+
 int store_begin_read(struct store *s, struct store_txn **ret)
 {
 	struct store_txn *t;
@@ -406,29 +468,12 @@ int store_begin_read(struct store *s, struct store_txn **ret)
 
 	if (forked(s))
 		return -ESTALE;
-	pthread_mutex_lock(&s->pool_lock);
-	while (s->reopening)
-		pthread_cond_wait(&s->pool_changed, &s->pool_lock);
-	if (!s->env) {
-		pthread_mutex_unlock(&s->pool_lock);
-		return -EIO;
-	}
-	t = s->pool;
-	if (t)
-		s->pool = t->next;
-	s->n_open++;
-	pthread_mutex_unlock(&s->pool_lock);
-
+	r = pool_take(s, &t);
+	if (r < 0)
+		return r;
 	r = read_renew(s, t, &t);
 	if (r) {
-		pthread_mutex_lock(&s->pool_lock);
-		s->n_open--;
-		if (t) {
-			t->next = s->pool;
-			s->pool = t;
-		}
-		pthread_cond_broadcast(&s->pool_changed);
-		pthread_mutex_unlock(&s->pool_lock);
+		pool_give(s, t);
 		return engine_error(r);
 	}
 	t->renewed++;
@@ -448,14 +493,8 @@ void store_end(struct store_txn *t)
 		return;
 	kv_txn_end(t, false);
 	mdb_txn_reset(t->txn);
-	pthread_mutex_lock(&s->pool_lock);
-	t->next = s->pool;
-	s->pool = t;
 	assert(s->n_open > 0);
-	s->n_open--;
-	if (s->reopening)
-		pthread_cond_broadcast(&s->pool_changed);
-	pthread_mutex_unlock(&s->pool_lock);
+	pool_give(s, t);
 }
 
 bool store_txn_writable(const struct store_txn *t)

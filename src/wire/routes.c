@@ -31,9 +31,15 @@ struct template
 	uint8_t n_segments, n_constants, n_literals;
 	bool greedy_end;
 };
+struct brief { /* what most templates fail by, close together */
+	uint8_t method_n, n_segments, n_constants;
+	char method; /* its first letter */
+	bool greedy, greedy_end;
+};
 struct table {
 	const struct service_model *model;
 	struct template *v;
+	struct brief *brief;
 	size_t n;
 	struct table *next;
 };
@@ -105,7 +111,33 @@ static struct table *make_table(const struct service_model *m)
 		*x = (struct template){ .known = k, .method = k->method, .name = k->name, .need = k->need };
 		t->n += take_apart(x, k->uri);
 	}
+	t->brief = xzalloc((t->n + 1) * sizeof *t->brief);
+	for (size_t i = 0; i < t->n; i++) {
+		const struct template *x = &t->v[i];
+		struct brief *b = &t->brief[i];
+
+		*b = (struct brief){ (uint8_t)strlen(x->method), x->n_segments, x->n_constants, x->method[0], false, x->greedy_end };
+		for (size_t k = 0; k < x->n_segments; k++)
+			b->greedy |= x->segments[k].greedy;
+	}
 	return t;
+}
+
+static size_t segments_of(struct str path)
+{
+	size_t n = path.n > 0;
+
+	for (size_t i = 0; i < path.n; i++)
+		n += path.p[i] == '/';
+	return n;
+}
+
+/* could_fit is false for most templates that do not; the others are looked at closely. */
+static bool could_fit(const struct brief *b, struct str method, size_t segments, size_t params)
+{
+	if (b->method_n != method.n || b->method != method.p[0] || b->n_constants > params)
+		return false;
+	return b->greedy ? b->n_segments <= segments : b->n_segments == segments;
 }
 
 static const struct table *table_of(const struct service_model *m)
@@ -239,12 +271,17 @@ int route_match(const struct service_model *m, struct http_request *r, struct wi
 	struct match match, best_match = { 0 };
 	int64_t best_rank = -1;
 	struct str path = route->path;
-	size_t n;
+	size_t n, segments, unslashed; /* unslashed: without a slash at the end, which only greedy labels take */
 	struct str_pair *q = query_pairs(r, &n);
 
 	path = path.n && *path.p == '/' ? str_skip(path, 1) : str_of("", 0);
+	segments = segments_of(path);
+	unslashed = path.n && path.p[path.n - 1] == '/' ? segments_of(str_of(path.p, path.n - 1)) : segments;
 	for (size_t i = 0; i < table->n; i++) {
 		const struct template *t = &table->v[i];
+
+		if (!r->method.n || !could_fit(&table->brief[i], r->method, table->brief[i].greedy_end ? segments : unslashed, n))
+			continue;
 		bool ok = str_is(r->method, t->method) && path_fits(t, path, &match);
 		int64_t x;
 

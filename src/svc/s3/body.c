@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #define PURPOSE "s3" /* bound to the bytes of every body */
@@ -25,22 +26,20 @@ int s3_sum_kind(struct str name)
 
 /* --- one set of files a region; kept for the life of the process, since answers may outlive a region's stop --- */
 static struct {
-	char *dir;
+	_Atomic(char *) dir; /* set last: who sees it sees the rest */
 	struct files *files;
 } sets[REGIONS_MAX];
-static pthread_mutex_t sets_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t sets_lock = PTHREAD_MUTEX_INITIALIZER; /* for adding one */
 
 struct files *s3_files(struct region *r)
 {
-	struct files *f = NULL;
+	const char *dir;
 
-	pthread_mutex_lock(&sets_lock);
-	for (int i = 0; i < REGIONS_MAX && sets[i].dir && !f; i++)
-		if (strcmp(sets[i].dir, r->dir) == 0)
-			f = sets[i].files;
-	pthread_mutex_unlock(&sets_lock);
-	assert(f); /* open comes first */
-	return f;
+	for (int i = 0; i < REGIONS_MAX && (dir = sets[i].dir); i++)
+		if (strcmp(dir, r->dir) == 0)
+			return sets[i].files;
+	assert(!"s3_files_open comes first");
+	return NULL;
 }
 
 static int referenced(void *arg, struct str id)

@@ -7,8 +7,10 @@
 #define VERSION_BYTES 32
 static const char digits62[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-struct memo { /* what the resource hook has loaded, for the handler */
+struct memo { /* what authorization has loaded from this snapshot, for the handler */
 	struct s3_rec_bucket b;
+	struct str key; /* of latest; absent: none was loaded */
+	struct s3_rec_object latest;
 	struct memo *next;
 };
 
@@ -62,38 +64,49 @@ static int elsewhere(struct call *c, struct str name)
 	return call_fail(c, &s3_err_no_such_bucket, "The specified bucket does not exist");
 }
 
-int s3_bucket_load(struct call *c, struct str name, struct str owner, struct s3_rec_bucket **ret)
+int s3_bucket_look(struct call *c, struct str name, struct s3_rec_bucket **ret)
 {
 	struct memo *m;
 	int r;
 
 	for (m = c->memo; m; m = m->next)
-		if (str_eq(m->b.name, name))
-			break;
-	if (!m) {
-		m = arena_new(c->arena, struct memo);
-		r = s3_bucket_read(c->txn, c->arena, name, &m->b);
-		if (r == -ENOENT)
-			return elsewhere(c, name);
-		if (r < 0)
-			return r;
-		m->next = c->memo;
-		c->memo = m;
-	}
-	if (owner.p && !str_eq(owner, m->b.account))
-		return call_fail(c, &s3_err_access_denied, "Access Denied");
+		if (str_eq(m->b.name, name)) {
+			*ret = &m->b;
+			return 0;
+		}
+	m = arena_new(c->arena, struct memo);
+	r = s3_bucket_read(c->txn, c->arena, name, &m->b);
+	if (r < 0)
+		return r;
+	m->next = c->memo;
+	c->memo = m;
 	*ret = &m->b;
 	return 0;
 }
 
+int s3_bucket_load(struct call *c, struct str name, struct str owner, struct s3_rec_bucket **ret)
+{
+	int r = s3_bucket_look(c, name, ret);
+
+	if (r == -ENOENT)
+		return elsewhere(c, name);
+	if (r == 0 && owner.p && !str_eq(owner, (*ret)->account))
+		return call_fail(c, &s3_err_access_denied, "Access Denied");
+	return r;
+}
+
 struct str s3_bucket_arn(struct call *c, struct str bucket)
 {
-	return str_printf(c->arena, "arn:%.*s:s3:::%.*s", STR(region_partition(call_region(c))), STR(bucket));
+	struct str part[] = { S("arn:"), region_partition(call_region(c)), S(":s3:::"), bucket };
+
+	return str_join(c->arena, part, ELEMENTS(part), S(""));
 }
 
 struct str s3_object_arn(struct call *c, struct str bucket, struct str key)
 {
-	return str_printf(c->arena, "arn:%.*s:s3:::%.*s/%.*s", STR(region_partition(call_region(c))), STR(bucket), STR(key));
+	struct str part[] = { S("arn:"), region_partition(call_region(c)), S(":s3:::"), bucket, S("/"), key };
+
+	return str_join(c->arena, part, ELEMENTS(part), S(""));
 }
 
 /* --- keys --- */
@@ -242,6 +255,27 @@ int s3_object_latest(struct store_txn *t, struct arena *a, const struct s3_rec_b
 	int r = s3_object_current(t, a, b, key, ret);
 
 	return r == -ENOENT && b->versioning.p ? newest_old(t, a, b, key, ret) : r;
+}
+
+int s3_object_look(struct call *c, const struct s3_rec_bucket *b, struct str key, struct s3_rec_object *ret)
+{
+	struct memo *m = c->memo;
+	int r;
+
+	if (store_txn_writable(c->txn))
+		return s3_object_latest(c->txn, c->arena, b, key, ret);
+	while (m && &m->b != b)
+		m = m->next;
+	if (m && m->key.p && str_eq(m->key, key)) {
+		*ret = m->latest;
+		return 0;
+	}
+	r = s3_object_latest(c->txn, c->arena, b, key, ret);
+	if (m && r == 0) {
+		m->key = key;
+		m->latest = *ret;
+	}
+	return r;
 }
 
 static int old_version(struct store_txn *t, struct arena *a, const struct s3_rec_bucket *b, struct str key, int64_t seq,
@@ -586,7 +620,7 @@ int s3_find_object(struct call *c, const struct s3_rec_bucket *b, struct str key
 	int r;
 
 	if (!version.p) {
-		r = s3_object_latest(c->txn, c->arena, b, key, ret);
+		r = s3_object_look(c, b, key, ret);
 		return r == -ENOENT || (r == 0 && ret->marker.v) ? no_such_key(c, b, key, r == 0 ? ret->version : STR_NONE) : r;
 	}
 	if (!s3_version_valid(version)) {

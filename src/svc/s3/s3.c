@@ -147,7 +147,7 @@ static int look_at(struct call *c, const struct s3_rec_bucket *b, struct str key
 	if (key.n > S3_KEY_BYTES_MAX)
 		return -ENOENT;
 	return version.p ? (s3_version_valid(version) ? s3_object_version(c->txn, c->arena, b, key, version, o) : -ENOENT)
-			 : s3_object_latest(c->txn, c->arena, b, key, o);
+			 : s3_object_look(c, b, key, o);
 }
 
 static bool granted(struct call *c, const char *action, const struct s3_rec_bucket *b, struct str key)
@@ -255,7 +255,7 @@ static void existing_tags(struct call *c, const char *action, struct key_set *k)
 {
 	enum s3_op op = op_of(c);
 	struct str bucket = input_of(c, "Bucket"), key = STR_NONE, version = version_of(c, action);
-	struct s3_rec_bucket b;
+	struct s3_rec_bucket *b;
 	struct s3_rec_object o;
 
 	if (!tells_existing_tags(action) || strstr(c->op->name, "Object") == NULL)
@@ -269,7 +269,7 @@ static void existing_tags(struct call *c, const char *action, struct key_set *k)
 	} else {
 		key = input_of(c, "Key");
 	}
-	if (!key.p || s3_bucket_read(c->txn, c->arena, bucket, &b) < 0 || look_at(c, &b, key, version, &o) < 0)
+	if (!key.p || s3_bucket_look(c, bucket, &b) < 0 || look_at(c, b, key, version, &o) < 0)
 		return;
 	for (size_t i = 0; i < o.tags.n; i++)
 		key_add(c, k, str_printf(c->arena, "s3:ExistingObjectTag/%.*s", STR(o.tags.v[i].key)), o.tags.v[i].value);
@@ -303,7 +303,7 @@ static void upload_encryption(struct call *c, const struct s3_rec_bucket *b, str
 static int s3_conditions(struct call *c, const char *action, struct key_set *k)
 {
 	const struct call_facts *f = &c->facts;
-	struct s3_rec_bucket b;
+	struct s3_rec_bucket *b;
 	struct str bucket = op_of(c) == S3_OP_LIST_BUCKETS ? STR_NONE : input_of(c, "Bucket");
 	enum s3_op op = op_of(c);
 	bool creates[] = { op == S3_OP_PUT_OBJECT || op == S3_OP_COPY_OBJECT || op == S3_OP_COMPLETE_MULTIPART_UPLOAD,
@@ -318,9 +318,9 @@ static int s3_conditions(struct call *c, const char *action, struct key_set *k)
 	}
 	if (f->secure_transport)
 		key_add(c, k, S("s3:TlsVersion"), S("1.3"));
-	if (bucket.p && s3_bucket_read(c->txn, c->arena, bucket, &b) == 0) {
-		key_add(c, k, S("s3:ResourceAccount"), b.account);
-		upload_encryption(c, &b, k);
+	if (bucket.p && s3_bucket_look(c, bucket, &b) == 0) {
+		key_add(c, k, S("s3:ResourceAccount"), b->account);
+		upload_encryption(c, b, k);
 	}
 	copy_source(c, k);
 	if (creates[0] || creates[1])

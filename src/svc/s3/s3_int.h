@@ -41,6 +41,7 @@
 /* --- data.c: buckets, objects and their versions in the store --- */
 int s3_bucket_read(struct store_txn *t, struct arena *a, struct str name, struct s3_rec_bucket *ret); /* -ENOENT */
 int s3_bucket_put(struct store_txn *t, const struct s3_rec_bucket *b);
+int s3_bucket_look(struct call *c, struct str name, struct s3_rec_bucket **ret); /* -ENOENT; reads it once in a call */
 /* s3_bucket_load finds the bucket that a call names (once in a call); refuses with NoSuchBucket, or PermanentRedirect when
  * it is in another region, and AccessDenied when owner (may be absent) is not its owner. */
 int s3_bucket_load(struct call *c, struct str name, struct str owner, struct s3_rec_bucket **ret);
@@ -64,6 +65,8 @@ int s3_object_current(struct store_txn *t, struct arena *a, const struct s3_rec_
 		      struct s3_rec_object *ret); /* -ENOENT */
 int s3_object_latest(struct store_txn *t, struct arena *a, const struct s3_rec_bucket *b, struct str key,
 		     struct s3_rec_object *ret); /* markers too */
+/* s3_object_look is s3_object_latest; a call that only reads does so once. key lives as long as the call. */
+int s3_object_look(struct call *c, const struct s3_rec_bucket *b, struct str key, struct s3_rec_object *ret);
 int s3_object_version(struct store_txn *t, struct arena *a, const struct s3_rec_bucket *b, struct str key, struct str version,
 		      struct s3_rec_object *ret);
 /* s3_object_insert makes o (an object or a delete marker) the latest version; sets its version and seq. What the bucket's

@@ -3,11 +3,14 @@
 #include "test.h"
 
 #include <errno.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/secret.h"
 #include "base/util.h"
 
 static void test_digests(void **state)
@@ -101,6 +104,86 @@ static void test_streams(void **state)
 	assert_null(hash_free(NULL));
 	hash_free(hash_new(HASH_SHA256)); /* given up half way */
 	arena_done(&a);
+}
+
+static void test_hmac_key(void **state)
+{
+	static const size_t lengths[] = { 0, 1, 55, 56, 64, 65, 200 };
+	struct hmac_key k;
+	uint8_t key[200], text[200], want[32], got[32];
+
+	random_bytes(key, sizeof key);
+	random_bytes(text, sizeof text);
+	for (size_t i = 0; i < ELEMENTS(lengths); i++) {
+		hmac_key_make(key, lengths[i], &k);
+		for (size_t j = 0; j < ELEMENTS(lengths); j++) { /* one key made ready serves many texts */
+			unsigned n = 0;
+
+			assert_non_null(HMAC(EVP_sha256(), key, (int)lengths[i], text, lengths[j], want, &n));
+			hmac_key_sign(&k, text, lengths[j], got);
+			assert_memory_equal(got, want, 32);
+			hmac_sha256(key, lengths[i], text, lengths[j], got);
+			assert_memory_equal(got, want, 32);
+		}
+	}
+}
+
+/* Remembering changes no answer: other bytes, another key or other additional data are refused as before. */
+static void test_open_kept(void **state)
+{
+	uint8_t key[32], other[32], text[200], plain[200];
+	struct str sealed = { (char *)text, SEAL_NONCE_BYTES + 14 + SEAL_TAG_BYTES };
+
+	random_bytes(key, sizeof key);
+	random_bytes(other, sizeof other);
+	for (int round = 0; round < 300; round++) { /* more than are kept */
+		random_bytes(text, SEAL_NONCE_BYTES);
+		assert_int_equal(aes_gcm_seal(key, text, S("of a key"), S("attack at dawn"), text + SEAL_NONCE_BYTES), 0);
+		for (int again = 0; again < 3; again++) {
+			memset(plain, 0, sizeof plain);
+			assert_int_equal(aes_gcm_open_kept(key, S("of a key"), sealed, plain), 0);
+			assert_memory_equal(plain, "attack at dawn", 14);
+			assert_int_equal(aes_gcm_open_kept(key, S("of a kez"), sealed, plain), -EBADMSG);
+			assert_int_equal(aes_gcm_open_kept(key, S("of a ke"), sealed, plain), -EBADMSG);
+			assert_int_equal(aes_gcm_open_kept(other, S("of a key"), sealed, plain), -EBADMSG);
+			for (size_t i = 2; i < sealed.n; i += 5) {
+				text[i] ^= 1;
+				assert_int_equal(aes_gcm_open_kept(key, S("of a key"), sealed, plain), -EBADMSG);
+				text[i] ^= 1;
+			}
+			assert_int_equal(aes_gcm_open_kept(key, S("of a key"), str_of(sealed.p, sealed.n - 1), plain), -EBADMSG);
+		}
+	}
+	assert_int_equal(aes_gcm_open_kept(key, S(""), str_of(sealed.p, 27), plain), -EBADMSG);
+	/* what is too long to be kept is opened all the same */
+	assert_int_equal(aes_gcm_seal(key, text, S("x"), str_of((char *)other, 32), text + SEAL_NONCE_BYTES), 0);
+	for (int again = 0; again < 2; again++) {
+		char long_aad[400] = "y";
+
+		assert_int_equal(aes_gcm_open_kept(key, S("x"), str_of(sealed.p, 60), plain), 0);
+		assert_memory_equal(plain, other, 32);
+		assert_int_equal(aes_gcm_open_kept(key, str_of(long_aad, sizeof long_aad), str_of(sealed.p, 60), plain), -EBADMSG);
+	}
+}
+
+static void test_secret_memory(void **state)
+{
+	uint8_t *p = secret_alloc(10000);
+	pid_t child;
+	int status;
+
+	assert_non_null(p);
+	for (size_t i = 0; i < 10000; i++)
+		assert_int_equal(p[i], 0);
+	memset(p, 7, 10000);
+	child = fork();
+	if (child == 0)
+		_exit(p[0] || p[9999]); /* a child has none of it */
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(p[9999], 7);
+	secret_free(p, 10000);
+	secret_free(NULL, 1);
 }
 
 static void test_seal(void **state)
@@ -256,6 +339,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_crcs),
 	cmocka_unit_test(test_streams),
 	cmocka_unit_test(test_seal),
+	cmocka_unit_test(test_hmac_key),
+	cmocka_unit_test(test_open_kept),
+	cmocka_unit_test(test_secret_memory),
 	cmocka_unit_test(test_threads),
 	cmocka_unit_test(test_random),
 	cmocka_unit_test(test_memory),
