@@ -77,8 +77,12 @@ static pid_t start_first(const struct sandbox_host *h, const struct sandbox_base
 	}
 	/* The raw call, as fork does it: this process has one thread. */
 	r = syscall(SYS_clone3, &c, sizeof c);
+	if (r < 0 && errno == ENOSYS) { /* what filters of containers say of a call whose flags they cannot look at */
+		c.flags &= ~(uint64_t)CLONE_INTO_CGROUP;
+		r = syscall(SYS_clone, (unsigned long)c.flags | SIGCHLD, NULL, NULL, NULL, NULL);
+	}
 	if (r == 0)
-		inside_main(h, base, &b->cgroup, group >= 0, ends[0], ends[1], ends[2]);
+		inside_main(h, base, &b->cgroup, c.flags & CLONE_INTO_CGROUP, ends[0], ends[1], ends[2]);
 	if (r < 0)
 		r = -errno;
 	if (group >= 0)
