@@ -205,8 +205,9 @@ def test_an_archive_of_50_mb_in_a_request(cloud, fn, role, name):
         for u in pool.map(lambda i: cloud.client("lambda").update_function_code(FunctionName=name, ZipFile=other), range(3)):
             sums.add(u["CodeSha256"])
     assert sums == {base64.b64encode(hashlib.sha256(other).digest()).decode()}
-    peak = int(re.search(r"VmHWM:\s+(\d+) kB", pathlib.Path("/proc/%d/status" % cloud.proc.pid).read_text())[1])
-    assert peak < 1 << 20, peak  # KB: the archive, its text and what the program is otherwise; not one of each
+    proc = pathlib.Path("/proc/%d" % cloud.proc.pid)
+    peak = int(re.search(r"VmHWM:\s+(\d+) kB", (proc / "status").read_text())[1])
+    assert peak < 1 << 20 or "libasan" in (proc / "maps").read_text(), peak  # KB: the archive, its text and what the program is otherwise; not one of each
     with pytest.raises(ClientError) as e:
         fn.update_function_code(FunctionName=name, ZipFile=heavy_zip(51))
     assert code_of(e) == "RequestEntityTooLargeException" and "smaller than 70167211 bytes for the UpdateFunctionCode operation" in str(e.value)
