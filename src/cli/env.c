@@ -81,7 +81,7 @@ static int run(struct cli *c)
 	struct state st;
 	enum tool tool;
 	struct json *j;
-	char *ca;
+	char *ca, *dir;
 	int r = find_tool(c, &tool);
 
 	if (r == 0)
@@ -93,8 +93,11 @@ static int run(struct cli *c)
 	ca = realpath(cli_path(c, "tls/ca.pem"), NULL);
 	if (!ca)
 		return cli_error("Stop and start the cloud: it makes a new one.", "%s/tls/ca.pem is missing", c->data);
-	struct str file = str_dup(a, str_c(ca)), host = host_of(a, &st), name = str_c(region ? region : "us-east-1");
+	dir = realpath(c->data, NULL);
+	struct str file = str_dup(a, str_c(ca)), data = str_dup(a, str_c(dir ? dir : c->data)), host = host_of(a, &st),
+		   name = str_c(region ? region : "us-east-1");
 	free(ca);
+	free(dir);
 	const struct variable v[] = {
 		{ "AWS_ACCESS_KEY_ID", k.id, TOOL_ALL },
 		{ "AWS_SECRET_ACCESS_KEY", k.secret, TOOL_ALL },
@@ -105,6 +108,7 @@ static int run(struct cli *c)
 		{ "AWS_CA_BUNDLE", file, TOOL_ALL },
 		{ "NODE_EXTRA_CA_CERTS", file, TOOL_CDK | TOOL_NODE | TOOL_PULUMI },
 		{ "AWS_EC2_METADATA_DISABLED", S("true"), TOOL_ALL },
+		{ "CLOUDKEEP_DATA", data, TOOL_ALL }, /* so that `cloudkeep` finds this cloud from every folder */
 	};
 	if (!c->json) {
 		print_shell(c, v, ELEMENTS(v), tool, k.account);
@@ -129,7 +133,7 @@ const struct cli_command cmd_env = {
 	.what = "print what AWS clients need to use this cloud",
 	.text = "Prints shell commands that set the endpoint, the root access key, the region and the certificate to trust. The AWS\n"
 		"CLI, boto3, the SDKs, CDK, Terraform and Pulumi read them. The root key may do anything: make users and roles for your\n"
-		"work.",
+		"work. CLOUDKEEP_DATA is set too, so that cloudkeep itself finds this cloud from every folder.",
 	.examples =
 		"  eval \"$(cloudkeep env)\"\n  aws s3 ls\n  eval \"$(cloudkeep env --region eu-west-1)\"\n  eval \"$(cloudkeep env --tool "
 		"terraform)\"\n  cloudkeep env --tool cdk --json",

@@ -401,6 +401,7 @@ def test_env_for_tools(data):
     terraform = json.loads(run("env", "--tool", "terraform", "--json", data=data, check=0).stdout)
     assert "NODE_EXTRA_CA_CERTS" not in terraform and terraform["AWS_ENDPOINT_URL_S3_CONTROL"] == "https://localhost:%d" % port
     assert all(everything[k] == v for t in (cdk, terraform) for k, v in t.items())
+    assert everything["CLOUDKEEP_DATA"] == str(data.resolve())  # `cloudkeep prove` works in the stack's folder too
     p = run("env", "--tool", "ansible", data=data)
     assert p.returncode == 2 and "cdk, terraform, pulumi, node" in p.stderr
     account = json.loads((data / "root.json").read_text())["account"]

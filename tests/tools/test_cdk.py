@@ -184,8 +184,8 @@ def test_prove(cdk):
         assert "0 broken" in p.stdout, p.stdout
 
 
-def test_destroy_and_again(cdk):
-    """Buckets that hold objects go too: the custom resource empties them. The second life begins as the first did."""
+def test_destroy(cdk):
+    """Buckets that hold objects go too: the custom resource empties them. The tests below make the same stacks again."""
     for r in REGIONS:
         s3 = cdk.cloud.client("s3", region=r)
         for name in ("data", "logs"):
@@ -203,9 +203,6 @@ def test_destroy_and_again(cdk):
         assert cdk.cloud.client("lambda", region=r).list_functions()["Functions"] == []
     iam = cdk.cloud.client("iam")
     assert all(x["RoleName"].startswith("cdk-") or x["Path"].startswith("/aws-service-role/") for x in iam.list_roles(MaxItems=500)["Roles"])
-    cdk.deploy()
-    assert all(status(cdk.cloud, r, STACKS[r]) == "CREATE_COMPLETE" for r in REGIONS)
-    cdk.run("destroy", "--app", "cdk.out", "--force", "--all")
     assert held(cdk.cloud)["us-east-1"].get("cloudformation", {}).get("stacks", 1) == 1  # CDKToolkit
 
 
@@ -223,8 +220,9 @@ def test_bootstrap_bucket_is_kept_and_taken_back(cdk):
 
 
 # --- what must not work ---
-def test_who_may_deploy(cdk):
-    """The right to assume the bootstrap's roles is all a deployer needs; without it nothing is deployed."""
+def test_who_may_deploy_and_a_deploy_that_fails(cdk):
+    """The right to assume the bootstrap's roles is all a deployer needs; without it nothing is deployed. A name that is taken:
+    the stack rolls back with the reason, and the next deploy takes its place."""
     iam = cdk.cloud.client("iam")
     keys = {}
     for name in ("deployer", "stranger"):
@@ -235,24 +233,16 @@ def test_who_may_deploy(cdk):
         {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "arn:aws:iam::%s:role/cdk-*" % cdk.cloud.account}]}))
     p = cdk.deploy(STACKS["us-east-1"], check=1, **keys["stranger"])
     assert status(cdk.cloud, "us-east-1", STACKS["us-east-1"]) is None, p.text
-    cdk.deploy(STACKS["us-east-1"], **keys["deployer"])
-    assert status(cdk.cloud, "us-east-1", STACKS["us-east-1"]) == "CREATE_COMPLETE"
-    cdk.run("destroy", "--app", "cdk.out", "--force", STACKS["us-east-1"], check=0, **keys["deployer"])
-    assert status(cdk.cloud, "us-east-1", STACKS["us-east-1"]) is None
-
-
-def test_failed_deploy_and_the_next(cdk):
-    """A name that is taken: the stack rolls back with the reason, and the next deploy takes its place."""
-    iam = cdk.cloud.client("iam")
     iam.create_role(RoleName="tap-dev-us-east-1-ec2-role", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}))
-    p = cdk.deploy(STACKS["us-east-1"], check=1)
+    p = cdk.deploy(STACKS["us-east-1"], check=1, **keys["deployer"])
     assert "already exists" in p.text, p.text
     assert status(cdk.cloud, "us-east-1", STACKS["us-east-1"]) in ("ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS", None)
     iam.delete_role(RoleName="tap-dev-us-east-1-ec2-role")
-    cdk.deploy(STACKS["us-east-1"])
+    cdk.deploy(STACKS["us-east-1"], **keys["deployer"])
     assert status(cdk.cloud, "us-east-1", STACKS["us-east-1"]) == "CREATE_COMPLETE"
-    cdk.run("destroy", "--app", "cdk.out", "--force", STACKS["us-east-1"])
+    cdk.run("destroy", "--app", "cdk.out", "--force", STACKS["us-east-1"], **keys["deployer"])
+    assert status(cdk.cloud, "us-east-1", STACKS["us-east-1"]) is None
 
 
 # --- cut off ---
@@ -287,7 +277,8 @@ def test_cut_off_in_mid_deploy(cdk, victim):
         end_group(p)
     if victim == "cloud":
         cdk.cloud.start()
-    cdk.bootstrap()  # nothing of it was lost
+        p = cdk.bootstrap()
+        assert p.text.count("(no changes)") == 3, p.text  # nothing of it was lost
     cdk.deploy()
     for r in REGIONS:
         assert status(cdk.cloud, r, STACKS[r]) in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
