@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define HEAP_PERCENT 90 /* of the function's memory, for the JavaScript heap */
-#define MOUNTS_MAX 8
+#define MOUNTS_MAX 16
 #define PYTHON_MODULE "_lambda_bootstrap"
 
 extern const char procd_bootstrap_node[], procd_bootstrap_python[], procd_bootstrap_python_main[], procd_bootstrap_python_pyc[],
@@ -208,6 +208,20 @@ static void node_process(struct making *m, const struct functions *f, const stru
 	offer(m, "AWS_EXECUTION_ENV", str_printf(m->a, "AWS_Lambda_%.*s", STR(s->runtime)).p);
 }
 
+/* Programs in layers (CDK's AWS CLI) begin with "#!/var/lang/bin/python". */
+static void python_at_its_place(struct making *m, struct str program, struct str runtime)
+{
+	char *file = realpath(program.p, NULL);
+	const char *source = file ? str_dup(m->a, str_c(file)).p : NULL;
+
+	free(file);
+	if (!source)
+		return;
+	mount_at(m, source, "/var/lang/bin/python");
+	mount_at(m, source, "/var/lang/bin/python3");
+	mount_at(m, source, str_printf(m->a, "/var/lang/bin/%.*s", STR(runtime)).p);
+}
+
 static void python_process(struct making *m, const struct functions *f, const struct fn_spec *s, struct str program)
 {
 	const char *site = str_printf(m->a, "%s/python/site", f->runtimes ? f->runtimes : "").p;
@@ -220,6 +234,7 @@ static void python_process(struct making *m, const struct functions *f, const st
 	mount_at(m, str_printf(m->a, "%s/" PYTHON_MODULE ".py", f->dir).p, "/var/runtime/" PYTHON_MODULE ".py");
 	mount_at(m, str_printf(m->a, "%s/" PYTHON_MODULE ".pyc", f->dir).p,
 		 str_printf(m->a, "/var/runtime/__pycache__/%s", procd_bootstrap_python_pyc_file).p);
+	python_at_its_place(m, program, s->runtime);
 	if (there(site, F_OK))
 		mount_at(m, site, "/var/runtime/site");
 	offer(m, "PYTHONPATH", str_printf(m->a, "/opt/python/lib/%.*s/site-packages:/opt/python:/var/runtime/site", STR(s->runtime)).p);

@@ -14,6 +14,14 @@ from test_lambda import make_zip  # noqa: E402
 API = {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "cdk"}}
 MOCK = {"Type": "AWS::ApiGateway::Method", "Properties": {
     "RestApiId": {"Ref": "Api"}, "ResourceId": {"Fn::GetAtt": ["Api", "RootResourceId"]}, "HttpMethod": "GET", "AuthorizationType": "NONE", "Integration": {"Type": "MOCK"}}}
+# The CDK's layer with the AWS CLI holds programs that name AWS's place of Python.
+AS_IN_A_LAYER = """import os, subprocess
+def h(e, c):
+    with open("/tmp/program", "w") as f:
+        f.write("#!/var/lang/bin/python\\nimport json\\nprint('a program')\\n")
+    os.chmod("/tmp/program", 0o755)
+    return [os.environ["NPM_CONFIG_FETCH_RETRIES"], subprocess.run(["/tmp/program"], capture_output=True, text=True).stdout.strip()]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +37,11 @@ def test_functions_for_arm64(cloud, cf):
     """BucketDeployment's function is one. Code for Node.js and Python runs on either processor, a program of the function's own does not."""
     fn, role = cloud.client("lambda"), cloud.client("iam").create_role(RoleName="arm", AssumeRolePolicyDocument=trust("lambda.amazonaws.com"))["Role"]["Arn"]
     f = {"Type": "AWS::Lambda::Function", "Properties": {"Role": role, "Runtime": "python3.13", "Handler": "index.h", "Architectures": ["arm64"],
-                                                         "Code": {"ZipFile": "import os\ndef h(e, c):\n    return os.environ['NPM_CONFIG_FETCH_RETRIES']\n"}}}
+                                                         "Code": {"ZipFile": AS_IN_A_LAYER}}}
     create(cf, "arm", template({"F": f}))
     name = physical(cf, "arm", "F")
     assert fn.get_function_configuration(FunctionName=name)["Architectures"] == ["arm64"]
-    assert json.load(fn.invoke(FunctionName=name)["Payload"]) == "0"
+    assert json.load(fn.invoke(FunctionName=name)["Payload"]) == ["0", "a program"]
     f["Properties"]["Architectures"] = ["x86_64"]
     update(cf, "arm", template({"F": f}))
     assert fn.get_function_configuration(FunctionName=name)["Architectures"] == ["x86_64"]
