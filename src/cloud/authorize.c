@@ -173,7 +173,7 @@ static void request_tag_keys(struct call *c, struct key_set *k)
 		key_add_list(c, k, S("aws:TagKeys"), names.v, names.n);
 }
 
-static void call_keys(struct call *c, const char *action, struct key_set *k)
+void call_keys(struct call *c, const char *action, struct key_set *k)
 {
 	principal_keys(c, k);
 	request_keys(c, k);

@@ -163,6 +163,18 @@ def test_malformed_and_locking_policies_are_refused(kms, key):
     assert "will not allow you to update the key policy" in msg
 
 
+def test_whether_a_policy_locks_out_depends_on_its_conditions(kms, key, cloud):
+    """The policy of "everybody in this account" is written with kms:CallerAccount."""
+    for account, locks in ((cloud.account, False), ("111122223333", True)):
+        text = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "kms:*", "Resource": "*",
+                           "Condition": {"StringEquals": {"kms:CallerAccount": account}}}]})
+        if locks:
+            refused("MalformedPolicyDocumentException", kms.put_key_policy, KeyId=key["KeyId"], PolicyName="default", Policy=text)
+        else:
+            kms.put_key_policy(KeyId=key["KeyId"], PolicyName="default", Policy=text)
+            assert kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyId"] == key["KeyId"]
+
+
 # --- who is denied ---
 def policy_for(cloud, *more):
     root = {"Sid": "admin", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::%s:root" % cloud.account}, "Action": "kms:*", "Resource": "*"}

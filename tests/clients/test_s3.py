@@ -482,6 +482,17 @@ def test_copy(s3, cloud, bucket, body, in_files):
     refused("NoSuchBucket", s3.copy_object, Bucket=bucket, Key="x", CopySource="none-%s/a" % bucket)
 
 
+def test_copy_source_may_be_encoded_with_its_slash(cloud, bucket):
+    """As Go programs send it that escape it as one word (Terraform's aws_s3_object_copy)."""
+    s3, source = cloud.client("s3"), None
+    s3.meta.events.register("before-call.s3.CopyObject", lambda params, **kw: params["headers"].update({"x-amz-copy-source": source}))
+    s3.put_object(Bucket=bucket, Key="dir/a b", Body=b"body")
+    source = bucket + "%2Fdir%2Fa%20b"
+    assert s3.copy_object(Bucket=bucket, Key="c", CopySource="given/below")["CopyObjectResult"]["ETag"] == '"%s"' % hashlib.md5(b"body").hexdigest()
+    source = bucket
+    refused("InvalidArgument", s3.copy_object, Bucket=bucket, Key="x", CopySource="given/below")
+
+
 def test_copy_conditions_versions_and_classes(s3, versioned):
     v1 = s3.put_object(Bucket=versioned, Key="k ü", Body=b"1")
     s3.put_object(Bucket=versioned, Key="k ü", Body=b"2")

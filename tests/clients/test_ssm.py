@@ -71,6 +71,9 @@ def test_secure_string_is_sealed_by_kms(cloud, ssm):
     ssm.put_parameter(Name="/s/own", Value="hidden-value", Type="SecureString", KeyId=k["KeyId"])
     assert "hidden-value" not in ssm.get_parameter(Name="/s/own")["Parameter"]["Value"]
     assert ssm.get_parameter(Name="/s/own", WithDecryption=True)["Parameter"]["Value"] == "hidden-value"
+    ssm.put_parameter(Name="/s/own", Value="hidden-again", Type="SecureString", Overwrite=True)  # stays under its key
+    kept = ssm.describe_parameters(ParameterFilters=[{"Key": "Name", "Values": ["/s/own"]}])["Parameters"][0]
+    assert kept["KeyId"] == k["KeyId"] and kept["Version"] == 2
     u = cloud.client("ssm", key=cloud.user("ssm-no-kms", {"Effect": "Allow", "Action": "ssm:*", "Resource": "*"}))
     assert u.get_parameter(Name="/s/own")["Parameter"]["Type"] == "SecureString"
     assert "kms:Decrypt" in refused("AccessDeniedException", u.get_parameter, Name="/s/own", WithDecryption=True)

@@ -202,6 +202,7 @@ int kms_policy_check(struct call *c, const struct kms_rec_key *k, struct str tex
 				    .resource_account = c->account,
 				    .principal = &c->who->p,
 				    .rule = RESOURCE_POLICY_REQUIRED };
+	struct key_set keys = { 0 };
 	struct policy_result d;
 
 	if (policy_parse(c->arena, text, POLICY_RESOURCE, &p, &why) < 0)
@@ -215,6 +216,9 @@ int kms_policy_check(struct call *c, const struct kms_rec_key *k, struct str tex
 		if (r < 0)
 			return r;
 	}
+	call_keys(c, "kms:PutKeyPolicy", &keys);
+	q.keys = keys.v;
+	q.n_keys = keys.n;
 	d = policy_evaluate(&q, c->arena);
 	if (d.decision != DECISION_ALLOW)
 		return call_fail(c, &kms_err_malformed_policy_document,

@@ -93,9 +93,12 @@ static int kms_refused(struct call *c, int r, const struct call_error *err)
 	return r;
 }
 
+/* A new value without KeyId stays under the parameter's key: clients that change the value alone don't send it (Terraform). */
 static int seal(struct call *c, const struct ssm_put_parameter_request *in, struct str name, struct ssm_rec_parameter *p)
 {
-	struct kms_encrypt_request req = { .key_id = in->key_id.p ? in->key_id : S("alias/aws/ssm"),
+	struct kms_encrypt_request req = { .key_id = in->key_id.p  ? in->key_id
+						     : p->key_id.p ? p->key_id
+								   : S("alias/aws/ssm"),
 					   .plaintext = in->value,
 					   .encryption_context = context(c, name) };
 	struct kms_encrypt_response res = { 0 };
