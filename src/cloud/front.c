@@ -35,6 +35,11 @@ struct str front_host(const struct cloud *cl, struct str host, struct arena *a)
 	return best > 0 ? str_lower(a, str_of(host.p, (size_t)best)) : STR_NONE;
 }
 
+const char *const *cloud_host_suffixes(const struct cloud *cl)
+{
+	return cl->host_suffixes;
+}
+
 struct region *front_region(struct cloud *cl, struct str name)
 {
 	struct region *r = cloud_region(cl, name);

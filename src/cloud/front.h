@@ -29,6 +29,7 @@ struct front {
 /* front_host: the host name without port and known suffix ("amazonaws.com", "on.aws", "localhost" and the cloud's own), lower
  * case. Absent when it ends with none of them. */
 struct str front_host(const struct cloud *cl, struct str host, struct arena *a);
+const char *const *cloud_host_suffixes(const struct cloud *cl); /* NULL-terminated: under which the cloud's names are */
 /* front_region: the region of that name, pinned (region_unuse when done with it); NULL when there is none or it is stopped. */
 struct region *front_region(struct cloud *cl, struct str name);
 

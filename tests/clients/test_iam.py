@@ -261,6 +261,8 @@ def test_service_linked_roles(iam):
                      (iam.attach_role_policy, {"PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}),
                      (iam.update_assume_role_policy, {"PolicyDocument": json.dumps(TRUST)})):
         assert "protected role '%s'" % n in refused("UnmodifiableEntity", call, RoleName=n, **kw)
+    iam.tag_role(RoleName=n, Tags=[{"Key": "a", "Value": "1"}])  # tags are the account's own
+    assert iam.list_role_tags(RoleName=n)["Tags"] == [{"Key": "a", "Value": "1"}]
     task = iam.delete_service_linked_role(RoleName=n)["DeletionTaskId"]
     assert iam.get_service_linked_role_deletion_status(DeletionTaskId=task)["Status"] == "SUCCEEDED"
     refused("NoSuchEntity", iam.get_role, RoleName=n)

@@ -693,6 +693,24 @@ def test_cors(s3, cloud, bucket):
     open_ = lambda origin: urllib.request.urlopen(urllib.request.Request(url, headers={"Origin": origin}), context=ctx).headers
     assert open_("https://a.example.com")["Access-Control-Allow-Origin"] == "https://a.example.com"
     assert "Access-Control-Allow-Origin" not in open_("https://evil.com")
+    # What a browser asks before it sends the request itself.
+    def preflight(path, **h):
+        r = urllib.request.Request(url.split("/" + bucket)[0] + path, method="OPTIONS", headers={k.replace("_", "-"): v for k, v in h.items()})
+        try:
+            with urllib.request.urlopen(r, context=ctx) as answer:
+                return answer.status, answer.headers, ""
+        except urllib.error.HTTPError as e:
+            return e.code, e.headers, e.read().decode()
+    ask = {"Origin": "https://a.example.com", "Access_Control_Request_Method": "GET"}
+    status, h, _ = preflight("/%s/k" % bucket, Access_Control_Request_Headers="X-One, authorization", **ask)
+    assert status == 200 and h["Access-Control-Allow-Origin"] == "https://a.example.com" and h["Access-Control-Allow-Methods"] == "GET"
+    assert h["Access-Control-Allow-Headers"] == "x-one, authorization" and h["Access-Control-Max-Age"] == "60" and h["Access-Control-Expose-Headers"] == "ETag"
+    for path, wanted, changed in (("/%s/k" % bucket, "not whitelisted", {"Origin": "https://evil.com"}),
+                                  ("/%s/k" % bucket, "not whitelisted", {"Access_Control_Request_Method": "PUT"}),
+                                  ("/none-%s/k" % bucket, "not enabled", {}), ("/", "not enabled", {})):
+        status, h, text = preflight(path, **{**ask, **changed})
+        assert status == 403 and "<Code>AccessForbidden</Code>" in text and wanted in text and "Access-Control-Allow-Origin" not in h
+    assert preflight("/%s/k" % bucket, Origin="https://a.example.com")[0] == 400
     refused("InvalidRequest", s3.put_bucket_cors, Bucket=bucket, CORSConfiguration={"CORSRules": [{"AllowedMethods": ["PATCH"], "AllowedOrigins": ["*"]}]})
     s3.delete_bucket_cors(Bucket=bucket)
     refused("NoSuchCORSConfiguration", s3.get_bucket_cors, Bucket=bucket)

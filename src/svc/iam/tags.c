@@ -31,11 +31,6 @@ static int tag(struct call *c, enum iam_kind kind, struct str name, const struct
 
 	if (r < 0)
 		return r;
-	if (kind == IAM_ROLE) {
-		r = iam_read_only_role(c, &e);
-		if (r < 0)
-			return r;
-	}
 	r = iam_tags_check(c, tags, &add);
 	if (r < 0)
 		return r;

@@ -389,7 +389,7 @@ S3_HANDLER(delete_bucket_cors, response)
 	return store(c, b);
 }
 
-static bool fits(struct str pattern, struct str s)
+bool s3_cors_fits(struct str pattern, struct str s)
 {
 	struct str head, tail;
 
@@ -410,7 +410,7 @@ void s3_cors_headers(struct call *c, const struct s3_rec_bucket *b)
 		if (!str_list_has(&x->methods, c->http->method))
 			continue;
 		for (size_t j = 0; j < x->origins.n; j++) {
-			if (!fits(x->origins.v[j], origin))
+			if (!s3_cors_fits(x->origins.v[j], origin))
 				continue;
 			call_header(c, "Access-Control-Allow-Origin", str_is(x->origins.v[j], "*") ? S("*") : origin);
 			call_header(c, "Access-Control-Allow-Methods", str_join(c->arena, x->methods.v, x->methods.n, S(", ")));

@@ -379,5 +379,6 @@ const struct service s3_service = {
 	.body_begin = s3_body_begin,
 	.home = s3_home,
 	.job = s3_job,
+	.front = &s3_front,
 	.cfn = s3_cfn,
 };

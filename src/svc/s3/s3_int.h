@@ -203,8 +203,10 @@ int s3_job(struct cloud *cl, struct region *r, struct str kind, struct str id, s
 /* s3_expiration is the x-amz-expiration header of an object, absent when no rule expires it. */
 struct str s3_expiration(struct call *c, const struct s3_rec_bucket *b, struct str key, const struct s3_rec_object *o);
 
-/* --- cors.c is config.c's: headers of answers to cross-origin requests --- */
+/* --- CORS: config.c has the headers of answers, preflight.c answers what is asked before --- */
 void s3_cors_headers(struct call *c, const struct s3_rec_bucket *b);
+bool s3_cors_fits(struct str pattern, struct str s); /* pattern: one "*" at most */
+extern const struct front s3_front;
 
 #define S3_SUM_GET(x, kind)                                                                                                                \
 	((kind) == S3_SUM_CRC32       ? &(x)->checksum_crc32                                                                               \
