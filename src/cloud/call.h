@@ -166,9 +166,6 @@ struct authz_resource { /* what the resource hook tells about "kind:id" */
 void key_add(struct call *c, struct key_set *k, struct str name, struct str value);                        /* single-valued */
 void key_add_list(struct call *c, struct key_set *k, struct str name, const struct str *values, size_t n); /* multivalued */
 
-/* call_keys adds all condition keys of the call (caller, request, tags, the service's own), as authorization sees them. */
-void call_keys(struct call *c, const char *action, struct key_set *k);
-
 struct service {
 	const struct service_model *model;
 	const char *principal; /* "kms.amazonaws.com" */

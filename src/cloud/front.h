@@ -7,6 +7,9 @@
 #pragma once
 #include "cloud/cloud.h"
 
+/* call_keys adds all condition keys of the call (caller, request, tags, the service's own), as authorization sees them. */
+void call_keys(struct call *c, const char *action, struct key_set *k);
+
 struct front;
 struct front_request {
 	const struct front *front;

@@ -78,6 +78,14 @@ static bool content_type_is(const struct finder *f, const char *type)
 	return str_eq_ci(str_trim(base), str_c(type));
 }
 
+/* SDKs made from Smithy models write the last word of a dotted prefix alone: "CloudTrail_20131101". */
+static bool target_is(const struct service_model *m, struct str prefix)
+{
+	const char *last = strrchr(m->target_prefix, '.');
+
+	return str_is(prefix, m->target_prefix) || (last && str_is(prefix, last + 1));
+}
+
 /* awsJson: X-Amz-Target: Prefix.Operation. */
 static int find_target(struct finder *f, struct str target)
 {
@@ -91,12 +99,12 @@ static int find_target(struct finder *f, struct str target)
 
 			if (!speaks(m, WIRE_JSON) || !m->target_prefix)
 				continue;
-			if (by_signing ? !f->signing.p || !signs_as(m, f->signing) : !prefix.p || !str_is(prefix, m->target_prefix))
+			if (by_signing ? !f->signing.p || !signs_as(m, f->signing) : !prefix.p || !target_is(m, prefix))
 				continue;
 			f->ret->json_1_0 = content_type_is(f, "application/x-amz-json-1.0") ||
 					   (!content_type_is(f, "application/x-amz-json-1.1") && m->json_version &&
 					    strcmp(m->json_version, "1.0") == 0);
-			return named(f, m, WIRE_JSON, by_signing && prefix.p && !str_is(prefix, m->target_prefix) ? target : name);
+			return named(f, m, WIRE_JSON, by_signing && prefix.p && !target_is(m, prefix) ? target : name);
 		}
 	return -ENOENT;
 }

@@ -62,3 +62,13 @@ def test_global_services_are_seen_in_us_east_1_only(cloud):
 def test_reading_the_trail_needs_the_right(cloud):
     u = cloud.client("cloudtrail", key=cloud.user("trail-nobody"))
     refused("AccessDeniedException", u.lookup_events)
+
+
+def test_the_short_target_of_smithy_sdks(cloud):
+    """Go, Rust, JavaScript 3 and others write CloudTrail_20131101 where botocore writes the whole name of the interface."""
+    ct = cloud.client("cloudtrail")
+    def shorten(params, **kw):
+        params["headers"]["X-Amz-Target"] = params["headers"]["X-Amz-Target"].rsplit("v20131101.", 1)[1]
+    ct.meta.events.register("before-call.cloudtrail.*", shorten)
+    assert "Events" in ct.lookup_events(MaxResults=1)
+    assert "CreateTrail" in refused("NotImplemented", ct.create_trail, Name="trail", S3BucketName="bucket")

@@ -667,4 +667,14 @@ def test_survives_a_kill(own_cloud):
 
 
 def test_not_built_says_so(iam):
-    refused("NotImplemented", iam.list_service_specific_credentials)
+    refused("NotImplemented", iam.create_service_specific_credential, UserName="x", ServiceName="codecommit.amazonaws.com")
+
+
+def test_credentials_of_kinds_that_cannot_be_made_are_listed_as_none(iam):
+    """Taking a user away begins with asking for them (Terraform's force_destroy)."""
+    iam.create_user(UserName="unheld")
+    for call, member in ((iam.list_ssh_public_keys, "SSHPublicKeys"), (iam.list_signing_certificates, "Certificates"),
+                         (iam.list_service_specific_credentials, "ServiceSpecificCredentials")):
+        assert call(UserName="unheld")[member] == []
+        refused("NoSuchEntity", call, UserName="nobody-there")
+    iam.delete_user(UserName="unheld")

@@ -118,6 +118,12 @@ int iam_list_instance_profiles_for_role(struct call *c, const struct iam_list_in
 int iam_list_mfa_device_tags(struct call *c, const struct iam_list_mfa_device_tags_request *in,
 			     struct iam_list_mfa_device_tags_response *out);
 int iam_list_mfa_devices(struct call *c, const struct iam_list_mfa_devices_request *in, struct iam_list_mfa_devices_response *out);
+int iam_list_ssh_public_keys(struct call *c, const struct iam_list_ssh_public_keys_request *in,
+			     struct iam_list_ssh_public_keys_response *out);
+int iam_list_signing_certificates(struct call *c, const struct iam_list_signing_certificates_request *in,
+				  struct iam_list_signing_certificates_response *out);
+int iam_list_service_specific_credentials(struct call *c, const struct iam_list_service_specific_credentials_request *in,
+					  struct iam_list_service_specific_credentials_response *out);
 int iam_list_open_id_connect_provider_tags(struct call *c, const struct iam_list_open_id_connect_provider_tags_request *in,
 					   struct iam_list_open_id_connect_provider_tags_response *out);
 int iam_list_open_id_connect_providers(struct call *c, const struct iam_list_open_id_connect_providers_request *in,

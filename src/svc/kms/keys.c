@@ -3,6 +3,7 @@
  *
  * Keys are stored under their owner's account. Key material is sealed under the cloud's master key before it is stored
  * and exists in the clear only inside one call. */
+#include "cloud/front.h"
 #include "svc/kms/kms_int.h"
 #include <errno.h>
 
