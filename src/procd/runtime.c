@@ -163,6 +163,8 @@ static void variables(struct making *m, const struct functions *f, const struct 
 		offer(m, "SSL_CERT_FILE", "/var/runtime/ca-cert.pem");
 		offer(m, "REQUESTS_CA_BUNDLE", "/var/runtime/ca-cert.pem");
 		mount_at(m, f->ca_pem, "/var/runtime/ca-cert.pem");
+		/* Amazon Linux's place, which CDK's BucketDeployment names in AWS_CA_BUNDLE. */
+		mount_at(m, f->ca_pem, "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem");
 	}
 	for (size_t i = 0; i < m->n_vars; i++) {
 		bool reserved = false;

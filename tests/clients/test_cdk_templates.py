@@ -20,6 +20,8 @@ def h(e, c):
     with open("/tmp/program", "w") as f:
         f.write("#!/var/lang/bin/python\\nimport json\\nprint('a program')\\n")
     os.chmod("/tmp/program", 0o755)
+    with open("/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem") as f, open(os.environ["AWS_CA_BUNDLE"]) as ours:
+        assert f.read() == ours.read()
     return [os.environ["NPM_CONFIG_FETCH_RETRIES"], subprocess.run(["/tmp/program"], capture_output=True, text=True).stdout.strip()]
 """
 
