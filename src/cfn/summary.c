@@ -37,6 +37,13 @@ static bool named(const struct template_resource *res)
 	return false;
 }
 
+/* Types that CreateStack's documentation (parameter Capabilities) does not list: they give nobody a right by themselves. */
+static bool harmless(struct str type)
+{
+	return str_is(type, "AWS::IAM::OIDCProvider") || str_is(type, "AWS::IAM::ServerCertificate") ||
+	       str_is(type, "AWS::IAM::VirtualMFADevice");
+}
+
 void template_summary(struct arena *a, const struct template *t, struct template_summary *ret)
 {
 	struct str *types = arena_array(a, struct str, t->n_resources + 1), *iam = arena_array(a, struct str, t->n_resources + 1);
@@ -46,7 +53,7 @@ void template_summary(struct arena *a, const struct template *t, struct template
 	*ret = (struct template_summary){ 0 };
 	for (size_t i = 0; i < t->n_resources; i++) {
 		types[i] = t->resources[i].type;
-		if (!str_starts(types[i], S("AWS::IAM::")))
+		if (!str_starts(types[i], S("AWS::IAM::")) || harmless(types[i]))
 			continue;
 		iam[n_iam++] = types[i];
 		any_named = any_named || named(&t->resources[i]);

@@ -230,6 +230,11 @@ static void summary(void **state)
 	assert_str(s.capabilities_reason, "The following resource(s) require capabilities: [AWS::IAM::Policy, AWS::IAM::Role]");
 	assert_int_equal(s.resource_types.n, 3);
 	template_summary(&test_arena,
+			 parse("Resources:\n  A: {Type: AWS::IAM::OIDCProvider}\n  B: {Type: AWS::IAM::ServerCertificate}\n  C: {Type: "
+			       "AWS::IAM::VirtualMFADevice}\n"),
+			 &s);
+	assert_int_equal(s.capabilities.n, 0);
+	template_summary(&test_arena,
 			 parse("Transform: AWS::LanguageExtensions\nResources: {A: {Type: AWS::IAM::Role, Properties: {RoleName: r}}}\n"),
 			 &s);
 	assert_int_equal(s.capabilities.n, 2);
