@@ -266,6 +266,14 @@ def test_internet_gateways(ec2, vpc, cloud):
     ec2.delete_internet_gateway(InternetGatewayId=i)
 
 
+def test_there_are_no_vpn_gateways(ec2, vpc, cloud):
+    """CDK's Vpc.fromLookup asks for those of the network it found."""
+    assert ec2.describe_vpn_gateways(Filters=[{"Name": "attachment.vpc-id", "Values": [vpc]}, {"Name": "state", "Values": ["available"]}])["VpnGateways"] == []
+    refused("InvalidVpnGatewayID.NotFound", ec2.describe_vpn_gateways, VpnGatewayIds=["vgw-0123456789abcdef0"])
+    nobody = cloud.client("ec2", key=cloud.user("sees-no-vpn"))
+    refused("UnauthorizedOperation", nobody.describe_vpn_gateways)
+
+
 def test_internet_gateway_quota(ec2):
     have = len(ec2.describe_internet_gateways()["InternetGateways"])
     made = [ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"] for _ in range(5 - have)]

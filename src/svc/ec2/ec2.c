@@ -62,6 +62,7 @@ const struct ec2_ops ec2_ops = {
 	.describe_vpc_endpoint_services = ec2_describe_vpc_endpoint_services,
 	.describe_vpc_endpoints = ec2_describe_vpc_endpoints,
 	.describe_vpcs = ec2_describe_vpcs,
+	.describe_vpn_gateways = ec2_describe_vpn_gateways,
 	.detach_internet_gateway = ec2_detach_internet_gateway,
 	.detach_network_interface = ec2_detach_network_interface,
 	.disassociate_route_table = ec2_disassociate_route_table,

@@ -270,6 +270,7 @@ EC2_HANDLER(describe_vpc_attribute);
 EC2_HANDLER(describe_vpc_endpoint_services);
 EC2_HANDLER(describe_vpc_endpoints);
 EC2_HANDLER(describe_vpcs);
+EC2_HANDLER(describe_vpn_gateways);
 EC2_ACTION(detach_internet_gateway);
 EC2_ACTION(detach_network_interface);
 EC2_ACTION(disassociate_route_table);
