@@ -53,15 +53,21 @@ def test_sigterm_answers_what_is_in_flight(own_cloud):
     assert own_cloud.client("s3").get_object(Bucket="in-flight", Key="k")["Body"].read() == b"a" * 100000 + b"b" * 100000
 
 
+def made(load, region):
+    return len([k for k, (r, _) in list(load.keys.items()) if r == region])
+
+
 def test_regions_stop_and_start_while_others_go_on(own_cloud):
     load = Load(own_cloud)
     load.start(a_region=1)
     for _ in range(3):
         time.sleep(0.5)
         command(own_cloud, "region", "stop", "us-west-2")
-        before = len([k for k, (r, _) in load.keys.items() if r == "eu-west-1"])
+        before, end = made(load, "eu-west-1"), time.time() + 20
         time.sleep(0.5)
-        assert len([k for k, (r, _) in load.keys.items() if r == "eu-west-1"]) > before
+        while made(load, "eu-west-1") == before and time.time() < end:
+            time.sleep(0.05)
+        assert made(load, "eu-west-1") > before
         command(own_cloud, "region", "start", "us-west-2")
     time.sleep(0.5)
     load.join()

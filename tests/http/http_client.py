@@ -68,9 +68,9 @@ class Server:
             body = Reader(s).response().body.decode()
         return {k: int(v) for k, v in (x.split("=") for x in body.split())}
 
-    def wait_stat(self, key, value, seconds=10):
+    def wait_stat(self, key, value, seconds=10, at_least=False):
         end = time.monotonic() + seconds
-        while self.stat()[key] != value:
+        while not (self.stat()[key] >= value if at_least else self.stat()[key] == value):
             assert time.monotonic() < end, f"{key} is {self.stat()[key]}, not {value}"
             time.sleep(0.05)
 

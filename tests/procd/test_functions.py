@@ -380,9 +380,10 @@ def test_frozen_between_invocations(tool, make):
 def test_closing_tells_every_invocation(make, tool):
     d = folder()
     t = Tool(d)
-    c = code(d, "close", "exports.handler = async () => new Promise((r) => setTimeout(r, 20000));")
-    n = t.start(c, timeout=30000)
-    time.sleep(0.8)
+    c = code(d, "close", "exports.handler = async (e) => new Promise((r) => setTimeout(r, e));")
+    t.invoke(c, 0)
+    n = t.start(c, 20000, timeout=30000)
+    time.sleep(0.3)
     rc, err = t.close()
     assert rc == 0, err
     assert t.wait(n)["outcome"] == "EXITED"
