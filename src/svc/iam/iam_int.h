@@ -1,16 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* iam_int.h - shared by the files of src/svc/iam only.
  *
- * Users, groups, roles, instance profiles, customer managed policies, identity providers, MFA devices and server certificates are one kind
- * of record, the entity: name, path, unique id, ARN. Everything else hangs on the unique id, which no rename changes. Tables (all begin
- * with the account): iam.user|group|role|profile|policy|oidc|mfa|certificate  lower-case name  entity iam.more      unique id what only its
- * kind has (records Oidc, Mfa, Certificate) iam.usermfa   user id, device id                           the device's name iam.id unique id
- * letter of the kind, then the lower-case name iam.inline    unique id, policy name                       inline policy iam.attach unique
- * id, policy ARN                        attachment iam.attached  policy ARN, letter of the kind, unique id    (empty) iam.bounded   policy
- * ARN, letter of the kind, unique id    (empty) iam.uses      policy ARN                                   how many of both iam.version
- * policy id, number                            document iam.member    group id, user id; iam.memberof user id, group id iam.inprofile role
- * id, profile id iam.userkey   user id (root: the account), key id; iam.key (no account) key id: access key iam.used      key id or role id
- * last use iam.login, iam.passwords, iam.report, iam.alias, iam.counts, iam.task; iam.aliasname (no account) alias: account */
+ * Users, groups, roles, instance profiles, customer managed policies, identity providers, MFA devices and server certificates are one
+ * kind of record, the entity: name, path, unique id, ARN. Everything else hangs on the unique id, which no rename changes.
+ *
+ * Tables (all begin with the account):
+ *   iam.KIND      lower-case name                              entity; KIND: user, group, role, profile, policy, oidc, mfa, certificate
+ *   iam.more      unique id                                    what only its kind has (records Oidc, Mfa, Certificate)
+ *   iam.usermfa   user id, device id                           the device's name
+ *   iam.id        unique id                                    letter of the kind, then the lower-case name
+ *   iam.inline    unique id, policy name                       inline policy
+ *   iam.attach    unique id, policy ARN                        attachment
+ *   iam.attached  policy ARN, letter of the kind, unique id    (empty)
+ *   iam.bounded   policy ARN, letter of the kind, unique id    (empty)
+ *   iam.uses      policy ARN                                   how many of both
+ *   iam.version   policy id, number                            document
+ *   iam.member    group id, user id; iam.memberof user id, group id
+ *   iam.inprofile role id, profile id
+ *   iam.userkey   user id (root: the account), key id; iam.key (no account) key id: access key
+ *   iam.used      key id or role id                            last use
+ *   iam.login, iam.passwords, iam.report, iam.alias, iam.counts, iam.task; iam.aliasname (no account) alias: account */
 #pragma once
 #include "gen_iam.h"
 #include "svc/iam/iam.h"
