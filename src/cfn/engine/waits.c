@@ -104,6 +104,8 @@ static int wait_txn(struct store_txn *t, void *arg)
 
 	if (e < 0)
 		return e;
+	if (!w->ask.handle.v || !str_eq(w->ask.stack, w->actor->stack)) /* who sees another stack's address doesn't take its signals over */
+		return -EACCES;
 	e = ask_load(t, r->arena, r->token, &w->own);
 	if (e != -ENOENT)
 		return e;

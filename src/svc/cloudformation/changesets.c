@@ -48,13 +48,24 @@ static int by_arn(struct call *c, struct str name, struct cfn_rec_stack *s, stru
 	return plan_load(c->txn, c->arena, c->account, name, s, ret);
 }
 
+/* Where a stack is named as well, rights were asked for that one: it must be the change set's. */
+static int of_stack(struct call *c, struct str stack, const struct cfn_rec_stack *s)
+{
+	struct cfn_rec_stack named;
+	int r = stack.p ? stack_lookup(c->txn, c->arena, c->account, call_region(c), stack, &named) : 0;
+
+	return r == 0 && stack.p && !str_eq(named.id, s->id) ? -ENOENT : r;
+}
+
 int change_set_find(struct call *c, struct str name, struct str stack, struct cfn_rec_stack *s, struct cfn_rec_change_set *ret)
 {
 	int r;
 
-	if (str_starts(name, S("arn:")))
+	if (str_starts(name, S("arn:"))) {
 		r = by_arn(c, name, s, ret);
-	else if (!stack.p)
+		if (r == 0)
+			r = of_stack(c, stack, s);
+	} else if (!stack.p)
 		return cfn_invalid(c, "StackName must be specified if ChangeSetName is not specified as an ARN.");
 	else {
 		r = stack_lookup(c->txn, c->arena, c->account, call_region(c), stack, s);
@@ -402,9 +413,11 @@ CFN_HANDLER(delete_change_set, output)
 		r = cfn_stack(c, in->stack_name, &s);
 		if (r == 0)
 			r = set_get(c, &s, in->change_set_name, &cs);
-	} else if (str_starts(in->change_set_name, S("arn:")))
+	} else if (str_starts(in->change_set_name, S("arn:"))) {
 		r = by_arn(c, in->change_set_name, &s, &cs);
-	else
+		if (r == 0)
+			r = of_stack(c, in->stack_name, &s);
+	} else
 		return cfn_invalid(c, "StackName must be specified if ChangeSetName is not specified as an ARN.");
 	if (r == -ENOENT)
 		return 0; /* gone already */
