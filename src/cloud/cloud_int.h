@@ -67,6 +67,14 @@ void call_prepare(struct call *c, struct cloud *cl, struct region *r, const stru
 		  const struct principal *who, const struct call_facts *facts);
 /* call_execute authorizes and runs the handler; c->txn and c->global are open. May be run again after a rollback. */
 int call_execute(struct call *c);
+/* call_snapshot opens c->txn and c->global for reading, of the region's store and the global one: the same where that is the region's.
+ * Negative: nothing is open. */
+int call_snapshot(struct call *c);
+void call_snapshot_end(struct call *c);
+/* call_run_read executes on a snapshot of its own. A handler that finds it overtaken (a body's file that a later commit took away)
+ * says -EAGAIN and is run again, from its authorization on, on a newer one. */
+int call_run_read(struct call *c);
+int call_run_write(struct call *c, struct store_txn *t); /* executes in the writer's transaction, with the call's companion */
 /* call_settle turns a negative result without an error into a 500, logged once. */
 void call_settle(struct call *c, int r);
 void call_run_hooks(struct call *c);

@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <errno.h>
 
+#define READ_TRIES_MAX 8
+
 const struct service *service_of(const struct cloud *cl, const struct service_model *m)
 {
 	for (size_t i = 0; i < cl->n_services; i++)
@@ -43,6 +45,82 @@ int call_execute(struct call *c)
 		r = c->op->run(c, c->in, c->out);
 	assert(!(r >= 0 && c->err)); /* success never carries an error */
 	return r > 0 ? 0 : r;
+}
+
+int call_snapshot(struct call *c)
+{
+	int r = store_begin_read(c->region->store, &c->txn);
+
+	if (r < 0)
+		return r;
+	if (c->region->global) {
+		c->global = c->txn;
+		return 0;
+	}
+	r = store_begin_read(c->cloud->global.store, &c->global);
+	if (r < 0) {
+		store_end(c->txn);
+		c->txn = NULL;
+	}
+	return r;
+}
+
+void call_snapshot_end(struct call *c)
+{
+	if (c->global != c->txn)
+		store_end(c->global);
+	store_end(c->txn);
+	c->txn = c->global = NULL;
+}
+
+static int run_once(struct call *c)
+{
+	int r = call_snapshot(c);
+
+	if (r < 0)
+		return r;
+	r = call_execute(c);
+	call_snapshot_end(c);
+	return r;
+}
+
+int call_run_read(struct call *c)
+{
+	int r = -EAGAIN;
+
+	for (int i = 0; r == -EAGAIN && i < READ_TRIES_MAX; i++)
+		r = run_once(c);
+	return r;
+}
+
+int call_also(struct call *c, struct store_txn *t)
+{
+	struct store_txn *before = c->txn;
+	int r;
+
+	if (!c->also)
+		return 0;
+	c->txn = t;
+	r = c->also(c, c->also_arg);
+	c->txn = before;
+	return r;
+}
+
+int call_run_write(struct call *c, struct store_txn *t)
+{
+	struct store_txn *g = NULL;
+	int r = c->region->global ? 0 : store_begin_read(c->cloud->global.store, &g);
+
+	if (r < 0)
+		return r;
+	c->txn = t;
+	c->global = g ? g : t;
+	r = call_execute(c);
+	if (r == 0)
+		r = call_also(c, t);
+	store_end(g);
+	c->txn = c->global = NULL;
+	return r;
 }
 
 void call_settle(struct call *c, int r)
@@ -119,38 +197,11 @@ int call_invoke_by(struct call *c, const struct principal *who, const struct ser
 }
 
 /* --- calls from jobs and the stack engine --- */
-int call_also(struct call *c, struct store_txn *t)
-{
-	struct store_txn *before = c->txn;
-	int r;
-
-	if (!c->also)
-		return 0;
-	c->txn = t;
-	r = c->also(c, c->also_arg);
-	c->txn = before;
-	return r;
-}
-
 static int inner_run(struct store_job *j, struct store_txn *t)
 {
 	struct inner *x = (struct inner *)j;
-	struct store_txn *g = NULL;
-	int r;
 
-	x->call.txn = x->call.global = t;
-	if (!x->call.region->global) {
-		r = store_begin_read(x->call.cloud->global.store, &g);
-		if (r < 0)
-			return r;
-		x->call.global = g;
-	}
-	r = call_execute(&x->call);
-	if (r == 0)
-		r = call_also(&x->call, t);
-	store_end(g);
-	x->call.txn = x->call.global = NULL;
-	return r;
+	return call_run_write(&x->call, t);
 }
 
 /* The call is over: record, hooks, and who waits for it. x is gone after this. */
@@ -172,24 +223,6 @@ static void inner_over(void *arg, int e)
 static void inner_done(struct store_job *j, int result)
 {
 	inner_over(j, result);
-}
-
-static int run_read(struct call *c)
-{
-	struct store_txn *t = NULL, *g = NULL;
-	int r = store_begin_read(c->region->store, &t);
-
-	if (r == 0 && !c->region->global)
-		r = store_begin_read(c->cloud->global.store, &g);
-	if (r == 0) {
-		c->txn = t;
-		c->global = g ? g : t;
-		r = call_execute(c);
-	}
-	store_end(g);
-	store_end(t);
-	c->txn = c->global = NULL;
-	return r;
 }
 
 static void refused(struct inner *x, struct str why)
@@ -220,7 +253,7 @@ void inner_start(struct inner *x)
 		return;
 	}
 	c->may_park = true;
-	r = run_read(c);
+	r = call_run_read(c);
 	if (r == CALL_PARKED)
 		park_wait(c, inner_over, x);
 	else
@@ -333,23 +366,14 @@ int cloud_internal_read(struct cloud *cl, struct region *r, struct arena *a, str
 	ret->now_ms = clock_now_ms();
 	if (!region_use(r))
 		return -EHOSTDOWN;
-	e = store_begin_read(r->store, &ret->txn);
-	if (e == 0 && !r->global)
-		e = store_begin_read(cl->global.store, &ret->global);
-	else
-		ret->global = ret->txn;
-	if (e < 0) {
-		store_end(ret->txn);
+	e = call_snapshot(ret);
+	if (e < 0)
 		region_unuse(r);
-	}
 	return e;
 }
 
 void cloud_internal_end(struct call *c)
 {
-	if (c->global != c->txn)
-		store_end(c->global);
-	store_end(c->txn);
+	call_snapshot_end(c);
 	region_unuse(c->region);
-	c->txn = c->global = NULL;
 }

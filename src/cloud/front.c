@@ -58,11 +58,7 @@ int front_call(struct front_request *f, struct region *r, const struct service *
 		return -EHOSTDOWN;
 	policy_cache_trim();
 	policy_cache_hold(1);
-	e = store_begin_read(ret->region->store, &ret->txn);
-	if (e == 0 && !ret->region->global)
-		e = store_begin_read(f->cloud->global.store, &ret->global);
-	else
-		ret->global = ret->txn;
+	e = call_snapshot(ret);
 	if (e < 0)
 		front_call_end(ret);
 	return e;
@@ -70,10 +66,7 @@ int front_call(struct front_request *f, struct region *r, const struct service *
 
 void front_call_end(struct call *c)
 {
-	if (c->global != c->txn)
-		store_end(c->global);
-	store_end(c->txn);
-	c->txn = c->global = NULL;
+	call_snapshot_end(c);
 	policy_cache_hold(-1);
 	region_unuse(c->region);
 }
