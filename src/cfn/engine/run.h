@@ -102,7 +102,7 @@ struct world {
 };
 void world_init(struct world *w, struct run *u, struct arena *a);
 
-/* --- step.c --- */
+/* --- step.c: one node of a phase (step.h tells how it is divided) --- */
 void step_run(struct run *u, struct node *n);
 void step_cancel(struct run *u, struct node *n); /* it waits, and the operation has failed */
 
