@@ -35,6 +35,11 @@ struct principal {
 	bool mfa, temporary;
 };
 
+/* An identity as text, to act with later, and back: -EBADMSG. principal_copy: all of it in another arena. */
+struct str principal_text(struct arena *a, const struct principal *p);
+int principal_parse(struct arena *a, struct str text, struct principal *ret);
+int principal_copy(struct arena *a, const struct principal *from, struct principal *ret);
+
 /* Where the call came from; copied into nested calls. */
 struct call_facts {
 	struct str request_id;

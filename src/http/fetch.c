@@ -223,7 +223,7 @@ static int tls_start(struct link *l, const char *host, const struct fetch *f)
 	if (literal)
 		X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(l->ssl), host);
 	else {
-		SSL_set_tlsext_host_name(l->ssl, host);
+		SSL_ctrl(l->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)host);
 		SSL_set1_host(l->ssl, host);
 	}
 	while ((n = SSL_connect(l->ssl)) != 1) {

@@ -13,7 +13,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "clients"))
 from issuer import Issuer, Key, b64  # noqa: E402
+from registry import Registry  # noqa: E402
+from test_cloudformation import parameter, settle, template  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -245,3 +248,21 @@ def test_signing_does_not_help(cloud, iam, issuer, role):
     """The token is what counts: root's signature adds nothing to it."""
     refused("InvalidIdentityToken", cloud.client("sts"), role, issuer.token(Key("k1")))
     refused("AccessDenied", cloud.client("sts"), role, issuer.token(sub="other"))
+
+
+def test_the_provider_of_a_session_counts_for_what_is_done_in_its_name(cloud, iam, sts, issuer, role):
+    """A condition on the provider holds for the registry's password and for stacks, which act later as who asked for them."""
+    provider = "arn:aws:iam::%s:oidc-provider/%s" % (cloud.account, issuer.name)
+    arn = issuer.role(iam, "bound", provider)
+    forbidden = {"Effect": "Deny", "Action": ["ecr:BatchGetImage", "ssm:PutParameter"], "Resource": "*",
+                 "Condition": {"StringEquals": {"aws:FederatedProvider": provider}}}
+    iam.put_role_policy(RoleName="bound", PolicyName="p", PolicyDocument=json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}, forbidden]}))
+    creds = assume(sts, arn, issuer.token())
+    cloud.client("ecr").create_repository(repositoryName="bound")
+    registry = Registry(cloud, creds)
+    Registry(cloud).push_image("bound", "x", "v1")
+    assert registry("GET", "/v2/bound/tags/list").status == 200 and registry("GET", "/v2/bound/manifests/v1").status == 403
+    cf = cloud.client("cloudformation", key=creds)
+    cf.create_stack(StackName="bound", TemplateBody=template({"P": parameter("x", Name="/bound")}))
+    assert settle(cf, "bound")["StackStatus"] == "ROLLBACK_COMPLETE"

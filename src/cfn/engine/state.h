@@ -79,10 +79,6 @@ int ask_delete(struct store_txn *t, struct str id); /* with its time; 0 when the
 struct str ask_url(struct cloud *cl, struct arena *a, const struct cfn_rec_ask *ask, struct str region);
 void ask_key_bytes(struct cloud *cl, uint8_t key[32]); /* what signs these URLs */
 
-/* --- who acts --- */
-struct str principal_text(struct arena *a, const struct principal *p);
-int principal_parse(struct arena *a, struct str text, struct principal *ret);
-
 /* --- resource types --- */
 extern const struct cfn_type type_custom, type_wait_handle, type_wait, type_stack;
 const struct cfn_type *type_find(struct cloud *cl, struct str name); /* NULL: not known here */

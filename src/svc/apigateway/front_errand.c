@@ -47,29 +47,6 @@ static void too_late(void *arg)
 	e->over(e, v, -ETIMEDOUT);
 }
 
-/* The caller's identity, for a call that may outlive the request that it came with. */
-static void copy_principal(struct arena *a, const struct principal *from, struct principal *to)
-{
-	*to = *from;
-	struct str *texts[] = { &to->p.account,      &to->p.arn, &to->p.role_arn, &to->p.service,    &to->p.unique_id,
-				&to->p.canonical_id, &to->name,  &to->key_id,     &to->session_name, &to->source_identity };
-
-	for (size_t i = 0; i < ELEMENTS(texts); i++)
-		if (texts[i]->p)
-			*texts[i] = str_dup(a, *texts[i]);
-	struct str_list *lists[] = { &to->session_policies, &to->transitive_tags };
-	for (size_t l = 0; l < ELEMENTS(lists); l++) {
-		const struct str *v = lists[l]->v;
-
-		lists[l]->v = arena_array(a, struct str, lists[l]->n);
-		for (size_t i = 0; i < lists[l]->n; i++)
-			lists[l]->v[i] = str_dup(a, v[i]);
-	}
-	to->tags.v = arena_array(a, struct str_pair, to->tags.n);
-	for (size_t i = 0; i < to->tags.n; i++)
-		to->tags.v[i] = (struct str_pair){ str_dup(a, from->tags.v[i].key), str_dup(a, from->tags.v[i].value) };
-}
-
 static int as_whom(struct visit *v, struct errand *e, struct str credentials)
 {
 	const struct identity *id = cloud_identity(v->cl);
@@ -86,8 +63,7 @@ static int as_whom(struct visit *v, struct errand *e, struct str credentials)
 	if (str_is(arn.resource, "user/*")) { /* the caller's own: who didn't sign has none */
 		if (v->who.p.type == PRINCIPAL_ANONYMOUS || !v->who.p.arn.p)
 			return -EACCES;
-		copy_principal(&e->arena, &v->who, &e->who);
-		return 0;
+		return principal_copy(&e->arena, &v->who, &e->who); /* the call may outlive the request that it came with */
 	}
 	if (!str_eq(arn.account, v->account))
 		return -EACCES;

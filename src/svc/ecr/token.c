@@ -10,96 +10,6 @@
 
 #define PASSWORD_BYTES_MAX 16384
 
-static struct json *map_json(struct arena *a, const struct str_map *m)
-{
-	struct json *j = json_new(a, JSON_OBJECT);
-
-	for (size_t i = 0; i < m->n; i++)
-		json_set(a, j, m->v[i].key, json_new_str(a, m->v[i].value));
-	return j;
-}
-
-static struct json *list_json(struct arena *a, const struct str_list *l)
-{
-	struct json *j = json_new(a, JSON_ARRAY);
-
-	for (size_t i = 0; i < l->n; i++)
-		json_push(a, j, json_new_str(a, l->v[i]));
-	return j;
-}
-
-static struct str_map json_map(struct arena *a, const struct json *j)
-{
-	struct str_map m = { 0 };
-
-	if (!json_is(j, JSON_OBJECT))
-		return m;
-	m.v = arena_array(a, struct str_pair, j->n + 1);
-	for (; m.n < j->n; m.n++)
-		m.v[m.n] = (struct str_pair){ j->members[m.n].key, json_str(&j->members[m.n].value) };
-	return m;
-}
-
-static struct str_list json_list(struct arena *a, const struct json *j)
-{
-	struct str_list l = { 0 };
-
-	if (!json_is(j, JSON_ARRAY))
-		return l;
-	l.v = arena_array(a, struct str, j->n + 1);
-	for (; l.n < j->n; l.n++)
-		l.v[l.n] = json_str(&j->items[l.n]);
-	return l;
-}
-
-static struct json *session_json(struct arena *a, const struct principal *w)
-{
-	struct json *j = json_new(a, JSON_OBJECT);
-
-	json_set_int(a, j, "type", w->p.type);
-	json_set_str(a, j, "account", w->p.account);
-	json_set_str(a, j, "arn", w->p.arn);
-	json_set_str(a, j, "role", w->p.role_arn);
-	json_set_str(a, j, "id", w->p.unique_id);
-	json_set_str(a, j, "canonical", w->p.canonical_id);
-	json_set_str(a, j, "name", w->name);
-	json_set_str(a, j, "key", w->key_id);
-	json_set_str(a, j, "session", w->session_name);
-	json_set_str(a, j, "source", w->source_identity);
-	json_set(a, j, S("policies"), list_json(a, &w->session_policies));
-	json_set(a, j, S("tags"), map_json(a, &w->tags));
-	json_set(a, j, S("transitive"), list_json(a, &w->transitive_tags));
-	json_set_int(a, j, "issued", w->issued_ms);
-	json_set_int(a, j, "expires", w->expires_ms);
-	json_set_bool(a, j, "mfa", w->mfa);
-	return j;
-}
-
-static int session_read(struct arena *a, const struct json *j, struct principal *w)
-{
-	int64_t type;
-
-	*w = (struct principal){ .temporary = true };
-	if (json_to_i64(json_getz(j, "type"), &type) < 0 || json_to_i64(json_getz(j, "issued"), &w->issued_ms) < 0 ||
-	    json_to_i64(json_getz(j, "expires"), &w->expires_ms) < 0)
-		return -EACCES;
-	w->p = (struct policy_principal){ .type = (enum principal_type)type,
-					  .account = json_str(json_getz(j, "account")),
-					  .arn = json_str(json_getz(j, "arn")),
-					  .role_arn = json_str(json_getz(j, "role")),
-					  .unique_id = json_str(json_getz(j, "id")),
-					  .canonical_id = json_str(json_getz(j, "canonical")) };
-	w->name = json_str(json_getz(j, "name"));
-	w->key_id = json_str(json_getz(j, "key"));
-	w->session_name = json_str(json_getz(j, "session"));
-	w->source_identity = json_str(json_getz(j, "source"));
-	w->session_policies = json_list(a, json_getz(j, "policies"));
-	w->tags = json_map(a, json_getz(j, "tags"));
-	w->transitive_tags = json_list(a, json_getz(j, "transitive"));
-	w->mfa = json_to_bool(json_getz(j, "mfa"), false);
-	return 0;
-}
-
 int ecr_token_make(struct call *c, int64_t expires_ms, struct str *ret)
 {
 	struct json *j = json_new(c->arena, JSON_OBJECT);
@@ -111,7 +21,7 @@ int ecr_token_make(struct call *c, int64_t expires_ms, struct str *ret)
 	if (w->p.type == PRINCIPAL_ROOT && !w->temporary)
 		json_set_bool(c->arena, j, "root", true);
 	else if (w->temporary || !w->key_id.p)
-		json_set(c->arena, j, S("session"), session_json(c->arena, w));
+		json_set_str(c->arena, j, "session", principal_text(c->arena, w));
 	if (w->key_id.p && !w->temporary) {
 		json_set_str(c->arena, j, "key", w->key_id);
 		json_set_str(c->arena, j, "id", w->p.unique_id);
@@ -184,7 +94,8 @@ int ecr_token_open(struct cloud *cl, struct region *r, struct store_txn *global,
 		return 0;
 	}
 	if (json_getz(j, "session")) {
-		e = session_read(a, json_getz(j, "session"), ret);
+		e = principal_parse(a, json_str(json_getz(j, "session")), ret);
+		ret->temporary = true;
 		return e == 0 && session_stands(global, a, ret) ? 0 : -EACCES;
 	}
 	return key_owner(cl, global, j, now_ms, a, ret);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* who.c - the identity a stack acts with, as text in its operation's record: what authorization needs to know of the
- * caller or the role, never a key or a token. */
-#include "cfn/engine/state.h"
+/* principal.c - an identity as text, for those who act later as who asked them (a stack's operation, a registry's password): all that
+ * authorization needs to know of the caller or the role, never a key or a token. Each member of struct principal is here: a
+ * condition on one that were left out would not hold for what is done later. */
+#include "cloud/call.h"
 #include <errno.h>
 
 static void set_list(struct arena *a, struct json *j, const char *name, const struct str_list *l)
@@ -42,6 +43,7 @@ struct str principal_text(struct arena *a, const struct principal *p)
 	json_set_str(a, j, "key_id", p->key_id);
 	json_set_str(a, j, "session_name", p->session_name);
 	json_set_str(a, j, "source_identity", p->source_identity);
+	json_set_str(a, j, "federated", p->federated);
 	set_list(a, j, "session_policies", &p->session_policies);
 	set_list(a, j, "transitive_tags", &p->transitive_tags);
 	for (size_t i = 0; i < p->tags.n; i++)
@@ -76,6 +78,7 @@ int principal_parse(struct arena *a, struct str text, struct principal *ret)
 	ret->key_id = json_get_str(j, "key_id");
 	ret->session_name = json_get_str(j, "session_name");
 	ret->source_identity = json_get_str(j, "source_identity");
+	ret->federated = json_get_str(j, "federated");
 	ret->session_policies = get_list(a, j, "session_policies");
 	ret->transitive_tags = get_list(a, j, "transitive_tags");
 	tags = json_getz(j, "tags");
@@ -89,4 +92,9 @@ int principal_parse(struct arena *a, struct str text, struct principal *ret)
 	ret->mfa = json_to_bool(json_getz(j, "mfa"), false);
 	ret->temporary = json_to_bool(json_getz(j, "temporary"), false);
 	return 0;
+}
+
+int principal_copy(struct arena *a, const struct principal *from, struct principal *ret)
+{
+	return principal_parse(a, principal_text(a, from), ret);
 }
