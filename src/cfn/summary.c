@@ -40,8 +40,8 @@ static bool named(const struct template_resource *res)
 /* Types that CreateStack's documentation (parameter Capabilities) does not list: they give nobody a right by themselves. */
 static bool harmless(struct str type)
 {
-	return str_is(type, "AWS::IAM::OIDCProvider") || str_is(type, "AWS::IAM::ServerCertificate") ||
-	       str_is(type, "AWS::IAM::VirtualMFADevice");
+	return str_is(type, "AWS::IAM::OIDCProvider") || str_is(type, "AWS::IAM::SAMLProvider") ||
+	       str_is(type, "AWS::IAM::ServerCertificate") || str_is(type, "AWS::IAM::VirtualMFADevice");
 }
 
 void template_summary(struct arena *a, const struct template *t, struct template_summary *ret)

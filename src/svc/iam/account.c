@@ -329,7 +329,7 @@ int iam_get_account_summary(struct call *c, const struct iam_get_account_summary
 		{ S("AttachedPoliciesPerRoleQuota"), OPT_INT(IAM_ATTACHED_MAX) },
 		{ S("ServerCertificates"), OPT_INT(n.certificates.v) },
 		{ S("ServerCertificatesQuota"), OPT_INT(IAM_CERTIFICATES_MAX) },
-		{ S("Providers"), OPT_INT(n.oidc.v) },
+		{ S("Providers"), OPT_INT(n.oidc.v + n.saml.v) },
 		{ S("MFADevices"), OPT_INT(n.mfa.v) },
 		{ S("MFADevicesInUse"), OPT_INT(n.mfa_used.v) },
 		{ S("AccountMFAEnabled"), OPT_INT(0) },

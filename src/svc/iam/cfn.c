@@ -536,6 +536,7 @@ const struct cfn_type *const iam_cfn_types[] = {
 	&iam_cfn_group_policy,
 	&iam_cfn_linked_role,
 	&iam_cfn_oidc,
+	&iam_cfn_saml,
 	&iam_cfn_mfa,
 	&iam_cfn_certificate,
 	NULL,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cfn_identity.c - AWS::IAM::OIDCProvider, ServerCertificate and VirtualMFADevice. */
+/* cfn_identity.c - AWS::IAM::OIDCProvider, SAMLProvider, ServerCertificate and VirtualMFADevice. */
 #include "svc/iam/cfn_int.h"
 #include "svc/iam/iam_int.h"
 #include <errno.h>
@@ -7,8 +7,8 @@
 struct kind { /* how the operations of a type are called */
 	const char *noun, *arn_member;
 };
-static const struct kind oidc = { "OpenIDConnectProvider", "OpenIDConnectProviderArn" }, mfa = { "MFADevice", "SerialNumber" },
-			 certificate = { "ServerCertificate", "ServerCertificateName" };
+static const struct kind oidc = { "OpenIDConnectProvider", "OpenIDConnectProviderArn" }, saml = { "SAMLProvider", "SAMLProviderArn" },
+			 mfa = { "MFADevice", "SerialNumber" }, certificate = { "ServerCertificate", "ServerCertificateName" };
 
 static int sync_tags(struct cfn_resource *r, const struct kind *k)
 {
@@ -119,6 +119,88 @@ const struct cfn_type iam_cfn_oidc = {
 	.delete = oidc_delete,
 	.read = oidc_read,
 	.find = oidc_read,
+};
+
+/* --- AWS::IAM::SAMLProvider --- */
+
+static int saml_read(struct cfn_resource *r)
+{
+	struct json *out;
+	int e = cfn_call(r, "iam", "GetSAMLProvider", iam_cfn_params(r, saml.arn_member, r->physical_id), &out, NULL);
+
+	if (e < 0)
+		return e;
+	r->ret_attrs = iam_cfn_params(r, "Arn", r->physical_id);
+	json_set_str(r->arena, r->ret_attrs, "SamlProviderUUID", iam_cfn_get(out, "SAMLProviderUUID"));
+	return 0;
+}
+
+static void saml_settings(struct cfn_resource *r, struct json *p)
+{
+	static const char *const same[] = { "AddPrivateKey", "AssertionEncryptionMode", "RemovePrivateKey" }; /* refused by name */
+
+	json_set_str(r->arena, p, "SAMLMetadataDocument", iam_cfn_get(r->props, "SamlMetadataDocument"));
+	iam_cfn_copy(r, p, same, ELEMENTS(same));
+}
+
+static int saml_create(struct cfn_resource *r)
+{
+	struct str name = iam_cfn_get(r->props, "Name");
+	struct json *p, *out;
+	int e;
+
+	if (r->physical_id.p) /* an earlier run made it */
+		return saml_read(r);
+	p = iam_cfn_params(r, "Name", name.p ? name : cfn_name(r, 128, false));
+	saml_settings(r, p);
+	json_set(r->arena, p, S("Tags"), iam_cfn_own_tags(r));
+	e = cfn_call(r, "iam", "CreateSAMLProvider", p, &out, NULL);
+	if (e < 0)
+		return e;
+	r->ret_physical_id = r->physical_id = iam_cfn_get(out, "SAMLProviderArn");
+	e = cfn_note_physical(r, r->physical_id);
+	return e < 0 ? e : saml_read(r);
+}
+
+static int saml_update(struct cfn_resource *r)
+{
+	struct json *p = iam_cfn_params(r, saml.arn_member, r->physical_id);
+	int e = 0;
+
+	saml_settings(r, p);
+	if (iam_cfn_changed(r, "SamlMetadataDocument") || p->n > 2)
+		e = cfn_call(r, "iam", "UpdateSAMLProvider", p, NULL, NULL);
+	if (e == 0)
+		e = sync_tags(r, &saml);
+	return e < 0 ? e : saml_read(r);
+}
+
+static int saml_delete(struct cfn_resource *r)
+{
+	return remove_one(r, "DeleteSAMLProvider", &saml);
+}
+
+static const struct cfn_property saml_properties[] = {
+	{ "AddPrivateKey", CFN_UPDATE },
+	{ "AssertionEncryptionMode", CFN_UPDATE },
+	{ "Name", CFN_REPLACE },
+	{ "RemovePrivateKey", CFN_UPDATE },
+	{ "SamlMetadataDocument", CFN_UPDATE },
+	{ "Tags", CFN_UPDATE },
+	{ NULL },
+};
+static const char *const saml_attributes[] = { "Arn", "SamlProviderUUID", NULL };
+const struct cfn_type iam_cfn_saml = {
+	.name = "AWS::IAM::SAMLProvider",
+	.properties = saml_properties,
+	.attributes = saml_attributes,
+	.identifiers = oidc_identifiers,
+	.name_property = "Name",
+	.create = saml_create,
+	.update = saml_update,
+	.delete = saml_delete,
+	.read = saml_read,
+	.find = saml_read,
 };
 
 /* --- AWS::IAM::VirtualMFADevice --- */

@@ -23,4 +23,5 @@ int iam_cfn_sync_tags(struct cfn_resource *r, const char *noun, const char *memb
 bool iam_cfn_lists(const struct json *list, struct str s);
 
 extern const struct cfn_type iam_cfn_policy, iam_cfn_managed_policy, iam_cfn_profile, iam_cfn_access_key, iam_cfn_addition,
-	iam_cfn_role_policy, iam_cfn_user_policy, iam_cfn_group_policy, iam_cfn_linked_role, iam_cfn_oidc, iam_cfn_mfa, iam_cfn_certificate;
+	iam_cfn_role_policy, iam_cfn_user_policy, iam_cfn_group_policy, iam_cfn_linked_role, iam_cfn_oidc, iam_cfn_saml, iam_cfn_mfa,
+	iam_cfn_certificate;

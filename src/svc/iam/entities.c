@@ -6,13 +6,15 @@
 #include <errno.h>
 
 const char *const iam_noun[IAM_KINDS] = {
-	"user", "group", "role", "instance profile", "policy", "OpenIDConnect provider", "virtual MFA device", "Server Certificate"
+	"user",         "group", "role", "instance profile", "policy", "OpenIDConnect provider", "virtual MFA device", "Server Certificate",
+	"SAML provider"
 };
-static const char *const tables[IAM_KINDS] = { "iam.user",   "iam.group", "iam.role", "iam.profile",
-					       "iam.policy", "iam.oidc",  "iam.mfa",  "iam.certificate" };
-static const char *const arn_words[IAM_KINDS] = { "user",   "group",         "role", "instance-profile",
-						  "policy", "oidc-provider", "mfa",  "server-certificate" };
-static const char letters[IAM_KINDS] = { 'U', 'G', 'R', 'P', 'M', 'O', 'V', 'C' };
+static const char *const tables[IAM_KINDS] = { "iam.user", "iam.group", "iam.role",        "iam.profile", "iam.policy",
+					       "iam.oidc", "iam.mfa",   "iam.certificate", "iam.saml" };
+static const char *const arn_words[IAM_KINDS] = { "user",         "group",         "role", "instance-profile",
+						  "policy",       "oidc-provider", "mfa",  "server-certificate",
+						  "saml-provider" };
+static const char letters[IAM_KINDS] = { 'U', 'G', 'R', 'P', 'M', 'O', 'V', 'C', 'S' };
 
 char iam_letter(enum iam_kind kind)
 {
@@ -110,6 +112,8 @@ int iam_load_arn(struct call *c, enum iam_kind kind, struct str arn, struct iam_
 		return r;
 	if (kind == IAM_MFA)
 		return iam_no_entity(c, "VirtualMFADevice with serial number %.*s doesn't exist.", STR(arn));
+	if (kind == IAM_SAML)
+		return iam_no_entity(c, "Manifest not found for arn %.*s", STR(arn));
 	return iam_no_entity(c, "OpenIDConnect Provider not found for arn %.*s", STR(arn));
 }
 
@@ -171,8 +175,8 @@ int iam_count_get(struct store_txn *t, struct arena *a, struct str account, stru
 
 static struct opt_int *count_slot(struct iam_rec_counts *n, enum iam_kind kind)
 {
-	struct opt_int *slot[IAM_KINDS] = { &n->users,    &n->groups, &n->roles, &n->profiles,
-					    &n->policies, &n->oidc,   &n->mfa,   &n->certificates };
+	struct opt_int *slot[IAM_KINDS] = { &n->users, &n->groups, &n->roles,        &n->profiles, &n->policies,
+					    &n->oidc,  &n->mfa,    &n->certificates, &n->saml };
 
 	return slot[kind];
 }
@@ -234,6 +238,8 @@ static int refuse_taken(struct call *c, enum iam_kind kind, struct str name)
 		return call_fail(c, &iam_err_entity_already_exists, "MFADevice entity at the same path and name already exists.");
 	case IAM_OIDC:
 		return call_fail(c, &iam_err_entity_already_exists, "Provider with url https://%.*s already exists.", STR(name));
+	case IAM_SAML:
+		return call_fail(c, &iam_err_entity_already_exists, "SAMLProvider with name %.*s already exists.", STR(name));
 	default:
 		return call_fail(c, &iam_err_entity_already_exists, "%c%s with name %.*s already exists.", iam_noun[kind][0] - 32,
 				 iam_noun[kind] + 1, STR(name));
@@ -249,9 +255,10 @@ static int refuse_full(struct call *c, enum iam_kind kind)
 						      "PoliciesPerAccount",
 						      "OpenIDConnectProvidersPerAccount",
 						      "VirtualMFADevicesPerAccount",
-						      "ServerCertificatesPerAccount" };
-	static const int most[IAM_KINDS] = { IAM_USERS_MAX,    IAM_GROUPS_MAX, IAM_ROLES_MAX, IAM_PROFILES_MAX,
-					     IAM_POLICIES_MAX, IAM_OIDC_MAX,   IAM_MFA_MAX,   IAM_CERTIFICATES_MAX };
+						      "ServerCertificatesPerAccount",
+						      "SAMLProvidersPerAccount" };
+	static const int most[IAM_KINDS] = { IAM_USERS_MAX, IAM_GROUPS_MAX, IAM_ROLES_MAX,        IAM_PROFILES_MAX, IAM_POLICIES_MAX,
+					     IAM_OIDC_MAX,  IAM_MFA_MAX,    IAM_CERTIFICATES_MAX, IAM_SAML_MAX };
 	struct iam_rec_counts n;
 	int r = iam_count_get(c->txn, c->arena, c->account, &n);
 

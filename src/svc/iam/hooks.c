@@ -21,6 +21,7 @@ static const struct {
 	enum iam_kind of;
 } by_arn[] = {
 	{ "provider", "OpenIDConnectProviderArn", IAM_OIDC },
+	{ "saml", "SAMLProviderArn", IAM_SAML },
 	{ "mfa", "SerialNumber", IAM_MFA },
 };
 
@@ -155,6 +156,10 @@ int iam_resource(struct call *c, const char *action, struct str kind, struct str
 		struct str name = iam_oidc_name(id);
 
 		ret->arn = iam_arn(c, IAM_OIDC, S("/"), name.p ? name : S("-"));
+		return 0;
+	}
+	if (str_is(kind, "newsaml")) {
+		ret->arn = iam_arn(c, IAM_SAML, S("/"), id);
 		return 0;
 	}
 	if (str_is(kind, "newpolicy")) {

@@ -32,6 +32,10 @@ int iam_policy_text(struct store_txn *global, struct arena *a, struct str accoun
 int iam_oidc_find(struct store_txn *global, struct arena *a, struct str account, struct str issuer, struct iam_rec_entity *ret,
 		  struct iam_rec_oidc *ret_more);
 
+/* iam_saml_find: the account's SAML provider of this ARN. -ENOENT. */
+int iam_saml_find(struct store_txn *global, struct arena *a, struct str account, struct str arn, struct iam_rec_entity *ret,
+		  struct iam_rec_saml *ret_more);
+
 /* A code that a user presents with a call. iam_mfa_check: is it good now? 0; -ENOENT: not a device of his; -EACCES: wrong, used, or too
  * many were wrong. iam_mfa_use: the same, and it is used up. t is a write transaction of the global store. */
 struct iam_mfa_claim {

@@ -5,8 +5,10 @@
  * kind of record, the entity: name, path, unique id, ARN. Everything else hangs on the unique id, which no rename changes.
  *
  * Tables (all begin with the account):
- *   iam.KIND      lower-case name                              entity; KIND: user, group, role, profile, policy, oidc, mfa, certificate
- *   iam.more      unique id                                    what only its kind has (records Oidc, Mfa, Certificate)
+ *   iam.KIND      lower-case name                              entity; KIND: user, group, role, profile, policy, oidc, saml, mfa,
+ *                                                            certificate
+ *   iam.more      unique id                                    what only its kind has (records Oidc, Saml, Mfa, Certificate)
+ *   iam.metadata  unique id                                    a SAML provider's metadata, as it was sent
  *   iam.usermfa   user id, device id                           the device's name
  *   iam.id        unique id                                    letter of the kind, then the lower-case name
  *   iam.inline    unique id, policy name                       inline policy
@@ -24,7 +26,7 @@
 #include "gen_iam.h"
 #include "svc/iam/iam.h"
 
-enum iam_kind { IAM_USER, IAM_GROUP, IAM_ROLE, IAM_PROFILE, IAM_POLICY, IAM_OIDC, IAM_MFA, IAM_CERTIFICATE, IAM_KINDS };
+enum iam_kind { IAM_USER, IAM_GROUP, IAM_ROLE, IAM_PROFILE, IAM_POLICY, IAM_OIDC, IAM_MFA, IAM_CERTIFICATE, IAM_SAML, IAM_KINDS };
 
 /* Quotas: "IAM and AWS STS quotas" (IAM User Guide), the defaults. */
 #define IAM_USERS_MAX 5000
@@ -33,6 +35,7 @@ enum iam_kind { IAM_USER, IAM_GROUP, IAM_ROLE, IAM_PROFILE, IAM_POLICY, IAM_OIDC
 #define IAM_PROFILES_MAX 1000
 #define IAM_POLICIES_MAX 1500
 #define IAM_OIDC_MAX 100
+#define IAM_SAML_MAX 100
 #define IAM_CERTIFICATES_MAX 20
 #define IAM_MFA_MAX 40000 /* five times the users there may be, and more: no quota of AWS's is reached */
 #define IAM_MFA_PER_USER_MAX 8

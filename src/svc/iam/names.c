@@ -7,7 +7,7 @@ static const char base32[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 struct str iam_unique_id(struct arena *a, enum iam_kind kind)
 {
-	static const char *const prefix[IAM_KINDS] = { "AIDA", "AGPA", "AROA", "AIPA", "ANPA", "OIDC", "AMFA", "ASCA" };
+	static const char *const prefix[IAM_KINDS] = { "AIDA", "AGPA", "AROA", "AIPA", "ANPA", "OIDC", "AMFA", "ASCA", "SAMLSP" };
 
 	return str_printf(a, "%s%.*s", prefix[kind], STR(random_from(a, str_of(base32, 32), 17)));
 }

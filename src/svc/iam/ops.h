@@ -25,6 +25,8 @@ int iam_create_policy(struct call *c, const struct iam_create_policy_request *in
 int iam_create_policy_version(struct call *c, const struct iam_create_policy_version_request *in,
 			      struct iam_create_policy_version_response *out);
 int iam_create_role(struct call *c, const struct iam_create_role_request *in, struct iam_create_role_response *out);
+int iam_create_saml_provider(struct call *c, const struct iam_create_saml_provider_request *in,
+			     struct iam_create_saml_provider_response *out);
 int iam_create_service_linked_role(struct call *c, const struct iam_create_service_linked_role_request *in,
 				   struct iam_create_service_linked_role_response *out);
 int iam_create_user(struct call *c, const struct iam_create_user_request *in, struct iam_create_user_response *out);
@@ -52,6 +54,8 @@ int iam_delete_role(struct call *c, const struct iam_delete_role_request *in, st
 int iam_delete_role_permissions_boundary(struct call *c, const struct iam_delete_role_permissions_boundary_request *in,
 					 struct iam_delete_role_permissions_boundary_response *out);
 int iam_delete_role_policy(struct call *c, const struct iam_delete_role_policy_request *in, struct iam_delete_role_policy_response *out);
+int iam_delete_saml_provider(struct call *c, const struct iam_delete_saml_provider_request *in,
+			     struct iam_delete_saml_provider_response *out);
 int iam_delete_server_certificate(struct call *c, const struct iam_delete_server_certificate_request *in,
 				  struct iam_delete_server_certificate_response *out);
 int iam_delete_service_linked_role(struct call *c, const struct iam_delete_service_linked_role_request *in,
@@ -88,6 +92,7 @@ int iam_get_policy(struct call *c, const struct iam_get_policy_request *in, stru
 int iam_get_policy_version(struct call *c, const struct iam_get_policy_version_request *in, struct iam_get_policy_version_response *out);
 int iam_get_role(struct call *c, const struct iam_get_role_request *in, struct iam_get_role_response *out);
 int iam_get_role_policy(struct call *c, const struct iam_get_role_policy_request *in, struct iam_get_role_policy_response *out);
+int iam_get_saml_provider(struct call *c, const struct iam_get_saml_provider_request *in, struct iam_get_saml_provider_response *out);
 int iam_get_server_certificate(struct call *c, const struct iam_get_server_certificate_request *in,
 			       struct iam_get_server_certificate_response *out);
 int iam_get_service_linked_role_deletion_status(struct call *c, const struct iam_get_service_linked_role_deletion_status_request *in,
@@ -118,6 +123,9 @@ int iam_list_instance_profiles_for_role(struct call *c, const struct iam_list_in
 int iam_list_mfa_device_tags(struct call *c, const struct iam_list_mfa_device_tags_request *in,
 			     struct iam_list_mfa_device_tags_response *out);
 int iam_list_mfa_devices(struct call *c, const struct iam_list_mfa_devices_request *in, struct iam_list_mfa_devices_response *out);
+int iam_list_saml_provider_tags(struct call *c, const struct iam_list_saml_provider_tags_request *in,
+				struct iam_list_saml_provider_tags_response *out);
+int iam_list_saml_providers(struct call *c, const struct iam_list_saml_providers_request *in, struct iam_list_saml_providers_response *out);
 int iam_list_ssh_public_keys(struct call *c, const struct iam_list_ssh_public_keys_request *in,
 			     struct iam_list_ssh_public_keys_response *out);
 int iam_list_signing_certificates(struct call *c, const struct iam_list_signing_certificates_request *in,
@@ -172,6 +180,7 @@ int iam_tag_open_id_connect_provider(struct call *c, const struct iam_tag_open_i
 				     struct iam_tag_open_id_connect_provider_response *out);
 int iam_tag_policy(struct call *c, const struct iam_tag_policy_request *in, struct iam_tag_policy_response *out);
 int iam_tag_role(struct call *c, const struct iam_tag_role_request *in, struct iam_tag_role_response *out);
+int iam_tag_saml_provider(struct call *c, const struct iam_tag_saml_provider_request *in, struct iam_tag_saml_provider_response *out);
 int iam_tag_server_certificate(struct call *c, const struct iam_tag_server_certificate_request *in,
 			       struct iam_tag_server_certificate_response *out);
 int iam_tag_user(struct call *c, const struct iam_tag_user_request *in, struct iam_tag_user_response *out);
@@ -182,6 +191,7 @@ int iam_untag_open_id_connect_provider(struct call *c, const struct iam_untag_op
 				       struct iam_untag_open_id_connect_provider_response *out);
 int iam_untag_policy(struct call *c, const struct iam_untag_policy_request *in, struct iam_untag_policy_response *out);
 int iam_untag_role(struct call *c, const struct iam_untag_role_request *in, struct iam_untag_role_response *out);
+int iam_untag_saml_provider(struct call *c, const struct iam_untag_saml_provider_request *in, struct iam_untag_saml_provider_response *out);
 int iam_untag_server_certificate(struct call *c, const struct iam_untag_server_certificate_request *in,
 				 struct iam_untag_server_certificate_response *out);
 int iam_untag_user(struct call *c, const struct iam_untag_user_request *in, struct iam_untag_user_response *out);
@@ -198,6 +208,8 @@ int iam_update_open_id_connect_provider_thumbprint(struct call *c, const struct 
 int iam_update_role(struct call *c, const struct iam_update_role_request *in, struct iam_update_role_response *out);
 int iam_update_role_description(struct call *c, const struct iam_update_role_description_request *in,
 				struct iam_update_role_description_response *out);
+int iam_update_saml_provider(struct call *c, const struct iam_update_saml_provider_request *in,
+			     struct iam_update_saml_provider_response *out);
 int iam_update_server_certificate(struct call *c, const struct iam_update_server_certificate_request *in,
 				  struct iam_update_server_certificate_response *out);
 int iam_update_user(struct call *c, const struct iam_update_user_request *in, struct iam_update_user_response *out);

@@ -10,7 +10,7 @@ static int load(struct call *c, enum iam_kind kind, struct str name, struct iam_
 	struct iam_policy_ref p;
 	int r;
 
-	if (kind == IAM_OIDC || kind == IAM_MFA)
+	if (kind == IAM_OIDC || kind == IAM_SAML || kind == IAM_MFA)
 		return iam_load_arn(c, kind, name, ret);
 	if (kind != IAM_POLICY)
 		return iam_load(c, kind, name, ret);
@@ -155,6 +155,22 @@ int iam_list_open_id_connect_provider_tags(struct call *c, const struct iam_list
 					   struct iam_list_open_id_connect_provider_tags_response *out)
 {
 	return list(c, IAM_OIDC, in->open_id_connect_provider_arn, in->marker, in->max_items, &out->tags, &out->marker, &out->is_truncated);
+}
+
+int iam_tag_saml_provider(struct call *c, const struct iam_tag_saml_provider_request *in, struct iam_tag_saml_provider_response *out)
+{
+	return tag(c, IAM_SAML, in->saml_provider_arn, &in->tags);
+}
+
+int iam_untag_saml_provider(struct call *c, const struct iam_untag_saml_provider_request *in, struct iam_untag_saml_provider_response *out)
+{
+	return untag(c, IAM_SAML, in->saml_provider_arn, &in->tag_keys);
+}
+
+int iam_list_saml_provider_tags(struct call *c, const struct iam_list_saml_provider_tags_request *in,
+				struct iam_list_saml_provider_tags_response *out)
+{
+	return list(c, IAM_SAML, in->saml_provider_arn, in->marker, in->max_items, &out->tags, &out->marker, &out->is_truncated);
 }
 
 int iam_tag_mfa_device(struct call *c, const struct iam_tag_mfa_device_request *in, struct iam_tag_mfa_device_response *out)

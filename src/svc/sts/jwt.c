@@ -2,11 +2,11 @@
 /* jwt.c - signed JSON Web Tokens; see jwt.h. Only asymmetric signatures exist here: "none" and HMAC are no algorithms, so that
  * neither an unsigned token nor one that was made with the public key as a secret can pass. */
 #include "svc/sts/jwt.h"
+#include "base/pkey.h"
 #include "base/util.h"
 #include <assert.h>
 #include <errno.h>
 #include <openssl/core_names.h>
-#include <openssl/ecdsa.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
@@ -140,42 +140,6 @@ static bool fits(const struct json *jwk, const struct jwt *t, const struct alg *
 
 /* --- signatures --- */
 
-/* ECDSA signatures are r and s side by side; OpenSSL wants DER. */
-static struct str der_signature(struct arena *a, struct str sig, size_t half)
-{
-	ECDSA_SIG *s;
-	BIGNUM *r, *v;
-	uint8_t *der = NULL;
-	int n;
-	struct str ret = STR_NONE;
-
-	if (sig.n != 2 * half)
-		return STR_NONE;
-	s = ECDSA_SIG_new();
-	r = BN_bin2bn((const uint8_t *)sig.p, (int)half, NULL);
-	v = BN_bin2bn((const uint8_t *)sig.p + half, (int)half, NULL);
-	if (!s || !r || !v || ECDSA_SIG_set0(s, r, v) != 1)
-		abort(); /* memory alone can fail here */
-	n = i2d_ECDSA_SIG(s, &der);
-	if (n > 0)
-		ret = str_dup(a, str_of((const char *)der, (size_t)n));
-	OPENSSL_free(der);
-	ECDSA_SIG_free(s);
-	return ret;
-}
-
-static bool verify_with(struct arena *a, EVP_PKEY *key, const struct jwt *t, const struct alg *alg)
-{
-	struct str sig = alg->half ? der_signature(a, t->signature, alg->half) : t->signature;
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	bool good = sig.p && ctx && EVP_DigestVerifyInit_ex(ctx, NULL, alg->digest, NULL, NULL, key, NULL) == 1 &&
-		    EVP_DigestVerify(ctx, (const uint8_t *)sig.p, sig.n, (const uint8_t *)t->signed_text.p, t->signed_text.n) == 1;
-
-	EVP_MD_CTX_free(ctx);
-	ERR_clear_error();
-	return good;
-}
-
 static const struct json *keys_of(struct arena *a, struct str jwks)
 {
 	struct json *j;
@@ -208,7 +172,7 @@ int jwt_verify(struct arena *a, const struct jwt *t, struct str jwks)
 		ERR_clear_error();
 		return -ENOENT;
 	}
-	good = verify_with(a, key, t, alg);
+	good = pkey_verify(key, alg->digest, t->signature, t->signed_text);
 	EVP_PKEY_free(key);
 	return good ? 0 : -EBADMSG;
 }
