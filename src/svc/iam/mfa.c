@@ -4,11 +4,11 @@
  * The seed leaves once, in the answer to CreateVirtualMFADevice, and is kept sealed. A device remembers the last time step whose
  * code it has accepted: that code and those before it are never accepted again. Who guesses is shut out for a while, right code or
  * not. */
+#include "svc/iam/guess.h"
 #include "svc/iam/ops.h"
 #include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <pthread.h>
 
 #define SEED_BYTES 40
 #define SEED_DIGITS 64 /* base32 */
@@ -17,9 +17,6 @@
 #define SLACK_STEPS 1     /* a code of the step before or after will do */
 #define ENABLE_STEPS 10   /* how far a device's clock may be off when it is enabled */
 #define RESYNC_STEPS 2880 /* and when it is synchronized again: a day */
-#define GUESSES_MAX 10
-#define GUESSES_MS 60000
-#define GUESSERS 256
 
 /* --- codes --- */
 
@@ -60,42 +57,6 @@ static bool code_is(struct str seed, int64_t step, struct str code)
 
 	code_at(seed, step, want);
 	return code.n == CODE_DIGITS && mem_equal_ct(want, code.p, CODE_DIGITS);
-}
-
-/* --- who guesses --- */
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct guesser {
-	uint32_t device; /* a hash: another device may share the slot, and is shut out with it */
-	int64_t since_ms;
-	int wrong;
-} guessers[GUESSERS];
-
-static struct guesser *guesser_of(struct str id, int64_t now_ms)
-{
-	uint32_t h = crc32c(0, id.p, id.n);
-	struct guesser *g = &guessers[h % GUESSERS];
-
-	if (g->device != h || now_ms - g->since_ms >= GUESSES_MS || now_ms < g->since_ms)
-		*g = (struct guesser){ h, now_ms, 0 };
-	return g;
-}
-
-static bool shut_out(struct str id, int64_t now_ms)
-{
-	bool out;
-
-	pthread_mutex_lock(&lock);
-	out = guesser_of(id, now_ms)->wrong >= GUESSES_MAX;
-	pthread_mutex_unlock(&lock);
-	return out;
-}
-
-static void note_guess(struct str id, int64_t now_ms)
-{
-	pthread_mutex_lock(&lock);
-	guesser_of(id, now_ms)->wrong++;
-	pthread_mutex_unlock(&lock);
 }
 
 /* --- devices --- */
@@ -188,14 +149,13 @@ static int find_pair(struct call *c, const struct iam_rec_entity *e, const struc
 static int synchronize(struct call *c, const struct iam_rec_entity *e, struct iam_rec_mfa *m, struct str one, struct str two, int64_t most)
 {
 	int64_t step, drift;
-	int r = shut_out(e->id, c->now_ms) ? 0 : find_pair(c, e, m, one, two, most, &step);
+	int r = guess_try(e->id, c->now_ms) ? find_pair(c, e, m, one, two, most, &step) : 0;
 
 	if (r < 0)
 		return r;
-	if (r == 0) {
-		note_guess(e->id, c->now_ms);
+	if (r == 0)
 		return call_fail(c, &iam_err_invalid_authentication_code, "Authentication code for device is not valid.");
-	}
+	guess_right(e->id);
 	m->last = OPT_INT(step);
 	drift = step - c->now_ms / STEP_MS;
 	m->drift = OPT_INT(drift >= -SLACK_STEPS && drift <= SLACK_STEPS ? 0 : drift); /* who types slowly has no slow clock */
@@ -373,7 +333,7 @@ static int check(struct cloud *cl, struct store_txn *t, struct arena *a, const s
 		r = -ENOENT;
 	if (r < 0)
 		return r;
-	if (shut_out(e->id, w->now_ms))
+	if (!guess_try(e->id, w->now_ms))
 		return -EACCES;
 	r = seed_open(cl, a, w->account, e, m, &seed);
 	if (r < 0)
@@ -384,9 +344,8 @@ static int check(struct cloud *cl, struct store_txn *t, struct arena *a, const s
 	}
 	mem_wipe((char *)(uintptr_t)seed.p, seed.n);
 	if (good)
-		return 0;
-	note_guess(e->id, w->now_ms);
-	return -EACCES;
+		guess_right(e->id);
+	return good ? 0 : -EACCES;
 }
 
 int iam_mfa_check(struct cloud *cl, struct store_txn *global, struct arena *a, const struct iam_mfa_claim *w)
