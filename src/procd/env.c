@@ -15,9 +15,8 @@
 #define ORDER_TIMEOUT_US 30000000
 #define INIT_TIMEOUT_DEFAULT_MS 10000
 #define TIMEOUT_DEFAULT_MS 3000
-#define EXPIRY_MARGIN_MS 60000 /* of credentials, beyond the invocation's own time */
 
-static uint64_t hash_key(struct str s)
+uint64_t env_hash(struct str s)
 {
 	uint64_t h = 1469598103934665603ull;
 
@@ -56,6 +55,7 @@ static void settle(struct env *e, struct fn_result *r)
 	assert(i);
 	r->environment = str_c(e->name);
 	r->cold = e->cold;
+	r->ahead = e->pool;
 	r->init_us = e->cold ? e->init_us : 0;
 	r->duration_us = e->dispatched_us ? fn_now_us() - e->dispatched_us : 0;
 	r->memory_used_mb = memory_used(e);
@@ -81,7 +81,7 @@ static void env_link(struct functions *f, struct env *e)
 	f->n_envs++;
 }
 
-static struct env *env_new(struct functions *f, struct invocation *i)
+static struct env *env_new(struct functions *f, const struct fn_spec *spec, uint64_t key_hash)
 {
 	struct env *e = xzalloc(sizeof *e);
 	struct fn_spec *s = &e->spec;
@@ -101,13 +101,11 @@ static struct env *env_new(struct functions *f, struct invocation *i)
 	snprintf(e->name, sizeof e->name, "%.*s", STR(random_hex(&a, 32)));
 	arena_done(&a);
 	/* What the environment keeps of the spec; the rest is only needed to start it. */
-	*s = i->spec;
-	s->key = str_dup(&e->arena, i->spec.key);
-	s->arn = str_dup(&e->arena, i->spec.arn);
-	s->region = str_dup(&e->arena, i->spec.region);
-	e->key_hash = i->key_hash;
-	i->spec_taken = true;
-	e->inv = i;
+	*s = *spec;
+	s->key = str_dup(&e->arena, spec->key);
+	s->arn = str_dup(&e->arena, spec->arn);
+	s->region = str_dup(&e->arena, spec->region);
+	e->key_hash = key_hash;
 	e->started_us = fn_now_us();
 	e->deadline_us = e->started_us + ORDER_TIMEOUT_US;
 	fn_deadline(f, e->deadline_us);
@@ -140,6 +138,8 @@ static void bury(struct env *e)
 	if (e->freezer_fd >= 0)
 		(void)close(e->freezer_fd);
 	e->peak_fd = e->freezer_fd = -1;
+	if (e->pool)
+		e->pool->n_envs--;
 	if (e->spec.release)
 		e->spec.release(e->spec.arg);
 	e->next = f->dead_envs;
@@ -154,11 +154,10 @@ void env_free(struct env *e)
 	free(e);
 }
 
-/* order asks procd to start what e is for. Negative: it cannot be, with why. */
-static int order(struct env *e, const char **ret_why)
+/* order asks procd to start e, which is for s. Negative: it cannot be, with why. */
+static int order(struct env *e, const struct fn_spec *s, const char **ret_why)
 {
 	struct functions *f = e->f;
-	struct fn_spec *s = &e->inv->spec;
 	struct start_order o = { .memory_mb = s->memory_mb, .tmp_mb = s->ephemeral_mb, .pids = FN_PIDS_MAX, .name = e->name };
 	struct arena a = { 0 };
 	struct str_pair *vars = NULL;
@@ -190,11 +189,30 @@ static bool make_room(struct functions *f)
 	struct env *old = NULL;
 
 	for (struct env *e = f->envs; e; e = e->next)
-		if (e->state == ENV_IDLE && (!old || e->idle_us < old->idle_us))
+		if (e->state == ENV_IDLE && !e->pool && (!old || e->idle_us < old->idle_us))
 			old = e;
 	if (old)
 		env_end(old);
 	return old;
+}
+
+bool env_room(struct functions *f)
+{
+	return f->n_envs < f->environments_max || make_room(f);
+}
+
+int env_start_ahead(struct functions *f, struct provision *p, const char **ret_why)
+{
+	struct env *e = env_new(f, &p->spec, p->key_hash);
+	int r;
+
+	e->pool = p;
+	p->n_envs++;
+	e->spec.release = NULL; /* the spec is the provision's */
+	r = order(e, &p->spec, ret_why);
+	if (r < 0)
+		bury(e);
+	return r;
 }
 
 static void start(struct functions *f, struct invocation *i)
@@ -202,12 +220,14 @@ static void start(struct functions *f, struct invocation *i)
 	const char *why = "";
 	struct env *e;
 
-	if (f->n_envs >= f->environments_max && !make_room(f)) {
+	if (!env_room(f)) {
 		fn_refuse(i, "there is no memory here for more environments, and all are busy");
 		return;
 	}
-	e = env_new(f, i);
-	if (order(e, &why) < 0) {
+	e = env_new(f, &i->spec, i->key_hash);
+	e->inv = i;
+	i->spec_taken = true;
+	if (order(e, &i->spec, &why) < 0) {
 		struct fn_result r = { .outcome = FN_REFUSED, .exit_text = str_c(why) };
 
 		settle(e, &r);
@@ -240,29 +260,32 @@ static void dispatch(struct env *e)
 /* good_for says whether e's credentials last for an invocation. */
 static bool good_for(const struct env *e, const struct invocation *i)
 {
-	return e->expires_ms == 0 || clock_now_ms() + timeout_of(i) + EXPIRY_MARGIN_MS < e->expires_ms;
+	return e->expires_ms == 0 || clock_now_ms() + timeout_of(i) + FN_EXPIRY_MARGIN_MS < e->expires_ms;
 }
 
-/* try_warm gives i to an idle environment of its function. */
+/* try_warm gives i to an idle environment of its function: those that are kept up come first. */
 static bool try_warm(struct functions *f, struct invocation *i)
 {
-	for (struct env *e = f->envs, *next; e; e = next) {
+	struct env *best = NULL;
+
+	for (struct env *e = f->envs, *next; e && !(best && best->pool); e = next) {
 		next = e->next;
 		if (e->state != ENV_IDLE || e->key_hash != i->key_hash || !str_eq(e->spec.key, i->spec.key))
 			continue;
-		if (!good_for(e, i)) {
+		if (!good_for(e, i))
 			env_end(e);
-			continue;
-		}
-		e->inv = i;
-		dispatch(e);
-		return true;
+		else if (!best || e->pool)
+			best = e;
 	}
-	return false;
+	if (!best)
+		return false;
+	best->inv = i;
+	dispatch(best);
+	return true;
 }
 
 /* A burst of invocations would otherwise start so many environments at once that none comes up within its time. */
-static bool may_start(const struct functions *f)
+bool env_may_start(const struct functions *f)
 {
 	int64_t since = fn_now_us() - FN_START_US;
 	size_t n = f->ready == 1 ? 0 : f->starts_max; /* only this thread changes it */
@@ -274,11 +297,11 @@ static bool may_start(const struct functions *f)
 
 void env_invoke(struct functions *f, struct invocation *i)
 {
-	i->key_hash = hash_key(i->spec.key);
+	i->key_hash = env_hash(i->spec.key);
 	i->next = NULL;
 	if (try_warm(f, i))
 		return;
-	if (!f->pending && may_start(f)) {
+	if (!f->pending && env_may_start(f)) {
 		start(f, i);
 		return;
 	}
@@ -305,7 +328,7 @@ static struct invocation *take_pending(struct functions *f, const struct env *e)
 
 void env_pending(struct functions *f)
 {
-	while (f->pending && may_start(f)) {
+	while (f->pending && env_may_start(f)) {
 		struct invocation *i = take_pending(f, NULL);
 
 		if (!try_warm(f, i))
@@ -344,7 +367,7 @@ void env_started(struct functions *f, struct message *m)
 		return;
 	}
 	e->state = ENV_INIT;
-	if (e->inv->second)
+	if (e->inv && e->inv->second)
 		e->deadline_us = fn_now_us() + (int64_t)timeout_of(e->inv) * 1000;
 	else
 		e->deadline_us = fn_now_us() +
@@ -363,6 +386,7 @@ void env_failed(struct functions *f, const struct message *m)
 		return;
 	if (e->inv)
 		settle(e, &r);
+	provision_failed(e, m->body, STR_NONE);
 	bury(e);
 }
 
@@ -375,6 +399,7 @@ void env_ready(struct env *e, struct api_conn *c)
 	if (e->state == ENV_INIT) {
 		e->init_us = fn_now_us() - e->started_us;
 		output_drain(e, false);
+		provision_up(e);
 	} else if (e->state != ENV_SETTLING) {
 		return;
 	}
@@ -410,6 +435,7 @@ void env_init_error(struct env *e, struct str payload, struct str error_type)
 
 	output_drain(e, false);
 	e->init_us = fn_now_us() - e->started_us;
+	provision_failed(e, S("its initialization failed"), error_type);
 	if (e->inv)
 		settle(e, &r);
 	env_end(e);
@@ -460,6 +486,7 @@ void env_exited(struct functions *f, const struct message *m)
 		return;
 	output_drain(e, true);
 	e->peak_mb = m->head.peak_mb;
+	provision_lost(e);
 	if (e->inv) {
 		bool memory = m->head.flag && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 		struct fn_result r = { .outcome = memory ? FN_NO_MEMORY : FN_EXITED, .exit_text = exit_words(&a, status) };
@@ -491,6 +518,7 @@ void env_forget(struct functions *f, struct str prefix)
 		if (e->state == ENV_IDLE || (e->state == ENV_SETTLING && !e->inv))
 			env_end(e);
 	}
+	provision_wake(f);
 }
 
 void env_end_region(struct functions *f, struct str region, const char *why)
@@ -529,6 +557,8 @@ static void timed_out(struct env *e)
 	}
 	if (i)
 		settle(e, &r);
+	if (e->state == ENV_INIT || e->state == ENV_ORDERED)
+		provision_failed(e, S("its start took too long"), e->state == ENV_INIT ? S("Runtime.InitTimeout") : STR_NONE);
 	env_end(e);
 }
 
@@ -537,7 +567,7 @@ static void check(struct env *e, int64_t now_us)
 	if (now_us < e->deadline_us)
 		return;
 	if (e->state == ENV_IDLE) {
-		int64_t end = e->idle_us + e->f->idle_ms * 1000ll;
+		int64_t end = e->pool ? INT64_MAX : e->idle_us + e->f->idle_ms * 1000ll;
 
 		if (now_us >= end) {
 			env_end(e);
@@ -559,4 +589,6 @@ void env_checks(struct functions *f, int64_t now_us)
 		if (e->state != ENV_ENDING)
 			fn_deadline(f, e->deadline_us);
 	}
+	if (f->provisions)
+		fn_deadline(f, f->provision_us);
 }

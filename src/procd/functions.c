@@ -70,7 +70,7 @@ static struct str copy(struct arena *a, struct str s)
 	return s.p ? str_dup(a, s) : s;
 }
 
-static void copy_spec(struct arena *a, struct fn_spec *d, const struct fn_spec *s)
+void fn_copy_spec(struct arena *a, struct fn_spec *d, const struct fn_spec *s)
 {
 	*d = *s;
 	d->key = copy(a, s->key);
@@ -83,7 +83,7 @@ static void copy_spec(struct arena *a, struct fn_spec *d, const struct fn_spec *
 	d->arn = copy(a, s->arn);
 }
 
-static void wake(struct functions *f)
+void fn_wake(struct functions *f)
 {
 	uint64_t one = 1;
 
@@ -99,7 +99,7 @@ void functions_invoke(struct functions *f, const struct fn_spec *s, const struct
 	struct arena *a = &i->arena;
 
 	assert(s->n_layers <= ELEMENTS(s->layer_dirs));
-	copy_spec(a, &i->spec, s);
+	fn_copy_spec(a, &i->spec, s);
 	i->event = (struct fn_event){ .request_id = copy(a, e->request_id),
 				      .payload = copy(a, e->payload),
 				      .trace = copy(a, e->trace),
@@ -112,7 +112,7 @@ void functions_invoke(struct functions *f, const struct fn_spec *s, const struct
 	pthread_mutex_lock(&f->mutex);
 	*f->queue_tail = i;
 	f->queue_tail = &i->next;
-	wake(f);
+	fn_wake(f);
 	pthread_mutex_unlock(&f->mutex);
 }
 
@@ -230,6 +230,7 @@ static void take_hello(struct functions *f, const struct message *m)
 		return;
 	}
 	set_ready(f, 1, text);
+	provision_wake(f);
 }
 
 static void procd_event(struct functions *f)
@@ -266,13 +267,19 @@ static void procd_event(struct functions *f)
 }
 
 /* --- the thread --- */
+void fn_procd_again(struct functions *f)
+{
+	int r;
+
+	if (f->procd.fd >= 0 || f->ready != -ECONNRESET || clock_mono_ms() - f->procd_tried_ms <= FN_PROCD_PAUSE_MS)
+		return;
+	r = spawn_procd(f);
+	set_ready(f, r < 0 ? -ECONNRESET : 0, S("the process that starts functions cannot be started"));
+}
+
 static void take_invocation(struct functions *f, struct invocation *i)
 {
-	if (f->procd.fd < 0 && f->ready == -ECONNRESET && clock_mono_ms() - f->procd_tried_ms > FN_PROCD_PAUSE_MS) {
-		int r = spawn_procd(f);
-
-		set_ready(f, r < 0 ? -ECONNRESET : 0, S("the process that starts functions cannot be started"));
-	}
+	fn_procd_again(f);
 	if (f->ready < 0)
 		fn_refuse(i, f->words);
 	else
@@ -302,6 +309,7 @@ static void end_region(struct functions *f, struct str region, struct invocation
 
 	f->pending_tail = refuse_region(region, &f->pending, why);
 	(void)refuse_region(region, arrived, why);
+	provision_end_region(f, region);
 	env_end_region(f, region, why);
 }
 
@@ -317,6 +325,7 @@ static bool on_wake(struct functions *f)
 {
 	struct invocation *list;
 	struct str_list forget, ending;
+	struct provision *asked;
 	bool stop;
 	uint64_t n;
 
@@ -329,11 +338,13 @@ static bool on_wake(struct functions *f)
 	f->forget = (struct str_list){ 0 };
 	ending = f->ending;
 	f->ending = (struct str_list){ 0 };
+	asked = provision_take(f);
 	f->awake = false;
 	stop = f->stop;
 	pthread_mutex_unlock(&f->mutex);
 	for (size_t k = 0; k < forget.n; k++)
 		env_forget(f, forget.v[k]);
+	provision_apply(f, asked);
 	for (size_t k = 0; k < ending.n; k++)
 		end_region(f, ending.v[k], &list);
 	free_list(&forget);
@@ -438,9 +449,12 @@ static void *run(void *arg)
 		if (now >= f->check_us)
 			env_checks(f, now);
 		env_pending(f);
+		if (f->provisions && now >= f->provision_us)
+			provision_look(f, now);
 		free_dead(f);
 	}
 	procd_lost(f, "the cloud is stopping");
+	provision_end_all(f);
 	free_dead(f);
 	return NULL;
 }
@@ -548,6 +562,7 @@ int functions_open(const struct functions_opts *o, struct functions **ret)
 	f->environments_max = o->environments_max ? o->environments_max : default_max();
 	f->queue_tail = &f->queue;
 	f->pending_tail = &f->pending;
+	f->asked_tail = &f->asked;
 	f->starts_max = (size_t)get_nprocs() * FN_STARTS_A_CPU;
 	f->check_us = INT64_MAX;
 	pthread_mutex_init(&f->mutex, NULL);
@@ -575,13 +590,14 @@ void functions_close(struct functions *f)
 	pthread_mutex_lock(&f->mutex);
 	f->stop = true;
 	f->awake = false;
-	wake(f);
+	fn_wake(f);
 	pthread_mutex_unlock(&f->mutex);
 	(void)pthread_join(f->thread, NULL);
 	while ((i = f->queue)) { /* came while the thread ended */
 		f->queue = i->next;
 		fn_refuse(i, "the cloud is stopping");
 	}
+	provision_end_all(f);
 	free_list(&f->forget);
 	free_list(&f->ending);
 	free_all(f);
@@ -598,7 +614,7 @@ static void ask(struct functions *f, struct str_list *list, struct str text)
 	memcpy((char *)(uintptr_t)v[list->n].p, text.p, text.n);
 	list->v = v;
 	list->n++;
-	wake(f);
+	fn_wake(f);
 	pthread_mutex_unlock(&f->mutex);
 }
 

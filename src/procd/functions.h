@@ -31,8 +31,11 @@ struct fn_spec {            /* one function version as it is configured; copied 
 	 * return inside a line is a line break inside of one event, as AWS's own runtimes write it. request_id is absent for
 	 * what is written outside of an invocation (while it starts). */
 	void (*log)(void *arg, struct str environment, struct str request_id, struct str lines, int64_t at_ms);
-	/* The spec's copy is gone: no further call with arg. Called once for each functions_invoke, on a thread of this module:
-	 * when the invocation needed no new environment, or when the environment that was made of it is gone. */
+	/* Only of environments that functions_provision asked for: one is up (error_type is absent), or its start went wrong; on a
+	 * thread of this module. May be NULL. */
+	void (*up)(void *arg, struct str environment, int64_t init_us, struct str error_type);
+	/* The spec's copy is gone: no further call with arg. Called once for each functions_invoke and functions_provision, on a
+	 * thread of this module: when no new environment was needed, or when those that were made of it are gone. */
 	void (*release)(void *arg);
 	void *arg;
 };
@@ -53,9 +56,10 @@ enum fn_outcome {
 struct fn_result { /* lives during the callback */
 	enum fn_outcome outcome;
 	struct str payload, error_type, exit_text;
-	struct str environment; /* its id; the log stream's name ends with it */
-	bool cold;
-	int64_t init_us, duration_us; /* init_us: of a cold start, else 0 */
+	struct str environment;       /* its id; the log stream's name ends with it */
+	bool cold;                    /* the environment's first invocation */
+	bool ahead;                   /* functions_provision had started it: nobody waited for that */
+	int64_t init_us, duration_us; /* init_us: of the environment's start with its first invocation, else 0 */
 	uint32_t memory_used_mb;
 	struct str log_tail; /* last 4 KB that this invocation wrote */
 };
@@ -76,6 +80,22 @@ void functions_close(struct functions *f);
 /* functions_invoke never blocks. done is called exactly once, on a thread of this module; it must not block. */
 void functions_invoke(struct functions *f, const struct fn_spec *s, const struct fn_event *e,
 		      void (*done)(void *arg, const struct fn_result *r), void *arg);
+/* functions_provision keeps n environments of this spec up, whether somebody invokes or not: they are started now, do not end for
+ * being idle, are renewed before their credentials end, and started again when they end otherwise. Invocations with the spec's key
+ * take them first, and further environments when all are busy. Asked again with the same key it only changes n; 0: no more are
+ * kept. Never blocks. */
+void functions_provision(struct functions *f, const struct fn_spec *s, uint32_t n);
+/* functions_provisioned tells how that stands; false: nothing is kept for that key (yet). */
+#define FN_WHY_BYTES 256
+struct fn_provisioned {
+	uint32_t wanted, ready;
+	bool failed; /* several starts in a row went wrong: why says how. It is tried on, ever more rarely */
+	bool init;   /* it was the function's own initialization */
+	char why[FN_WHY_BYTES];
+};
+bool functions_provisioned(struct functions *f, struct str key, struct fn_provisioned *ret);
+/* functions_provisioned_keys lists what is kept in a region; copies into a. */
+size_t functions_provisioned_keys(struct functions *f, struct str region, struct arena *a, struct str **ret);
 /* functions_forget ends warm environments whose key begins so (the function was changed or deleted); busy ones end after
  * their invocation. */
 void functions_forget(struct functions *f, struct str key_prefix);

@@ -31,6 +31,13 @@
 #define FN_STARTS_A_CPU 2      /* environments that start at once: more only take the processors from each other */
 #define FN_START_US 3000000    /* one that starts for longer waits for something else and is not counted */
 #define FN_PENDING_LOOK_US 50000
+#define FN_PROVISION_LOOK_US 1000000  /* credentials end by a clock that may be moved */
+#define FN_PROVISION_TRIES 3          /* starts in a row that go wrong before it counts as failed */
+#define FN_PROVISION_PAUSE_US 1000000 /* after a start that went wrong; doubled each time */
+#define FN_PROVISION_PAUSE_US_MAX 60000000
+#define FN_PROVISION_SPARE 4      /* environments that stay free for invocations */
+#define FN_EXPIRY_MARGIN_MS 60000 /* of credentials, beyond the invocation's own time */
+#define FN_RENEW_AHEAD_MS 60000   /* of environments that are kept up, before that */
 
 enum watch_kind { WATCH_WAKE, WATCH_PROCD, WATCH_OUT, WATCH_ERR, WATCH_API, WATCH_CLOUD, WATCH_NAMES, WATCH_CONN };
 struct watch { /* what an epoll event points at */
@@ -49,6 +56,18 @@ struct invocation {
 	bool spec_taken; /* by an environment: it releases it */
 	bool second;     /* its first environment did not come up in time */
 	uint64_t key_hash;
+};
+
+/* Environments of one spec that are kept up (provision.c). */
+struct provision {
+	struct provision *next;
+	struct arena arena; /* of the spec */
+	struct fn_spec spec;
+	uint64_t key_hash;
+	size_t n_envs;     /* those that end, too: what they tell goes to the spec */
+	unsigned failures; /* in a row */
+	int64_t retry_us;
+	struct fn_provisioned state; /* written under the mutex */
 };
 
 enum env_state {
@@ -73,6 +92,7 @@ struct env {
 	uint64_t key_hash;
 	enum env_state state;
 	struct invocation *inv;
+	struct provision *pool;              /* it is kept up for; NULL: it was started for an invocation */
 	bool forget, frozen, cold, v2, gone; /* gone: in the list of those to free after the turn */
 	struct watch out, err, listeners[4]; /* Runtime API, 443, the cloud's port, names */
 	int peak_fd, freezer_fd;
@@ -120,6 +140,8 @@ struct functions {
 	pthread_cond_t hello;
 	struct invocation *queue, **queue_tail;
 	struct str_list forget, ending; /* malloc'd; ending: names of regions */
+	struct provision *asked, **asked_tail;
+	struct provision *provisions; /* changed by the thread only: it reads them without */
 	bool stop, awake;
 	int ready; /* 0: procd has not said hello; 1; or negative errno */
 	char words[512];
@@ -129,9 +151,10 @@ struct functions {
 	struct invocation *pending, **pending_tail; /* until procd says hello, or an environment may start or is free; oldest first */
 	size_t starts_max;
 	uint32_t last_id;
-	int64_t check_us; /* when the next deadline is due, at the earliest */
-	char *room;       /* of messages */
-	char *read_room;  /* of output and connections */
+	int64_t check_us;     /* when the next deadline is due, at the earliest */
+	int64_t provision_us; /* when provisions are looked at next */
+	char *room;           /* of messages */
+	char *read_room;      /* of output and connections */
 };
 
 int64_t fn_now_us(void);
@@ -145,6 +168,9 @@ void fn_out_of_files(struct functions *f);
 /* fn_finish tells the outcome of an invocation, and frees it. */
 void fn_finish(struct invocation *i, const struct fn_result *r);
 void fn_refuse(struct invocation *i, const char *why);
+void fn_copy_spec(struct arena *a, struct fn_spec *d, const struct fn_spec *s);
+void fn_wake(struct functions *f);        /* the thread; under the mutex */
+void fn_procd_again(struct functions *f); /* starts procd when it has ended, but not too often */
 
 /* --- env.c --- */
 void env_invoke(struct functions *f, struct invocation *i); /* takes it */
@@ -162,6 +188,22 @@ void env_ready(struct env *e, struct api_conn *c);                              
 void env_answer(struct env *e, enum fn_outcome o, struct str payload, struct str error_type); /* of its invocation */
 void env_init_error(struct env *e, struct str payload, struct str error_type);
 void env_free(struct env *e);
+uint64_t env_hash(struct str key);
+bool env_may_start(const struct functions *f); /* are not too many starting already? */
+bool env_room(struct functions *f);            /* for one more: perhaps by ending one that is idle */
+/* env_start_ahead starts an environment that nobody waits for. Negative: it cannot be, with why. */
+int env_start_ahead(struct functions *f, struct provision *p, const char **ret_why);
+
+/* --- provision.c --- */
+struct provision *provision_take(struct functions *f);                       /* what was asked for; under the mutex */
+void provision_apply(struct functions *f, struct provision *list);           /* takes them */
+void provision_wake(struct functions *f);                                    /* look at the end of this turn */
+void provision_look(struct functions *f, int64_t now_us);                    /* starts and ends environments until all is as asked for */
+void provision_up(struct env *e);                                            /* an environment of one is up */
+void provision_failed(struct env *e, struct str why, struct str error_type); /* did not come up; error_type: by its own fault */
+void provision_lost(struct env *e);                                          /* ended without being told to */
+void provision_end_region(struct functions *f, struct str region);
+void provision_end_all(struct functions *f); /* no environment is left */
 
 /* --- api.c --- */
 void api_accept(struct env *e, int listener);

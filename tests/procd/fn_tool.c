@@ -6,9 +6,9 @@
  *   fn_tool DIR bench RUNTIME HANDLER CODE_DIR N AT_ONCE BYTES
  *
  * Orders: {"invoke": ID, "key":, "runtime":, "handler":, "code":, "payload":, "memory":, "tmp":, "timeout":, "init_timeout":,
- * "layers": [...], "env": {...}, "expires_in": ms}, {"forget": PREFIX}, {"isolation": true}, {"runtime_of": NAME}.
- * Answers: {"id":, "outcome":, ...}, {"log":, "environment":, "request_id":}, ... Also serves HTTP for the functions: every
- * request is answered with its path and where it came from. */
+ * "layers": [...], "env": {...}, "expires_in": ms}, {"provision": N, and the same}, {"provisioned": KEY}, {"forget": PREFIX}, {"isolation":
+ * true}, {"runtime_of": NAME}. Answers: {"id":, "outcome":, ...}, {"log":, "environment":, "request_id":}, ... Also serves HTTP for the
+ * functions: every request is answered with its path and where it came from. */
 #include "base/json.h"
 #include "base/util.h"
 #include "http/http.h"
@@ -144,6 +144,7 @@ static void done(void *arg, const struct fn_result *r)
 	json_set_str(&a, j, "exit_text", r->exit_text);
 	json_set_str(&a, j, "environment", r->environment);
 	json_set_bool(&a, j, "cold", r->cold);
+	json_set_bool(&a, j, "ahead", r->ahead);
 	json_set_int(&a, j, "init_us", r->init_us);
 	json_set_int(&a, j, "duration_us", r->duration_us);
 	json_set_int(&a, j, "memory_mb", r->memory_used_mb);
@@ -159,7 +160,20 @@ static int64_t number(const struct json *j, const char *name, int64_t dflt)
 	return json_to_i64(json_getz(j, name), &v) == 0 ? v : dflt;
 }
 
-static void invoke(struct order *o)
+static void up(void *arg, struct str environment, int64_t init_us, struct str error_type)
+{
+	struct arena a = { 0 };
+	struct json *j = json_new(&a, JSON_OBJECT);
+
+	json_set_str(&a, j, "log", S(""));
+	json_set_str(&a, j, "up", environment);
+	json_set_str(&a, j, "error_type", error_type);
+	json_set_int(&a, j, "init_us", init_us);
+	put(j);
+	arena_done(&a);
+}
+
+static void run(struct order *o)
 {
 	struct json *j = o->j, *layers = json_getz(j, "layers");
 	struct fn_spec s = { .key = json_get_str(j, "key"),
@@ -174,6 +188,7 @@ static void invoke(struct order *o)
 			     .init_timeout_ms = (uint32_t)number(j, "init_timeout", 10000),
 			     .variables = variables,
 			     .log = log_lines,
+			     .up = up,
 			     .release = release,
 			     .arg = o };
 	struct fn_event e = { .request_id = random_uuid(&o->a),
@@ -185,7 +200,23 @@ static void invoke(struct order *o)
 
 	for (size_t i = 0; layers && i < layers->n; i++)
 		s.layer_dirs[s.n_layers++] = json_str(&layers->items[i]);
-	functions_invoke(fns, &s, &e, done, (void *)(intptr_t)o->id);
+	if (json_getz(j, "provision"))
+		functions_provision(fns, &s, (uint32_t)number(j, "provision", 0));
+	else
+		functions_invoke(fns, &s, &e, done, (void *)(intptr_t)o->id);
+}
+
+static void tell_provisioned(struct order *o, struct json *ans)
+{
+	struct fn_provisioned p = { 0 };
+
+	json_set_bool(&o->a, ans, "kept", functions_provisioned(fns, json_get_str(o->j, "provisioned"), &p));
+	json_set_int(&o->a, ans, "wanted", p.wanted);
+	json_set_int(&o->a, ans, "ready", p.ready);
+	json_set_bool(&o->a, ans, "failed", p.failed);
+	json_set_bool(&o->a, ans, "init", p.init);
+	json_set_str(&o->a, ans, "why", str_c(p.why));
+	put(ans);
 }
 
 static void take(struct str line)
@@ -199,12 +230,14 @@ static void take(struct str line)
 		exit(2);
 	}
 	ans = json_new(&o->a, JSON_OBJECT);
-	if (json_getz(o->j, "invoke")) {
+	if (json_getz(o->j, "invoke") || json_getz(o->j, "provision")) {
 		o->id = number(o->j, "invoke", 0);
 		atomic_fetch_add(&calls, 1);
-		invoke(o);
+		run(o);
 		return;
 	}
+	if (json_getz(o->j, "provisioned"))
+		tell_provisioned(o, ans);
 	if (json_getz(o->j, "forget"))
 		functions_forget(fns, json_get_str(o->j, "forget"));
 	if (json_getz(o->j, "isolation")) {

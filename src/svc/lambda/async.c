@@ -334,9 +334,8 @@ static void came_back(void *arg, const struct fn_result *res, const struct call_
 }
 
 /* What the event needs, as it is now. 1: the function is gone, and the event with it. */
-static int load(struct trying *x, struct call *c, struct lambda_fn *fn, int64_t *ret_reserved)
+static int load(struct trying *x, struct call *c, struct lambda_fn *fn)
 {
-	struct lambda_rec_account use;
 	int r = event_get(c->txn, c->arena, x->e.id, &x->e);
 
 	if (r < 0)
@@ -351,14 +350,10 @@ static int load(struct trying *x, struct call *c, struct lambda_fn *fn, int64_t 
 		return 1; /* its version or alias went */
 	if (r == 0)
 		r = lambda_event_read(c->txn, c->arena, fn->account, fn->name, fn->qualifier, &x->config);
-	r = r == -ENOENT ? 0 : r;
-	if (r == 0)
-		r = lambda_use_read(c->txn, c->arena, fn->account, &use);
-	*ret_reserved = r == 0 ? use.reserved.v : 0;
-	return r;
+	return r == -ENOENT ? 0 : r;
 }
 
-static int try_now(struct trying *x, struct call *c, const struct lambda_fn *fn, int64_t reserved)
+static int try_now(struct trying *x, struct call *c, const struct lambda_fn *fn)
 {
 	int64_t age_s = x->config.age_s.has ? x->config.age_s.v : AGE_S_DEFAULT;
 	struct lambda_run run = { .v = &x->v,
@@ -378,7 +373,7 @@ static int try_now(struct trying *x, struct call *c, const struct lambda_fn *fn,
 		x->condition = "RecursiveInvocation";
 	else if (fn->f.reserved.has && fn->f.reserved.v == 0)
 		x->condition = "ZeroReservedConcurrency"; /* nothing could ever take it: it goes where failures go, at once */
-	if (x->condition || lambda_enter(c, fn, reserved, &x->slot, &reason) < 0) {
+	if (x->condition || lambda_enter(c, fn, x->v.version.v, &x->slot, &reason) < 0) {
 		x->again = true;
 		lambda_work(x->cloud, settle, x);
 		return 0;
@@ -406,7 +401,6 @@ int lambda_job(struct cloud *cl, struct region *r, struct str kind, struct str i
 	struct trying *x;
 	struct lambda_fn fn;
 	struct call c;
-	int64_t reserved = 0;
 	int e;
 
 	e = store_write(r->store, look_later, &(struct later){ id });
@@ -419,9 +413,9 @@ int lambda_job(struct cloud *cl, struct region *r, struct str kind, struct str i
 	e = cloud_internal_read(cl, r, &x->arena, &c);
 	if (e == 0) {
 		c.svc = cloud_service(cl, "lambda");
-		e = load(x, &c, &fn, &reserved);
+		e = load(x, &c, &fn);
 		if (e == 0)
-			e = try_now(x, &c, &fn, reserved);
+			e = try_now(x, &c, &fn);
 		else {
 			if (e == 1)
 				e = store_write(r->store, del_run, &x->e);

@@ -32,18 +32,50 @@ static struct str before_last(struct str s, char c)
 	return str_of(s.p, at < 0 ? s.n : (size_t)at);
 }
 
-static int set_provisioned(struct cfn_resource *r, struct str function, struct str qualifier)
+#define PROVISION_LOOK_MS 200
+#define PROVISION_WAIT_MS 600000 /* a crowd of slow starts */
+
+/* provisioned_ready waits until the environments are up, or cannot be. */
+static int provisioned_ready(struct cfn_resource *r, const struct json *p)
+{
+	int64_t end = clock_mono_ms() + PROVISION_WAIT_MS;
+	struct json *now;
+	struct str status;
+	int e;
+
+	for (;;) {
+		e = cfn_call(r, "lambda", "GetProvisionedConcurrencyConfig", p, &now, NULL);
+		if (e < 0)
+			return e;
+		status = json_get_str(now, "Status");
+		if (str_is(status, "READY"))
+			return 0;
+		if (str_is(status, "FAILED") || clock_mono_ms() > end)
+			return cfn_fail(r, "Provisioned Concurrency configuration failed to be applied. Reason: %.*s",
+					STR(str_is(status, "FAILED") ? json_get_str(now, "StatusReason") : S("it took too long")));
+		(void)nanosleep(&(struct timespec){ .tv_nsec = PROVISION_LOOK_MS * 1000000L }, NULL);
+	}
+}
+
+/* moved: the alias has another version, whose environments have to come up. */
+static int set_provisioned(struct cfn_resource *r, struct str function, struct str qualifier, bool moved)
 {
 	const struct json *now = json_getz(r->props, "ProvisionedConcurrencyConfig");
-	struct json *p = lambda_param(r, "FunctionName", function);
+	struct json *p = lambda_param(r, "FunctionName", function), *n;
+	int e = 0;
 
-	if (!lambda_changed(r, "ProvisionedConcurrencyConfig"))
-		return 0;
 	json_set_str(r->arena, p, "Qualifier", qualifier);
 	if (!now)
-		return gone(r, "DeleteProvisionedConcurrencyConfig", p);
-	json_set(r->arena, p, S("ProvisionedConcurrentExecutions"), json_getz(now, "ProvisionedConcurrentExecutions"));
-	return cfn_call(r, "lambda", "PutProvisionedConcurrencyConfig", p, NULL, NULL);
+		return lambda_changed(r, "ProvisionedConcurrencyConfig") ? gone(r, "DeleteProvisionedConcurrencyConfig", p) : 0;
+	if (lambda_changed(r, "ProvisionedConcurrencyConfig")) {
+		n = lambda_param(r, "FunctionName", function);
+		json_set_str(r->arena, n, "Qualifier", qualifier);
+		json_set(r->arena, n, S("ProvisionedConcurrentExecutions"), json_getz(now, "ProvisionedConcurrentExecutions"));
+		e = cfn_call(r, "lambda", "PutProvisionedConcurrencyConfig", n, NULL, NULL);
+	} else if (!moved) {
+		return 0;
+	}
+	return e < 0 ? e : provisioned_ready(r, p);
 }
 
 /* --- AWS::Lambda::Version --- */
@@ -101,12 +133,12 @@ static int version_create(struct cfn_resource *r)
 	set_attr(r, "FunctionArn", id);
 	set_attr(r, "Version", number);
 	e = cfn_note_physical(r, id);
-	return e < 0 ? e : set_provisioned(r, before_last(id, ':'), number);
+	return e < 0 ? e : set_provisioned(r, before_last(id, ':'), number, true);
 }
 
 static int version_update(struct cfn_resource *r)
 {
-	return set_provisioned(r, before_last(r->physical_id, ':'), after_last(r->physical_id, ':'));
+	return set_provisioned(r, before_last(r->physical_id, ':'), after_last(r->physical_id, ':'), false);
 }
 
 static int qualified_delete(struct cfn_resource *r, const char *op, const char *member)
@@ -175,14 +207,16 @@ static int alias_create(struct cfn_resource *r)
 	r->ret_physical_id = id;
 	set_attr(r, "AliasArn", id);
 	e = cfn_note_physical(r, id);
-	return e < 0 ? e : set_provisioned(r, before_last(id, ':'), after_last(id, ':'));
+	return e < 0 ? e : set_provisioned(r, before_last(id, ':'), after_last(id, ':'), true);
 }
 
 static int alias_update(struct cfn_resource *r)
 {
 	int e = cfn_call(r, "lambda", "UpdateAlias", alias_params(r), NULL, NULL);
 
-	return e < 0 ? e : set_provisioned(r, before_last(r->physical_id, ':'), after_last(r->physical_id, ':'));
+	return e < 0 ? e
+		     : set_provisioned(r, before_last(r->physical_id, ':'), after_last(r->physical_id, ':'),
+				       lambda_changed(r, "FunctionVersion") || lambda_changed(r, "RoutingConfig"));
 }
 
 static int alias_delete(struct cfn_resource *r)

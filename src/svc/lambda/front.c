@@ -378,7 +378,6 @@ static int allowed(struct call *c, const struct visit *v)
 static int begin(struct visit *v, struct call *c, const struct principal *who)
 {
 	struct lambda_fn fn = { .account = v->url.account, .name = v->url.name };
-	struct lambda_rec_account use;
 	struct lambda_rec_version version;
 	struct lambda_run run = { .v = &version };
 	const char *reason;
@@ -388,13 +387,11 @@ static int begin(struct visit *v, struct call *c, const struct principal *who)
 	r = lambda_function_read(c->txn, c->arena, fn.account, fn.name, &fn.f);
 	if (r == 0)
 		r = lambda_resolve(c, &fn, &version);
-	if (r == 0)
-		r = lambda_use_read(c->txn, c->arena, fn.account, &use);
 	if (r < 0) {
 		refuse(v, 404, "ResourceNotFoundException", S("{\"Message\":null}"));
 		return 0;
 	}
-	if (lambda_enter(c, &fn, use.reserved.v, &v->slot, &reason) < 0) {
+	if (lambda_enter(c, &fn, version.version.v, &v->slot, &reason) < 0) {
 		refuse(v, 429, "TooManyRequestsException",
 		       str_printf(v->arena, "{\"Reason\":\"%s\",\"Type\":\"User\",\"message\":\"Rate Exceeded.\"}", reason));
 		return 0;

@@ -115,7 +115,7 @@ static int delete_version(struct call *c, const struct lambda_fn *fn, const stru
 	return r < 0 ? r : lambda_version_del(c->txn, fn->account, fn->name, v->version.v);
 }
 
-static int delete_one(struct call *c, const struct lambda_fn *fn)
+static int delete_one(struct call *c, struct lambda_fn *fn)
 {
 	static const char *const of_versions[] = { "lambda.policy", "lambda.event" };
 	struct lambda_rec_version v;
@@ -149,10 +149,12 @@ static int delete_one(struct call *c, const struct lambda_fn *fn)
 		r = lambda_table_del(c->txn, fn->account, of_versions[i], fn->name, fn->qualifier);
 		r = r == -ENOENT ? 0 : r;
 	}
+	if (r >= 0)
+		r = lambda_provisioned_drop(c, fn, fn->qualifier);
 	return r < 0 ? r : delete_version(c, fn, &v);
 }
 
-static int delete_all(struct call *c, const struct lambda_fn *fn)
+static int delete_all(struct call *c, struct lambda_fn *fn)
 {
 	static const char *const tables[] = { "lambda.alias", "lambda.policy", "lambda.event" };
 	struct store_range range = { 0 };
@@ -176,6 +178,8 @@ static int delete_all(struct call *c, const struct lambda_fn *fn)
 		r = lambda_drop_all(c->txn, c->arena, fn->account, tables[i], fn->name);
 	if (r >= 0)
 		r = lambda_urls_drop(c, fn);
+	if (r >= 0)
+		r = lambda_provisioned_drop(c, fn, STR_NONE);
 	if (r >= 0)
 		r = lambda_use_read(c->txn, c->arena, fn->account, &use);
 	if (r < 0)

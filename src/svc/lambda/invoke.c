@@ -146,15 +146,12 @@ static struct str visit(struct call *c, const struct lambda_fn *fn)
 static int begin(struct call *c, const struct lambda_fn *fn, const struct lambda_rec_version *v, struct str payload, struct str context,
 		 bool tail)
 {
-	struct lambda_rec_account use;
 	struct waiting *w;
 	struct call_park *park;
 	const char *reason;
 	struct lambda_run run = { .v = v, .account = fn->account, .payload = payload, .context = context };
-	int r = lambda_use_read(c->txn, c->arena, fn->account, &use);
+	int r;
 
-	if (r < 0)
-		return r;
 	run.trace = visit(c, fn);
 	if (lambda_loops(&fn->f, run.trace, lambda_arn(c, fn->account, fn->name, STR_NONE)))
 		return lambda_fail(c, &lambda_err_recursive_invocation,
@@ -164,10 +161,11 @@ static int begin(struct call *c, const struct lambda_fn *fn, const struct lambda
 	if (!park)
 		return -EDEADLK;
 	w = xzalloc(sizeof *w);
-	if (lambda_enter(c, fn, use.reserved.v, &w->slot, &reason) < 0) {
+	r = lambda_enter(c, fn, v->version.v, &w->slot, &reason);
+	if (r < 0) {
 		free(w);
 		c->park = NULL; /* it is refused at once */
-		return throttled(c, reason);
+		return r == -EAGAIN ? throttled(c, reason) : r;
 	}
 	w->park = park;
 	w->cloud = c->cloud;

@@ -19,6 +19,7 @@ const struct lambda_ops lambda_ops = {
 	.delete_function_event_invoke_config = lambda_delete_function_event_invoke_config,
 	.delete_function_url_config = lambda_delete_function_url_config,
 	.delete_layer_version = lambda_delete_layer_version,
+	.delete_provisioned_concurrency_config = lambda_delete_provisioned_concurrency_config,
 	.get_account_settings = lambda_get_account_settings,
 	.get_alias = lambda_get_alias,
 	.get_code_signing_config = lambda_get_code_signing_config,
@@ -33,6 +34,7 @@ const struct lambda_ops lambda_ops = {
 	.get_layer_version_by_arn = lambda_get_layer_version_by_arn,
 	.get_layer_version_policy = lambda_get_layer_version_policy,
 	.get_policy = lambda_get_policy,
+	.get_provisioned_concurrency_config = lambda_get_provisioned_concurrency_config,
 	.get_runtime_management_config = lambda_get_runtime_management_config,
 	.invoke = lambda_invoke,
 	.list_aliases = lambda_list_aliases,
@@ -43,6 +45,7 @@ const struct lambda_ops lambda_ops = {
 	.list_functions_by_code_signing_config = lambda_list_functions_by_code_signing_config,
 	.list_layer_versions = lambda_list_layer_versions,
 	.list_layers = lambda_list_layers,
+	.list_provisioned_concurrency_configs = lambda_list_provisioned_concurrency_configs,
 	.list_tags = lambda_list_tags,
 	.list_versions_by_function = lambda_list_versions_by_function,
 	.publish_layer_version = lambda_publish_layer_version,
@@ -51,6 +54,7 @@ const struct lambda_ops lambda_ops = {
 	.put_function_concurrency = lambda_put_function_concurrency,
 	.put_function_event_invoke_config = lambda_put_function_event_invoke_config,
 	.put_function_recursion_config = lambda_put_function_recursion_config,
+	.put_provisioned_concurrency_config = lambda_put_provisioned_concurrency_config,
 	.put_runtime_management_config = lambda_put_runtime_management_config,
 	.remove_layer_version_permission = lambda_remove_layer_version_permission,
 	.remove_permission = lambda_remove_permission,
@@ -178,6 +182,7 @@ static int service_open(struct cloud *cl, struct region *r, struct store_txn *t,
 static void tick(struct cloud *cl, struct region *r, int64_t now_ms)
 {
 	lambda_code_tick(r);
+	lambda_provisioned_tick(cl, r);
 }
 
 const struct service lambda_service = {

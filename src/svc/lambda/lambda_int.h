@@ -15,6 +15,7 @@
  * Below the empty account:
  *   lambda.file   ID                how many versions and layers use an archive
  *   lambda.urlid  ID                the URL's account, function and qualifier
+ *   lambda.prov   ACCOUNT NAME QUALIFIER   struct lambda_rec_provisioned: environments that are kept up
  *   lambda.queue  ID                struct lambda_rec_event: an asynchronous invocation, with a job of its own
  * Archives are files beside the store (REGION/lambda/objects), unpacked ones folders (REGION/lambda/code/ID). */
 #pragma once
@@ -72,6 +73,7 @@ int lambda_use_read(struct store_txn *t, struct arena *a, struct str account,
 int lambda_use_put(struct store_txn *t, struct str account, const struct lambda_rec_account *u);
 /* lambda_drop_all deletes every row whose key begins with (account, table, name). */
 int lambda_drop_all(struct store_txn *t, struct arena *a, struct str account, const char *table, struct str name);
+int lambda_drop_below(struct store_txn *t, struct arena *a, const struct keybuf *prefix);
 /* lambda_rows gives the rows of a range to fn, a page of them: fn returns 0 (counts), 1 (does not) or negative. Refuses a marker
  * that is not ours. */
 int lambda_rows(struct call *c, const struct keybuf *prefix, struct str marker, struct opt_int max, struct str *ret_marker,
@@ -198,6 +200,22 @@ LAMBDA_HANDLER(put_runtime_management_config, put_runtime_management_config_requ
 LAMBDA_HANDLER(get_function_recursion_config, get_function_recursion_config_request, get_function_recursion_config_response);
 LAMBDA_HANDLER(put_function_recursion_config, put_function_recursion_config_request, put_function_recursion_config_response);
 
+/* --- provisioned.c: environments that are kept up --- */
+LAMBDA_HANDLER(put_provisioned_concurrency_config, put_provisioned_concurrency_config_request, put_provisioned_concurrency_config_response);
+LAMBDA_HANDLER(get_provisioned_concurrency_config, get_provisioned_concurrency_config_request, get_provisioned_concurrency_config_response);
+LAMBDA_HANDLER(delete_provisioned_concurrency_config, delete_provisioned_concurrency_config_request,
+	       delete_provisioned_concurrency_config_response);
+LAMBDA_HANDLER(list_provisioned_concurrency_configs, list_provisioned_concurrency_configs_request,
+	       list_provisioned_concurrency_configs_response);
+/* lambda_provisioned_drop: a version or alias goes, and what is kept up for it; absent: all of the function. fn is changed and
+ * stored. 0 when there is nothing. */
+int lambda_provisioned_drop(struct call *c, struct lambda_fn *fn, struct str qualifier);
+/* lambda_provisioned_alias: an alias was changed to al, which is stored; may what is kept up for it follow? Refuses. */
+int lambda_provisioned_alias(struct call *c, const struct lambda_fn *fn, const struct lambda_rec_alias *al);
+/* lambda_provisioned_places: how many invocations of a version have a place of their own. Negative errno. */
+int64_t lambda_provisioned_places(struct call *c, const struct lambda_fn *fn, int64_t version);
+void lambda_provisioned_tick(struct cloud *cl, struct region *r); /* starts and ends environments until all is as configured */
+
 /* --- layers.c --- */
 LAMBDA_HANDLER(publish_layer_version, publish_layer_version_request, publish_layer_version_response);
 LAMBDA_HANDLER(get_layer_version, get_layer_version_request, get_layer_version_response);
@@ -284,19 +302,26 @@ void lambda_runtime_close(struct cloud *cl);
 void lambda_drain(struct cloud *cl);
 void lambda_drain_region(struct cloud *cl, struct region *r);
 bool lambda_draining(struct cloud *cl);
-struct functions *lambda_environments(struct cloud *cl); /* started when first asked for; NULL: there can be none */
+struct functions *lambda_environments(struct cloud *cl);    /* started when first asked for; NULL: there can be none */
+struct functions *lambda_environments_if(struct cloud *cl); /* NULL: not started */
 void lambda_work(struct cloud *cl, void (*fn)(void *arg), void *arg);
-/* lambda_enter counts an invocation in: 0, or -EAGAIN with *ret_reason when no more may run. */
-struct lambda_slot {                             /* a place among the concurrent invocations */
-	struct lambda_count *function, *account; /* account NULL: a reserved place */
+/* lambda_enter counts an invocation of a version in: 0, or -EAGAIN with *ret_reason when no more may run. */
+struct lambda_slot { /* a place among the concurrent invocations: provisioned, or of the function and perhaps of the account */
+	struct lambda_count *provisioned, *function, *account; /* account NULL: a reserved place */
 };
-int lambda_enter(struct call *c, const struct lambda_fn *fn, int64_t reserved_total, struct lambda_slot *ret, const char **ret_reason);
+int lambda_enter(struct call *c, const struct lambda_fn *fn, int64_t version, struct lambda_slot *ret, const char **ret_reason);
 void lambda_leave(struct cloud *cl, struct lambda_slot *s);
 
 struct lambda_run { /* one invocation to make; everything is copied by lambda_run_start */
 	const struct lambda_rec_version *v;
 	struct str account, arn, request_id, payload, trace, context; /* arn: as invoked */
 };
+/* lambda_run_provision keeps n environments of run's version up (run: v, account and arn). Blocks while an archive is unpacked. */
+int lambda_run_provision(struct cloud *cl, struct region *r, const struct lambda_run *run, uint32_t n);
+/* lambda_run_key names the environments of a version: the same code and configuration. */
+struct str lambda_run_key(struct arena *a, const struct lambda_rec_version *v);
+/* lambda_run_fault: why environments of this version that are kept up cannot start, where Lambda knows it; else absent. */
+struct str lambda_run_fault(struct arena *a, const struct lambda_rec_version *v);
 /* lambda_run_start never blocks; done is called once, on any thread. */
 void lambda_run_start(struct cloud *cl, struct region *r, const struct lambda_run *run,
 		      void (*done)(void *arg, const struct fn_result *res, const struct call_error *refused), void *arg);

@@ -27,6 +27,11 @@ static struct str platform(struct arena *a, int64_t at_ms, const char *type, str
 			  STR(record));
 }
 
+static const char *kind_of_start(const struct lambda_live *x)
+{
+	return x->ahead ? "provisioned-concurrency" : "on-demand";
+}
+
 static struct str init_start(const struct lambda_live *x, struct arena *a, int64_t at_ms)
 {
 	struct str family = lambda_runtime_family(x->v.runtime), number = str_skip(x->v.runtime, family.n), arn;
@@ -39,9 +44,10 @@ static struct str init_start(const struct lambda_live *x, struct arena *a, int64
 				  STR(arn));
 	return platform(a, at_ms, "initStart",
 			str_printf(a,
-				   "\"initializationType\":\"on-demand\",\"phase\":\"init\",\"runtimeVersion\":\"%.*s:%.*s\","
+				   "\"initializationType\":\"%s\",\"phase\":\"init\",\"runtimeVersion\":\"%.*s:%.*s\","
 				   "\"runtimeVersionArn\":\"%.*s\",\"functionName\":\"%.*s\",\"functionVersion\":\"%.*s\"",
-				   STR(family), STR(number), STR(arn), STR(x->v.name), STR(lambda_version_text(a, x->v.version.v))));
+				   kind_of_start(x), STR(family), STR(number), STR(arn), STR(x->v.name),
+				   STR(lambda_version_text(a, x->v.version.v))));
 }
 
 static struct str start(const struct lambda_live *x, struct str id, struct arena *a, int64_t at_ms)
@@ -87,16 +93,42 @@ void lambda_log_lines(struct lambda_live *live, struct str environment, struct s
 	arena_done(&a);
 }
 
+/* Text has a line of it only when the start went wrong, JSON one of every start that nobody waited for. */
+void lambda_log_init(struct lambda_live *live, struct str environment, int64_t init_us, struct str error_type)
+{
+	struct arena a = { 0 };
+	int64_t now = clock_now_ms();
+	struct lambda_stream *s = open_stream(live, environment, STR_NONE, &a, now);
+	double ms = (double)init_us / 1000;
+	struct str line = STR_NONE, type = S("");
+
+	if (is_json(live) && error_type.p)
+		type = str_printf(&a, ",\"errorType\":%.*s", STR(json_text(&a, json_new_str(&a, error_type))));
+	if (is_json(live))
+		line = platform(&a, now, "initReport",
+				str_printf(&a,
+					   "\"initializationType\":\"%s\",\"phase\":\"init\",\"status\":\"%s\",\"metrics\":{"
+					   "\"durationMs\":%.3f}%.*s",
+					   kind_of_start(live), error_type.p ? "error" : "success", ms, STR(type)));
+	else if (error_type.p)
+		line = str_printf(&a, "INIT_REPORT Init Duration: %.2f ms\tPhase: init\tStatus: error\tError Type: %.*s\n", ms,
+				  STR(error_type));
+	if (s && line.p && shown(live, error_type.p ? WARN : INFO))
+		lambda_log_event(s, line, now);
+	lambda_log_close(s);
+	arena_done(&a);
+}
+
 static const char *error_type(const struct fn_result *r)
 {
 	return r->outcome == FN_NO_MEMORY ? "Runtime.OutOfMemory" : r->outcome == FN_EXITED ? "Runtime.ExitError" : NULL;
 }
 
-/* Billed is what AWS bills: whole milliseconds, with the start of a new environment. */
+/* Billed is what AWS bills: whole milliseconds, with the start of a new environment that was not ahead of it. */
 static struct str report(struct lambda_live *x, struct str id, const struct fn_result *r, struct arena *a, int64_t at_ms)
 {
 	double ms = (double)r->duration_us / 1000;
-	long long billed = (r->duration_us + r->init_us + 999) / 1000, memory = x->v.memory_mb.v;
+	long long billed = (r->duration_us + (r->ahead ? 0 : r->init_us) + 999) / 1000, memory = x->v.memory_mb.v;
 	struct str init = S(""), error = S("");
 	const char *status = r->outcome == FN_TIMED_OUT ? "timeout" : r->outcome == FN_DONE || r->outcome == FN_FAILED ? NULL : "error";
 

@@ -120,19 +120,24 @@ int lambda_use_put(struct store_txn *t, struct str account, const struct lambda_
 	return lambda_table_put(t, account, "lambda.use", STR_NONE, STR_NONE, LAMBDA_REC_ACCOUNT, u);
 }
 
-int lambda_drop_all(struct store_txn *t, struct arena *a, struct str account, const char *table, struct str name)
+int lambda_drop_below(struct store_txn *t, struct arena *a, const struct keybuf *prefix)
 {
 	struct store_range range = { 0 };
-	struct keybuf k;
 	struct str key, value;
-	int r;
+	int r = store_range_open(&range, t, key_view(prefix), STR_NONE, false);
 
-	lambda_key(&k, account, table, name);
-	r = store_range_open(&range, t, key_view(&k), STR_NONE, false);
 	while (r >= 0 && (r = store_range_next(&range, &key, &value)) == 1)
 		r = store_del(t, str_dup(a, key));
 	store_range_close(&range);
 	return r;
+}
+
+int lambda_drop_all(struct store_txn *t, struct arena *a, struct str account, const char *table, struct str name)
+{
+	struct keybuf k;
+
+	lambda_key(&k, account, table, name);
+	return lambda_drop_below(t, a, &k);
 }
 
 int lambda_rows(struct call *c, const struct keybuf *prefix, struct str marker, struct opt_int max, struct str *ret_marker,

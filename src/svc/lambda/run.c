@@ -81,8 +81,11 @@ static struct lambda_live *live_find(struct str key, uint64_t hash)
 static void live_put(struct lambda_live *x)
 {
 	struct lambda_live **slot = &lives.v[lives.next % LAMBDA_LIVES_MAX];
-	bool full = *slot != NULL;
+	bool full;
 
+	while (*slot && (*slot)->pins) /* far fewer than there are places: LAMBDA_CONCURRENCY_MAX in an account's region */
+		slot = &lives.v[++lives.next % LAMBDA_LIVES_MAX];
+	full = *slot != NULL;
 	x->id = lives.next++;
 	if (full)
 		live_unref(*slot);
@@ -111,7 +114,8 @@ int lambda_version_copy(struct arena *a, const struct lambda_rec_version *v, str
 	return r;
 }
 
-static struct lambda_live *live_of(struct cloud *cl, struct region *r, const struct lambda_run *run, struct str key)
+/* live_of: ahead is for environments that are kept up: they have an entry of their own. */
+static struct lambda_live *live_of(struct cloud *cl, struct region *r, const struct lambda_run *run, struct str key, bool ahead)
 {
 	struct lambda_live *x;
 
@@ -121,6 +125,7 @@ static struct lambda_live *live_of(struct cloud *cl, struct region *r, const str
 		x = xzalloc(sizeof *x);
 		x->cloud = cl;
 		x->region = r;
+		x->ahead = ahead;
 		x->key = str_dup(&x->arena, key);
 		x->account = str_dup(&x->arena, run->account);
 		if (lambda_version_copy(&x->arena, run->v, &x->v) < 0) {
@@ -135,13 +140,14 @@ static struct lambda_live *live_of(struct cloud *cl, struct region *r, const str
 	}
 	if (x)
 		x->refs++;
+	if (x && ahead)
+		x->pins++;
 	pthread_mutex_unlock(&lives.lock);
 	return x;
 }
 
 static void live_done(struct lambda_live *x)
 {
-
 	pthread_mutex_lock(&lives.lock);
 	live_unref(x);
 	pthread_mutex_unlock(&lives.lock);
@@ -292,7 +298,7 @@ static int variables(void *arg, struct arena *a, struct str_pair **ret, size_t *
 	add(v, &n, "AWS_LAMBDA_FUNCTION_NAME", str_dup(a, x->v.name));
 	add(v, &n, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", str_printf(a, "%lld", (long long)x->v.memory_mb.v));
 	add(v, &n, "AWS_LAMBDA_FUNCTION_VERSION", str_dup(a, lambda_version_text(a, x->v.version.v)));
-	add(v, &n, "AWS_LAMBDA_INITIALIZATION_TYPE", S("on-demand"));
+	add(v, &n, "AWS_LAMBDA_INITIALIZATION_TYPE", x->ahead ? S("provisioned-concurrency") : S("on-demand"));
 	add(v, &n, "AWS_LAMBDA_LOG_GROUP_NAME",
 	    x->v.log_group.p ? str_dup(a, x->v.log_group) : str_printf(a, "/aws/lambda/%.*s", STR(x->v.name)));
 	add(v, &n, "AWS_LAMBDA_LOG_STREAM_NAME", /* the day it starts, as in "2026/01/02/[$LATEST]0123..." */
@@ -329,6 +335,101 @@ static void log_lines(void *arg, struct str environment, struct str request_id, 
 
 static void release(void *arg)
 {
+}
+
+/* --- environments that are kept up --- */
+static void up(void *arg, struct str environment, int64_t init_us, struct str error_type)
+{
+	struct lambda_live *x = live_from(arg);
+
+	if (!x)
+		return;
+	lambda_log_init(x, environment, init_us, error_type);
+	live_done(x);
+}
+
+static void unpin(void *arg)
+{
+	struct lambda_live *x;
+
+	pthread_mutex_lock(&lives.lock);
+	x = live_at((uint64_t)(uintptr_t)arg);
+	if (x)
+		x->pins--;
+	pthread_mutex_unlock(&lives.lock);
+}
+
+struct str lambda_run_key(struct arena *a, const struct lambda_rec_version *v)
+{
+	return str_printf(a, "%.*s/%lld/%.*s", STR(v->function_id), (long long)v->version.v, STR(v->revision));
+}
+
+static struct str ahead_key(struct arena *a, const struct lambda_rec_version *v)
+{
+	return str_printf(a, "+%.*s", STR(lambda_run_key(a, v)));
+}
+
+struct str lambda_run_fault(struct arena *a, const struct lambda_rec_version *v)
+{
+	struct str key = ahead_key(a, v), text = STR_NONE;
+	struct lambda_live *x;
+
+	pthread_mutex_lock(&lives.lock);
+	x = live_find(key, key_hash(key));
+	if (x && x->fault)
+		text = str_dup(a, x->fault_text);
+	pthread_mutex_unlock(&lives.lock);
+	return text;
+}
+
+/* spec_of fills what an environment of x is made of. Blocks while an archive is unpacked that was not yet. */
+static int spec_of(const struct lambda_live *x, struct str key, struct arena *a, struct fn_spec *ret)
+{
+	const struct lambda_rec_version *v = &x->v;
+	int r;
+
+	*ret = (struct fn_spec){ .key = key,
+				 .runtime = v->runtime,
+				 .handler = v->handler,
+				 .region = x->region->name,
+				 .arn = x->arn,
+				 .memory_mb = (uint32_t)v->memory_mb.v,
+				 .ephemeral_mb = (uint32_t)v->ephemeral_mb.v,
+				 .timeout_ms = (uint32_t)v->timeout_s.v * 1000,
+				 .init_timeout_ms = LAMBDA_INIT_TIMEOUT_MS,
+				 .variables = variables,
+				 .log = log_lines,
+				 .release = release,
+				 .arg = (void *)(uintptr_t)x->id };
+	r = lambda_code_dir(x->region, v->code_file, a, &ret->code_dir);
+	for (; r == 0 && ret->n_layers < v->layers.n; ret->n_layers++)
+		r = lambda_code_dir(x->region, v->layers.v[ret->n_layers].code_file, a, &ret->layer_dirs[ret->n_layers]);
+	return r;
+}
+
+int lambda_run_provision(struct cloud *cl, struct region *r, const struct lambda_run *run, uint32_t n)
+{
+	struct functions *f = lambda_environments(cl);
+	struct arena a = { 0 };
+	struct lambda_live *x;
+	struct fn_spec s;
+	int e;
+
+	if (!f)
+		return -ENOSYS;
+	x = live_of(cl, r, run, ahead_key(&a, run->v), true);
+	e = x ? spec_of(x, lambda_run_key(&a, run->v), &a, &s) : -EBADMSG;
+	if (e == 0) {
+		s.up = up;
+		s.release = unpin;
+		functions_provision(f, &s, n);
+	} else if (x) {
+		unpin((void *)(uintptr_t)x->id);
+	}
+	if (x)
+		live_done(x);
+	arena_done(&a);
+	return e;
 }
 
 /* --- one invocation --- */
@@ -379,33 +480,16 @@ static void run_done(void *arg, const struct fn_result *res)
 static void start(struct running *x)
 {
 	struct functions *f = lambda_environments(x->cloud);
-	const struct lambda_rec_version *v = &x->live->v;
-	struct fn_spec s = { .key = x->live->key,
-			     .runtime = v->runtime,
-			     .handler = v->handler,
-			     .region = x->region->name,
-			     .arn = x->live->arn,
-			     .memory_mb = (uint32_t)v->memory_mb.v,
-			     .ephemeral_mb = (uint32_t)v->ephemeral_mb.v,
-			     .timeout_ms = (uint32_t)v->timeout_s.v * 1000,
-			     .init_timeout_ms = LAMBDA_INIT_TIMEOUT_MS,
-			     .variables = variables,
-			     .log = log_lines,
-			     .release = release };
-	int r;
+	struct fn_spec s;
 
 	if (!f) {
 		refuse(x, &lambda_err_service, S("Functions cannot run on this machine, or the cloud is about to stop."));
 		return;
 	}
-	r = lambda_code_dir(x->region, v->code_file, &x->arena, &s.code_dir);
-	for (; r == 0 && s.n_layers < v->layers.n; s.n_layers++)
-		r = lambda_code_dir(x->region, v->layers.v[s.n_layers].code_file, &x->arena, &s.layer_dirs[s.n_layers]);
-	if (r < 0) {
+	if (spec_of(x->live, x->live->key, &x->arena, &s) < 0) {
 		refuse(x, &lambda_err_invalid_zip_file, S("Lambda could not unzip the deployment package."));
 		return;
 	}
-	s.arg = (void *)(uintptr_t)x->live->id;
 	functions_invoke(f, &s, &x->event, run_done, x);
 }
 
@@ -430,13 +514,12 @@ void lambda_run_start(struct cloud *cl, struct region *r, const struct lambda_ru
 {
 	struct running *x = xzalloc(sizeof *x);
 	struct arena *a = &x->arena;
-	struct str key = str_printf(a, "%.*s/%lld/%.*s", STR(run->v->function_id), (long long)run->v->version.v, STR(run->v->revision));
 
 	x->cloud = cl;
 	x->region = r;
 	x->done = done;
 	x->arg = arg;
-	x->live = live_of(cl, r, run, key);
+	x->live = live_of(cl, r, run, lambda_run_key(a, run->v), false);
 	if (!x->live) {
 		refuse(x, &lambda_err_service, S("The function's configuration is damaged."));
 		return;

@@ -360,28 +360,46 @@ static struct lambda_count *count_of(struct lambda_runtime *rt, const char *kind
 	return x;
 }
 
-int lambda_enter(struct call *c, const struct lambda_fn *fn, int64_t reserved_total, struct lambda_slot *ret, const char **ret_reason)
+/* A place that is kept up, when one is free; the rest of what a function or the account may have is for all the others. */
+static int take_place(struct lambda_runtime *rt, struct call *c, const struct lambda_fn *fn, const struct lambda_rec_account *use,
+		      struct lambda_slot *s, const char **ret_reason)
+{
+	int64_t provisioned = fn->f.provisioned.has ? fn->f.provisioned.v : 0;
+
+	s->function = count_of(rt, "f", call_region(c), fn->account, fn->name);
+	if (fn->f.reserved.has) {
+		*ret_reason = "ReservedFunctionConcurrentInvocationLimitExceeded";
+		return s->function->n < fn->f.reserved.v - provisioned ? 0 : -EAGAIN;
+	}
+	s->account = count_of(rt, "a", call_region(c), fn->account, S(""));
+	return s->account->n < LAMBDA_CONCURRENCY_MAX - use->reserved.v - use->provisioned.v ? 0 : -EAGAIN;
+}
+
+int lambda_enter(struct call *c, const struct lambda_fn *fn, int64_t version, struct lambda_slot *ret, const char **ret_reason)
 {
 	struct lambda_runtime *rt = lambda_runtime(c->cloud);
+	int64_t places = lambda_provisioned_places(c, fn, version);
+	struct lambda_rec_account use;
 	struct lambda_slot s = { 0 };
-	int r = 0;
+	char name[128];
+	int r = lambda_use_read(c->txn, c->arena, fn->account, &use);
 
+	*ret_reason = "ConcurrentInvocationLimitExceeded";
+	if (r < 0 || places < 0)
+		return r < 0 ? r : (int)places;
+	snprintf(name, sizeof name, "%.*s/%lld", STR(fn->name), (long long)version);
 	pthread_mutex_lock(&rt->lock);
-	s.function = count_of(rt, "f", call_region(c), fn->account, fn->name);
-	if (fn->f.reserved.has) {
-		if (s.function->n >= fn->f.reserved.v) {
-			*ret_reason = "ReservedFunctionConcurrentInvocationLimitExceeded";
-			r = -EAGAIN;
-		}
-	} else {
-		s.account = count_of(rt, "a", call_region(c), fn->account, S(""));
-		if (s.account->n >= LAMBDA_CONCURRENCY_MAX - reserved_total) {
-			*ret_reason = "ConcurrentInvocationLimitExceeded";
-			r = -EAGAIN;
-		}
+	if (places)
+		s.provisioned = count_of(rt, "p", call_region(c), fn->account, str_c(name));
+	if (!s.provisioned || s.provisioned->n >= places) {
+		s.provisioned = NULL;
+		r = take_place(rt, c, fn, &use, &s, ret_reason);
 	}
 	if (r == 0) {
-		s.function->n++;
+		if (s.provisioned)
+			s.provisioned->n++;
+		if (s.function)
+			s.function->n++;
 		if (s.account)
 			s.account->n++;
 		*ret = s;
@@ -395,6 +413,8 @@ void lambda_leave(struct cloud *cl, struct lambda_slot *s)
 	struct lambda_runtime *rt = lambda_runtime(cl);
 
 	pthread_mutex_lock(&rt->lock);
+	if (s->provisioned)
+		s->provisioned->n--;
 	if (s->function)
 		s->function->n--;
 	if (s->account)

@@ -24,11 +24,12 @@ struct lambda_live {
 	struct region *region;
 	struct str key, account, arn;
 	struct lambda_rec_version v;
+	bool ahead;                     /* of environments that are kept up */
+	unsigned pins;                  /* such environments are wanted: its place is not taken over */
 	const struct desc_error *fault; /* why the last environment could not start */
 	struct str fault_text;          /* malloc'd */
 };
 void lambda_lives_drop(const struct cloud *cl);
-struct functions *lambda_environments_if(struct cloud *cl); /* NULL: not started */
 
 /* --- logwriter.c: lines wait here until a thread puts them into CloudWatch Logs --- */
 struct lambda_logs;
@@ -45,6 +46,8 @@ void lambda_log_event(struct lambda_stream *s, struct str text, int64_t at_ms);
 void lambda_log_close(struct lambda_stream *s);
 
 /* --- logs.c --- */
+/* lambda_log_init: an environment that is kept up has started, or could not (error_type is set). */
+void lambda_log_init(struct lambda_live *live, struct str environment, int64_t init_us, struct str error_type);
 /* lambda_log_lines: what an environment wrote. lambda_log_end: an invocation is over; gives its LogResult tail into a. */
 void lambda_log_lines(struct lambda_live *live, struct str environment, struct str request_id, struct str lines, int64_t at_ms);
 struct str lambda_log_end(struct lambda_live *live, struct str request_id, const struct fn_result *r, struct arena *a);

@@ -7,13 +7,21 @@
 /* --- concurrency --- */
 static int set_reserved(struct call *c, struct lambda_fn *fn, struct opt_int reserved)
 {
+	int64_t provisioned = fn->f.provisioned.has ? fn->f.provisioned.v : 0;
 	struct lambda_rec_account use;
 	int r = lambda_use_read(c->txn, c->arena, fn->account, &use);
 
 	if (r < 0)
 		return r;
+	if (reserved.has && reserved.v < provisioned)
+		return lambda_fail(
+			c, &lambda_err_invalid_parameter_value,
+			"ReservedConcurrentExecutions %lld should not be lower than function's total provisioned concurrency [%lld].",
+			(long long)reserved.v, (long long)provisioned);
 	use.reserved.v += (reserved.has ? reserved.v : 0) - (fn->f.reserved.has ? fn->f.reserved.v : 0);
-	if (reserved.has && use.reserved.v > LAMBDA_CONCURRENCY_MAX - LAMBDA_UNRESERVED_MIN)
+	/* What is provisioned is a part of what is reserved, or of what nobody has reserved. */
+	use.provisioned = OPT_INT(use.provisioned.v + (reserved.has ? 0 : provisioned) - (fn->f.reserved.has ? 0 : provisioned));
+	if (reserved.has && use.reserved.v + use.provisioned.v > LAMBDA_CONCURRENCY_MAX - LAMBDA_UNRESERVED_MIN)
 		return lambda_fail(
 			c, &lambda_err_invalid_parameter_value,
 			"Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its "

@@ -190,6 +190,9 @@ LAMBDA_HANDLER(update_alias, update_alias_request, alias_configuration)
 		r = check_routing(c, &al);
 	if (r < 0)
 		return r;
+	r = lambda_provisioned_alias(c, &fn, &al);
+	if (r < 0)
+		return r;
 	al.description = in->description.p ? in->description : al.description;
 	al.revision = random_uuid(c->arena);
 	view_alias(c, &fn, &al, out);
@@ -211,7 +214,7 @@ LAMBDA_HANDLER(get_alias, get_alias_request, alias_configuration)
 	return r;
 }
 
-/* An alias takes its policy, its event configuration and its URL along. */
+/* An alias takes its policy, its event configuration, its URL and what is kept up for it along. */
 LAMBDA_HANDLER(delete_alias, delete_alias_request, delete_alias_response)
 {
 	static const char *const tables[] = { "lambda.alias", "lambda.policy", "lambda.event" };
@@ -222,6 +225,8 @@ LAMBDA_HANDLER(delete_alias, delete_alias_request, delete_alias_response)
 		r = lambda_table_del(c->txn, fn.account, tables[i], fn.name, in->name);
 		r = r == -ENOENT ? 0 : r;
 	}
+	if (r == 0)
+		r = lambda_provisioned_drop(c, &fn, in->name);
 	return r < 0 ? r : lambda_url_drop(c, &fn, in->name);
 }
 
