@@ -6,8 +6,13 @@
  * again after a crash: create gets the token (stable for one attempt) and must find what an earlier run has made. */
 #pragma once
 #include "base/json.h"
+#include "cfn/drift.h"
 #include "cloud/cloud.h"
 
+struct cfn_sibling { /* another resource of the stack */
+	struct str type, physical_id;
+	const struct json *props;
+};
 struct cfn_resource {
 	struct arena *arena; /* of this step */
 	struct str logical_id, type;
@@ -21,8 +26,11 @@ struct cfn_resource {
 	struct str physical_id;             /* update, delete; create may find one already noted by cfn_note_physical */
 	const struct json *attrs;           /* stored attributes (update, delete) */
 	const struct json *stack_tags;      /* array of {Key, Value} to propagate */
+	const struct cfn_sibling *siblings; /* a reader's: the whole stack, for what they attach to this resource */
+	size_t n_siblings;
 	/* results */
 	struct str ret_physical_id; /* create (and update when it changed) */
+	struct json *ret_props;     /* reader: what the resource is */
 	struct json *ret_attrs;     /* object for Fn::GetAtt; the engine stores it */
 	bool ret_no_echo;           /* the attributes are not to be shown */
 	struct str error;           /* the failure's reason, shown as ResourceStatusReason */
@@ -49,6 +57,14 @@ struct json *cfn_tags(struct cfn_resource *r);
  * answers of its writing calls are remembered; reading calls are made again. */
 #define CFN_WAIT 1
 
+/* What a resource really is, for the detection of drift (src/cfn/reader.h has what readers share). */
+struct cfn_reader {
+	/* Fills ret_props with properties in the form of the type; props says which the template sets, others need not be looked
+	 * for. Only reads. 0; -ENOENT: the resource is gone; negative with the reason in error. */
+	int (*read)(struct cfn_resource *r);
+	const struct drift_rule *rules; /* how properties are compared, ended by a NULL path; or NULL */
+};
+
 struct cfn_property {
 	const char *name;
 	enum { CFN_UPDATE, CFN_REPLACE, CFN_CONDITIONAL } on_change; /* CONDITIONAL: the type's replaces() decides */
@@ -70,8 +86,9 @@ struct cfn_type {
 	int (*read)(struct cfn_resource *r);
 	/* Is there something with this physical id, which may be taken over as it is? Fills ret_attrs. Only reads. -ENOENT. */
 	int (*find)(struct cfn_resource *r);
-	const char *const *identifiers; /* properties that say the physical id for find, joined with "|"; NULL: name_property */
-	bool waits;                     /* may return CFN_WAIT */
-	bool open;                      /* any property and attribute */
-	bool always;                    /* updated by every update of its stack */
+	const struct cfn_reader *reader; /* NULL: drift is not detected */
+	const char *const *identifiers;  /* properties that say the physical id for find, joined with "|"; NULL: name_property */
+	bool waits;                      /* may return CFN_WAIT */
+	bool open;                       /* any property and attribute */
+	bool always;                     /* updated by every update of its stack */
 };

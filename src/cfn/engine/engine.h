@@ -44,3 +44,33 @@ int exports_set(struct store_txn *t, const struct cfn_rec_stack *s,
 /* export_users lists names of stacks that import an export. */
 int export_users(struct store_txn *t, struct arena *a, struct str account, struct str name, struct str_list *ret);
 int import_set(struct store_txn *t, struct str account, struct str name, const struct cfn_rec_stack *s, bool on);
+
+/* --- drift (detect.c) --- */
+/* A stack as its drift is detected. */
+struct drift_stack {
+	struct cfn_rec_stack stack;
+	struct resource_rows rows;
+	struct cfn_sibling *siblings; /* by row */
+	struct str_list secrets;      /* never shown */
+};
+int drift_load(struct cloud *cl, struct store_txn *t, struct arena *a, struct str account, struct str id, struct drift_stack *ret);
+bool drift_checkable(struct cloud *cl, const struct cfn_rec_resource *row); /* has its type a reader, and is it there? */
+/* drift_check looks at one resource, with reading calls nested in c, made by who. A refusal is a result, too: UNKNOWN. */
+int drift_check(struct call *c, const struct principal *who, const struct drift_stack *s, size_t row, struct cfn_rec_drift *ret);
+/* drift_begin: a new round of results; what an earlier state of the stack had goes. */
+int drift_begin(struct store_txn *t, struct arena *a, struct cfn_rec_stack *s, int64_t now_ms);
+int drift_put(struct store_txn *t, const struct cfn_rec_stack *s, const struct cfn_rec_drift *d);
+/* drift_sum stores what the results say of the stack. complete: all that can be checked was. */
+int drift_sum(struct store_txn *t, struct arena *a, struct cfn_rec_stack *s, bool complete, int64_t *ret_drifted);
+/* drift_get: the result for a resource, of the stack as it is now; -ENOENT. */
+int drift_get(struct store_txn *t, struct arena *a, const struct cfn_rec_stack *s, struct str logical, struct cfn_rec_drift *ret);
+struct str drift_status(const struct cfn_rec_stack *s); /* of the stack */
+
+int detection_load(struct store_txn *t, struct arena *a, struct str id, struct cfn_rec_detection *ret);
+int detection_add(struct store_txn *t, const struct cfn_rec_detection *d);                 /* one that is to run */
+int detection_of(struct store_txn *t, struct arena *a, struct str stack, struct str *ret); /* the one that runs; -ENOENT */
+int detections_open(struct store_txn *t, struct arena *a);                                 /* jobs for those that are not finished */
+/* detection_run: as engine_run. */
+void detection_run(struct cloud *cl, struct region *r, struct str id);
+void detections_stop(void); /* while run_stopping(): they go on at the next start */
+int detection_forget(struct store_txn *t, struct str id);

@@ -308,6 +308,17 @@ static int begin_restore(struct run *u, struct store_txn *t)
 	return 0;
 }
 
+struct call_facts engine_facts(void)
+{
+	return (struct call_facts){ .invoked_by = S("cloudformation.amazonaws.com"),
+				    .user_agent = S("cloudformation.amazonaws.com"),
+				    .source_ip = S("cloudformation.amazonaws.com"),
+				    .host = S("cloudformation.amazonaws.com"),
+				    .secure_transport = true,
+				    .signature_version = S("AWS4-HMAC-SHA256"),
+				    .auth_type = S("REST-HEADER") };
+}
+
 static int load(struct run *u, struct store_txn *t)
 {
 	struct keybuf k;
@@ -322,13 +333,7 @@ static int load(struct run *u, struct store_txn *t)
 	if (r < 0)
 		return r;
 	u->settings = u->op.next ? u->op.next : u->stack.now;
-	u->facts = (struct call_facts){ .invoked_by = S("cloudformation.amazonaws.com"),
-					.user_agent = S("cloudformation.amazonaws.com"),
-					.source_ip = S("cloudformation.amazonaws.com"),
-					.host = S("cloudformation.amazonaws.com"),
-					.secure_transport = true,
-					.signature_version = S("AWS4-HMAC-SHA256"),
-					.auth_type = S("REST-HEADER") };
+	u->facts = engine_facts();
 	u->tags = json_new(&u->arena, JSON_ARRAY);
 	for (size_t i = 0; i < u->settings->tags.n; i++) {
 		struct json *tag = json_new(&u->arena, JSON_OBJECT);

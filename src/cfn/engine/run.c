@@ -22,7 +22,7 @@ bool run_stopping(void)
 	return atomic_load(&engine.stopping);
 }
 
-static bool start_thread(void *(*fn)(void *), void *arg)
+bool run_thread(void *(*fn)(void *), void *arg)
 {
 	pthread_attr_t attr;
 	pthread_t th;
@@ -76,7 +76,7 @@ static void invite(struct run *u)
 
 	if (u->n_ready - u->head_ready + u->n_again - u->head_again <= idle || u->workers >= RUN_WORKERS_MAX)
 		return;
-	if (start_thread(helper, u))
+	if (run_thread(helper, u))
 		u->workers++;
 }
 
@@ -381,7 +381,7 @@ static void run_add(struct cloud *cl, struct region *r, struct str stack, struct
 		u->next = engine.running;
 		engine.running = u;
 		engine.n_running++;
-		if (!start_thread(run_main, u)) { /* when a thread ends, or at the next start */
+		if (!run_thread(run_main, u)) { /* when a thread ends, or at the next start */
 			engine.running = u->next;
 			engine.n_running--;
 			u->next = engine.queued;
@@ -403,7 +403,7 @@ static void start_queued(void)
 	if (!more)
 		return;
 	engine.n_running++;
-	if (start_thread(run_main, more))
+	if (run_thread(run_main, more))
 		return;
 	engine.n_running--;
 	engine.running = more->next;
@@ -489,6 +489,7 @@ void engine_stop(struct cloud *cl)
 	engine.queued = NULL;
 	engine.n_running = 0;
 	pthread_mutex_unlock(&engine.lock);
+	detections_stop();
 	atomic_store(&engine.stopping, false);
 }
 
@@ -520,7 +521,7 @@ int engine_open(struct store_txn *t, struct arena *a)
 	store_range_close(&range);
 	for (size_t i = 0; i < n && r >= 0; i++)
 		r = job_put(t, 0, S("cloudformation/resume"), v[i].op, v[i].stack);
-	return r < 0 ? r : 0;
+	return r < 0 ? r : detections_open(t, a);
 }
 
 struct due {
@@ -578,6 +579,14 @@ static int due_token(struct store_txn *t, void *arg)
 	return r < 0 && r != -ENOENT ? r : due_drop(t, arg);
 }
 
+static int due_detection(struct store_txn *t, void *arg)
+{
+	struct due *d = arg;
+	int r = detection_forget(t, d->id);
+
+	return r < 0 ? r : due_drop(t, arg);
+}
+
 static void wake_asked(struct region *r, struct str id)
 {
 	struct cfn_rec_ask ask;
@@ -601,6 +610,10 @@ int engine_job(struct cloud *cl, struct region *r, struct str kind, struct str i
 		run_add(cl, r, payload, id, true);
 		return store_write(r->store, due_drop, &d);
 	}
+	if (str_is(kind, "cloudformation/detect")) {
+		detection_run(cl, r, id);
+		return store_write(r->store, due_drop, &d);
+	}
 	if (str_is(kind, "cloudformation/timeout")) {
 		e = store_write(r->store, due_timeout, &d);
 		if (e == 0)
@@ -611,6 +624,8 @@ int engine_job(struct cloud *cl, struct region *r, struct str kind, struct str i
 		wake_asked(r, id);
 		return store_write(r->store, due_drop, &d);
 	}
+	if (str_is(kind, "cloudformation/detection"))
+		return store_write(r->store, due_detection, &d);
 	if (str_is(kind, "cloudformation/token"))
 		return store_write(r->store, due_token, &d);
 	return store_write(r->store, str_is(kind, "cloudformation/forget") ? due_forget : due_drop, &d);

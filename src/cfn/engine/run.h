@@ -107,8 +107,10 @@ void step_run(struct run *u, struct node *n);
 void step_cancel(struct run *u, struct node *n); /* it waits, and the operation has failed */
 
 /* --- phase.c --- */
-int phase_begin(struct run *u); /* 1: the nodes are ready to run, 0: the operation is over, negative */
-int phase_end(struct run *u);   /* 1: another phase, 0: over, negative */
+int phase_begin(struct run *u);       /* 1: the nodes are ready to run, 0: the operation is over, negative */
+int phase_end(struct run *u);         /* 1: another phase, 0: over, negative */
+struct call_facts engine_facts(void); /* where the engine's calls come from */
 
 /* --- run.c --- */
 bool run_stopping(void);
+bool run_thread(void *(*fn)(void *), void *arg); /* detached, with a small stack */

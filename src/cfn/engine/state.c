@@ -110,7 +110,9 @@ int stack_unlist(struct store_txn *t, const struct cfn_rec_stack *s)
 
 int stack_forget(struct store_txn *t, struct arena *a, const struct cfn_rec_stack *s)
 {
-	static const char *const tables[] = { "cfn.res", "cfn.prev", "cfn.old", "cfn.event", "cfn.tpl", "cfn.cs", "cfn.stack" };
+	static const char *const tables[] = {
+		"cfn.res", "cfn.prev", "cfn.old", "cfn.event", "cfn.tpl", "cfn.cs", "cfn.drift", "cfn.stack"
+	};
 	struct keybuf k;
 	int r;
 

@@ -8,6 +8,8 @@
  *   cfn.tpl    account, id, template  text             cfn.cs    account, id, name                   ChangeSet
  *   cfn.export account, name          Export           cfn.csid  account, change set's id            stack's id
  *   cfn.import account, name, id      stack's name     cfn.token account, what, token                Token
+ *   cfn.drift  account, id, logical id   Drift: what was found; op: of the stack as it was then
+ *   cfn.detection "", detection id    Detection        cfn.detecting "", stack id      id of the detection that runs
  *   cfn.ask    "", request id         Ask: a request to somebody outside that is under way
  *   cfn.op     "", id, operation      Op: exactly the operations that are not finished; the engine resumes them at start
  *   cfn.journal "", operation, logical id, tag, number   answers of calls made by a step that is not recorded yet
@@ -19,8 +21,9 @@
 #include "gen_cfn_rec.h"
 
 #define STACK_TYPE "AWS::CloudFormation::Stack"
-#define STACK_KEEP_MS (90LL * 86400000) /* deleted stacks can be looked at for 90 days */
-#define TOKEN_KEEP_MS (7LL * 86400000)  /* a client token is known for a week */
+#define STACK_KEEP_MS (90LL * 86400000)    /* deleted stacks can be looked at for 90 days */
+#define DETECTION_KEEP_MS (7LL * 86400000) /* the status of a detection can be asked for */
+#define TOKEN_KEEP_MS (7LL * 86400000)     /* a client token is known for a week */
 
 /* --- keys --- */
 void stack_key(struct keybuf *k, struct str account, const char *table, struct str id);

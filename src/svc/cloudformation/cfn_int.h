@@ -28,9 +28,13 @@ CFN_HANDLER(delete_stack, response);
 CFN_HANDLER(describe_change_set, output);
 CFN_HANDLER(describe_events, output);
 CFN_HANDLER(describe_stack_events, output);
+CFN_HANDLER(describe_stack_drift_detection_status, output);
 CFN_HANDLER(describe_stack_resource, output);
+CFN_HANDLER(describe_stack_resource_drifts, output);
 CFN_HANDLER(describe_stack_resources, output);
 CFN_HANDLER(describe_stacks, output);
+CFN_HANDLER(detect_stack_drift, output);
+CFN_HANDLER(detect_stack_resource_drift, output);
 CFN_HANDLER(execute_change_set, output);
 CFN_HANDLER(get_stack_policy, output);
 CFN_HANDLER(get_template, output);
@@ -132,6 +136,11 @@ void cfn_tags_out(struct call *c, const struct str_map *m, struct cloudformation
 struct cloudformation_rollback_configuration *cfn_rollback_out(struct call *c, struct str text);
 int cfn_page(struct call *c, struct str token, struct str *ret_after);
 int cfn_find_physical(struct call *c, struct str physical, struct cfn_rec_stack *ret); /* the stack that has it; -ENOENT */
+
+/* --- drift.c --- */
+#define PAGE_DRIFTS 100
+/* cfn_drift_of: what is known of a resource's drift, and since when. "NOT_CHECKED" when nothing is. */
+int cfn_drift_of(struct call *c, const struct cfn_rec_stack *s, struct str logical, struct str *ret_status, struct opt_time *ret_checked);
 
 /* --- answers.c --- */
 extern const struct front cfn_answers; /* where custom resources are answered */

@@ -90,7 +90,8 @@ static void stack_out(struct call *c, const struct cfn_rec_stack *s, struct clou
 	cfn_tags_out(c, &set->tags, &ret->tags);
 	ret->enable_termination_protection = OPT_BOOL(s->protected.v);
 	ret->drift_information = arena_new(c->arena, struct cloudformation_stack_drift_information);
-	ret->drift_information->stack_drift_status = S("NOT_CHECKED");
+	ret->drift_information->stack_drift_status = drift_status(s);
+	ret->drift_information->last_check_timestamp = s->drift_checked;
 	ret->retain_except_on_create = s->retain_except;
 	if (s->op.p) {
 		ret->last_operations.v = arena_array(c->arena, struct cloudformation_operation_entry, 1);
@@ -183,7 +184,8 @@ static bool list_one(struct call *c, const struct cfn_rec_stack *s, void *arg)
 	x->parent_id = s->parent;
 	x->root_id = s->root;
 	x->drift_information = arena_new(c->arena, struct cloudformation_stack_drift_information_summary);
-	x->drift_information->stack_drift_status = S("NOT_CHECKED");
+	x->drift_information->stack_drift_status = drift_status(s);
+	x->drift_information->last_check_timestamp = s->drift_checked;
 	return true;
 }
 
@@ -339,8 +341,8 @@ CFN_HANDLER(describe_events, output)
 }
 
 /* --- resources --- */
-static void resource_out(struct call *c, const struct cfn_rec_stack *s, const struct cfn_rec_resource *row,
-			 struct cloudformation_stack_resource *x)
+static int resource_out(struct call *c, const struct cfn_rec_stack *s, const struct cfn_rec_resource *row,
+			struct cloudformation_stack_resource *x)
 {
 	*x = (struct cloudformation_stack_resource){
 		.stack_name = s->name,
@@ -353,7 +355,8 @@ static void resource_out(struct call *c, const struct cfn_rec_stack *s, const st
 		.resource_status_reason = row->reason,
 	};
 	x->drift_information = arena_new(c->arena, struct cloudformation_stack_resource_drift_information);
-	x->drift_information->stack_resource_drift_status = S("NOT_CHECKED");
+	return cfn_drift_of(c, s, row->logical, &x->drift_information->stack_resource_drift_status,
+			    &x->drift_information->last_check_timestamp);
 }
 
 /* The stack that a physical id belongs to: its tables are looked through, as AWS says nothing of an index either. */
@@ -404,11 +407,11 @@ CFN_HANDLER(describe_stack_resources, output)
 	if (r < 0)
 		return r;
 	out->stack_resources.v = arena_array(c->arena, struct cloudformation_stack_resource, rows.n + 1);
-	for (size_t i = 0; i < rows.n && out->stack_resources.n < 100; i++)
+	for (size_t i = 0; i < rows.n && out->stack_resources.n < 100 && r == 0; i++)
 		if ((!in->logical_resource_id.p || str_eq(rows.v[i].logical, in->logical_resource_id)) &&
 		    (!in->physical_resource_id.p || str_eq(rows.v[i].physical, in->physical_resource_id)))
-			resource_out(c, &s, &rows.v[i], &out->stack_resources.v[out->stack_resources.n++]);
-	return 0;
+			r = resource_out(c, &s, &rows.v[i], &out->stack_resources.v[out->stack_resources.n++]);
+	return r;
 }
 
 /* A resource's metadata is in the template; functions in it are shown as they are written. */
@@ -452,9 +455,10 @@ CFN_HANDLER(describe_stack_resource, output)
 		.metadata = metadata(c, &s, row.logical),
 	};
 	d->drift_information = arena_new(c->arena, struct cloudformation_stack_resource_drift_information);
-	d->drift_information->stack_resource_drift_status = S("NOT_CHECKED");
 	out->stack_resource_detail = d;
-	return r;
+	return r < 0 ? r
+		     : cfn_drift_of(c, &s, row.logical, &d->drift_information->stack_resource_drift_status,
+				    &d->drift_information->last_check_timestamp);
 }
 
 CFN_HANDLER(list_stack_resources, output)
@@ -493,8 +497,11 @@ CFN_HANDLER(list_stack_resources, output)
 			.resource_status_reason = row.reason,
 		};
 		x->drift_information = arena_new(c->arena, struct cloudformation_stack_resource_drift_information_summary);
-		x->drift_information->stack_resource_drift_status = S("NOT_CHECKED");
 		after = str_dup(c->arena, key);
+		r = cfn_drift_of(c, &s, row.logical, &x->drift_information->stack_resource_drift_status,
+				 &x->drift_information->last_check_timestamp);
+		if (r < 0)
+			break;
 	}
 	store_range_close(&range);
 	return r < 0 ? r : 0;

@@ -418,6 +418,7 @@ static const struct cfn_type role_type = {
 	.delete = role_delete,
 	.read = role_read,
 	.find = role_read,
+	.reader = &iam_role_reader,
 };
 
 /* --- AWS::IAM::User --- */
@@ -479,6 +480,7 @@ static const struct cfn_type user_type = {
 	.update = user_update,
 	.delete = user_delete,
 	.find = user_find,
+	.reader = &iam_user_reader,
 };
 
 /* --- AWS::IAM::Group --- */
@@ -520,6 +522,7 @@ static const struct cfn_type group_type = {
 	.update = group_update,
 	.delete = group_delete,
 	.find = group_find,
+	.reader = &iam_group_reader,
 };
 
 const struct cfn_type *const iam_cfn_types[] = {

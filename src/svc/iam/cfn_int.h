@@ -22,6 +22,10 @@ struct json *iam_cfn_own_tags(struct cfn_resource *r);
 int iam_cfn_sync_tags(struct cfn_resource *r, const char *noun, const char *member, struct str name);
 bool iam_cfn_lists(const struct json *list, struct str s);
 
+/* --- cfn_read.c --- */
+extern const struct cfn_reader iam_role_reader, iam_user_reader, iam_group_reader, iam_policy_reader, iam_role_policy_reader,
+	iam_user_policy_reader, iam_group_policy_reader, iam_managed_policy_reader;
+
 extern const struct cfn_type iam_cfn_policy, iam_cfn_managed_policy, iam_cfn_profile, iam_cfn_access_key, iam_cfn_addition,
 	iam_cfn_role_policy, iam_cfn_user_policy, iam_cfn_group_policy, iam_cfn_linked_role, iam_cfn_oidc, iam_cfn_saml, iam_cfn_mfa,
 	iam_cfn_certificate;

@@ -80,6 +80,7 @@ const struct cfn_type iam_cfn_policy = {
 	.create = policy_create,
 	.update = policy_update,
 	.delete = policy_delete,
+	.reader = &iam_policy_reader,
 };
 
 /* --- AWS::IAM::ManagedPolicy --- */
@@ -243,6 +244,7 @@ const struct cfn_type iam_cfn_managed_policy = {
 	.update = managed_update,
 	.find = managed_find,
 	.delete = managed_delete,
+	.reader = &iam_managed_policy_reader,
 };
 
 /* --- AWS::IAM::InstanceProfile --- */
@@ -538,6 +540,7 @@ const struct cfn_type iam_cfn_role_policy = {
 	.create = role_put,
 	.update = role_put,
 	.delete = role_remove,
+	.reader = &iam_role_policy_reader,
 };
 static const struct cfn_property user_policy_properties[] = {
 	{ "PolicyDocument", CFN_UPDATE },
@@ -553,6 +556,7 @@ const struct cfn_type iam_cfn_user_policy = {
 	.create = user_put,
 	.update = user_put,
 	.delete = user_remove,
+	.reader = &iam_user_policy_reader,
 };
 static const struct cfn_property group_policy_properties[] = {
 	{ "PolicyDocument", CFN_UPDATE },
@@ -568,6 +572,7 @@ const struct cfn_type iam_cfn_group_policy = {
 	.create = group_put,
 	.update = group_put,
 	.delete = group_remove,
+	.reader = &iam_group_policy_reader,
 };
 
 /* --- AWS::IAM::ServiceLinkedRole --- */

@@ -184,6 +184,7 @@ static const struct cfn_type key_type = {
 	.create = key_create,
 	.update = key_update,
 	.delete = key_delete,
+	.reader = &kms_key_reader,
 };
 
 static int alias_create(struct cfn_resource *r)
@@ -230,6 +231,7 @@ static const struct cfn_type alias_type = {
 	.create = alias_create,
 	.update = alias_update,
 	.delete = alias_delete,
+	.reader = &kms_alias_reader,
 };
 
 const struct cfn_type *const kms_cfn[] = { &alias_type, &key_type, NULL };

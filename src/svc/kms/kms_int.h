@@ -89,3 +89,4 @@ KMS_HANDLER(schedule_key_deletion);
 KMS_HANDLER(cancel_key_deletion);
 
 extern const struct cfn_type *const kms_cfn[];
+extern const struct cfn_reader kms_key_reader, kms_alias_reader;

@@ -376,6 +376,7 @@ static const struct cfn_type bucket_type = {
 	.update = bucket_update,
 	.delete = bucket_delete,
 	.find = bucket_find,
+	.reader = &s3_bucket_reader,
 };
 
 /* --- bucket policy --- */
@@ -428,6 +429,7 @@ static const struct cfn_type policy_type = {
 	.create = policy_create,
 	.update = policy_update,
 	.delete = policy_delete,
+	.reader = &s3_policy_reader,
 };
 
 const struct cfn_type *const s3_cfn[] = { &bucket_type, &policy_type, NULL };

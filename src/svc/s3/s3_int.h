@@ -285,3 +285,4 @@ S3_HANDLER(upload_part, output);
 S3_HANDLER(upload_part_copy, output);
 
 extern const struct cfn_type *const s3_cfn[];
+extern const struct cfn_reader s3_bucket_reader, s3_policy_reader;

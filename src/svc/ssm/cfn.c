@@ -143,5 +143,6 @@ static const struct cfn_type parameter_type = {
 	.update = update,
 	.delete = delete,
 	.find = find,
+	.reader = &ssm_parameter_reader,
 };
 const struct cfn_type *const ssm_cfn[] = { &parameter_type, NULL };

@@ -46,3 +46,4 @@ SSM_HANDLER(list_tags_for_resource);
 SSM_HANDLER(label_parameter_version);
 
 extern const struct cfn_type *const ssm_cfn[];
+extern const struct cfn_reader ssm_parameter_reader;
