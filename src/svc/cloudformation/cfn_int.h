@@ -99,7 +99,7 @@ int input_previous(struct call *c, const struct cfn_rec_stack *s, struct input *
 int input_capabilities(struct call *c, const struct template_summary *sum, const struct str_list *given);
 int cfn_tags_check(struct call *c, const struct cloudformation_tag_list *in, struct str_map *ret);
 
-/* --- stacks.c --- */
+/* --- start.c --- */
 struct start {
 	const char *kind, *phase, *status, *op_type;
 	struct str reason, token, role; /* role absent: as the caller */
@@ -113,8 +113,6 @@ struct start {
 };
 /* cfn_start stores the operation and the stack's new status, and starts the engine after the commit. */
 int cfn_start(struct call *c, struct cfn_rec_stack *s, const struct start *q);
-bool cfn_updatable(const struct cfn_rec_stack *s);
-int cfn_paused(struct call *c, const struct cfn_rec_stack *s, bool disable_rollback);
 int cfn_name_check(struct call *c, struct str name);
 struct str cfn_arn(struct call *c, struct str name, struct str id);
 int cfn_new_stack(struct call *c, struct str name, struct cfn_rec_stack *ret);
@@ -122,13 +120,21 @@ int cfn_new_stack(struct call *c, struct str name, struct cfn_rec_stack *ret);
 int cfn_role(struct call *c, struct str role);
 /* cfn_actor: who the operation acts as: the role, or the caller. */
 int cfn_actor(struct call *c, struct str role, struct principal *ret);
+int cfn_actor_text(struct call *c, struct str role, struct str *ret); /* as it is stored */
 /* cfn_token: 1 when this token was seen with this operation (*ret: its answer), 0, or a refusal. */
 int cfn_token(struct call *c, const char *op, struct str stack, struct str token, struct str *ret);
+/* cfn_begin finds the stack of a changing operation and asks for its token: as cfn_token. */
+int cfn_begin(struct call *c, const char *op, struct str name, struct str token, struct cfn_rec_stack *ret, struct str *ret_seen);
 int cfn_token_put(struct call *c, const char *op, struct str stack, struct str token, struct str result);
-/* cfn_has_changes: is there anything to update? */
+
+/* --- stacks.c: may the stack be updated now, and is there anything to update? --- */
+bool cfn_updatable(const struct cfn_rec_stack *s);
+int cfn_paused(struct call *c, const struct cfn_rec_stack *s, bool disable_rollback);
 int cfn_has_changes(struct call *c, const struct cfn_rec_stack *s, struct input *in, struct input *old, bool *ret);
-/* cfn_policy_check refuses updates that the stack's policy denies (policy.c). */
-int cfn_policy_valid(struct call *c, struct str body);
+
+/* --- policy.c --- */
+/* cfn_policy_given: a stack policy, from the request or from behind a URL, checked. Absent where there is none. */
+int cfn_policy_given(struct call *c, struct str body, struct str url, struct str *ret);
 
 /* --- describe.c --- */
 void cfn_parameters_out(struct call *c, const struct cfn_rec_parameter_list *l, struct cloudformation_parameter_list *ret);

@@ -5,11 +5,17 @@
 #include "svc/cloudformation/cfn_int.h"
 #include <errno.h>
 
-int cfn_policy_valid(struct call *c, struct str body)
+int cfn_policy_given(struct call *c, struct str body, struct str url, struct str *ret)
 {
 	struct json *p;
+	int r = 0;
 
-	return stack_policy_parse(c->arena, body, &p) < 0 ? cfn_invalid(c, "Error validating stack policy: Invalid stack policy") : 0;
+	*ret = body;
+	if (url.p)
+		r = input_text(c, STR_NONE, url, ret);
+	if (r < 0 || !ret->p)
+		return r;
+	return stack_policy_parse(c->arena, *ret, &p) < 0 ? cfn_invalid(c, "Error validating stack policy: Invalid stack policy") : 0;
 }
 
 /* The settings that an update under way will leave have the policy too. */
@@ -30,19 +36,17 @@ static int policy_of_op(struct call *c, const struct cfn_rec_stack *s, struct st
 CFN_HANDLER(set_stack_policy, response)
 {
 	struct cfn_rec_stack s;
-	struct str body = in->stack_policy_body;
+	struct str body;
 	int r = cfn_stack(c, in->stack_name, &s);
 
-	if (r == 0 && in->stack_policy_url.p && body.p)
+	if (r == 0 && in->stack_policy_url.p && in->stack_policy_body.p)
 		return cfn_invalid(c, "You cannot specify both StackPolicyURL and StackPolicyBody");
-	if (r == 0 && in->stack_policy_url.p)
-		r = input_text(c, STR_NONE, in->stack_policy_url, &body);
-	if (r == 0 && !body.p)
-		return cfn_invalid(c, "You must specify either StackPolicyBody or StackPolicyURL");
 	if (r == 0)
-		r = cfn_policy_valid(c, body);
+		r = cfn_policy_given(c, in->stack_policy_body, in->stack_policy_url, &body);
 	if (r < 0)
 		return r;
+	if (!body.p)
+		return cfn_invalid(c, "You must specify either StackPolicyBody or StackPolicyURL");
 	s.now->policy = body;
 	r = stack_save(c->txn, &s);
 	return r < 0 || status_is_final(s.status) ? r : policy_of_op(c, &s, body);

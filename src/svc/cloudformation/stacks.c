@@ -1,214 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stacks.c - operations that start something on a stack. The handler checks, stores the operation and the stack's new
- * status in one transaction, and hands over to the engine when that is durable. */
+/* stacks.c - operations that change a stack: each checks what it is asked, and starts (start.c) what the engine is to do. */
 #include "svc/cloudformation/cfn_int.h"
 #include <errno.h>
-
-int cfn_invalid(struct call *c, const char *fmt, ...)
-{
-	struct str m;
-	va_list ap;
-
-	va_start(ap, fmt);
-	m = str_vprintf(c->arena, fmt, ap);
-	va_end(ap);
-	return call_fail(c, &aws_err_validation, "%.*s", STR(m));
-}
-
-int cfn_stack(struct call *c, struct str name, struct cfn_rec_stack *ret)
-{
-	int r = stack_lookup(c->txn, c->arena, c->account, call_region(c), name, ret);
-
-	return r == -ENOENT ? cfn_invalid(c, "Stack with id %.*s does not exist", STR(name)) : r;
-}
-
-int cfn_name_check(struct call *c, struct str name)
-{
-	bool ok = name.n > 0 && ((name.p[0] | 32) >= 'a' && (name.p[0] | 32) <= 'z');
-
-	for (size_t i = 0; i < name.n; i++)
-		ok &= strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-", name.p[i]) != NULL && name.p[i];
-	if (!ok)
-		return cfn_invalid(c,
-				   "1 validation error detected: Value '%.*s' at 'stackName' failed to satisfy constraint: Member must "
-				   "satisfy regular expression pattern: "
-				   "[a-zA-Z][-a-zA-Z0-9]*",
-				   STR(name));
-	if (name.n > STACK_NAME_MAX)
-		return cfn_invalid(c,
-				   "1 validation error detected: Value '%.*s' at 'stackName' failed to satisfy constraint: Member must "
-				   "have length less than or equal to %d",
-				   STR(name), STACK_NAME_MAX);
-	return 0;
-}
-
-struct str cfn_arn(struct call *c, struct str name, struct str id)
-{
-	return call_arn(c, "cloudformation", "stack/%.*s/%.*s", STR(name), STR(id));
-}
-
-int cfn_new_stack(struct call *c, struct str name, struct cfn_rec_stack *ret)
-{
-	struct store_range range = { 0 };
-	struct str key, value;
-	struct keybuf k;
-	size_t n = 0;
-	int r;
-
-	key_begin(&k, c->account, "cfn.name");
-	r = store_range_open(&range, c->txn, key_view(&k), STR_NONE, false);
-	while (r >= 0 && n < STACKS_MAX && (r = store_range_next(&range, &key, &value)) > 0)
-		n++;
-	store_range_close(&range);
-	if (r < 0)
-		return r;
-	if (n >= STACKS_MAX)
-		return call_fail(c, &cloudformation_err_limit_exceeded, "Limit for stack has been exceeded");
-	*ret = (struct cfn_rec_stack){ .id = random_uuid(c->arena), .name = name, .account = c->account, .created = OPT_TIME(c->now_ms) };
-	ret->arn = cfn_arn(c, name, ret->id);
-	ret->now = arena_new(c->arena, struct cfn_rec_settings);
-	return 0;
-}
-
-/* --- client tokens --- */
-static void token_key(struct keybuf *k, struct call *c, struct str token)
-{
-	key_begin(k, c->account, "cfn.token");
-	key_str(k, token);
-}
-
-int cfn_token(struct call *c, const char *op, struct str stack, struct str token, struct str *ret)
-{
-	struct cfn_rec_token t;
-	struct keybuf k;
-	int r;
-
-	if (!token.p)
-		return 0;
-	token_key(&k, c, token);
-	r = record_get(c->txn, &cfn_records, CFN_REC_TOKEN, c->arena, &k, &t);
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
-	if (!str_is(t.op, op) || !str_eq(t.stack, stack))
-		return call_fail(c, &cloudformation_err_token_already_exists, "Token %.*s has already been used for another operation",
-				 STR(token));
-	*ret = t.result;
-	return 1;
-}
-
-int cfn_token_put(struct call *c, const char *op, struct str stack, struct str token, struct str result)
-{
-	struct cfn_rec_token t = { .op = str_c(op), .stack = stack, .result = result, .time = OPT_TIME(c->now_ms) };
-	struct keybuf k;
-	int r;
-
-	if (!token.p)
-		return 0;
-	r = job_put(c->txn, c->now_ms + TOKEN_KEEP_MS, S("cloudformation/token"), token, c->account);
-	token_key(&k, c, token);
-	return r < 0 ? r : record_put(c->txn, &cfn_records, CFN_REC_TOKEN, &k, &t);
-}
-
-/* --- roles --- */
-int cfn_role(struct call *c, struct str role)
-{
-	struct str service = S("cloudformation.amazonaws.com");
-	struct policy_key to = { .name = S("iam:PassedToService"), .values = &service, .n = 1 };
-	struct arn arn;
-
-	if (!role.p)
-		return 0;
-	if (arn_parse(role, &arn) < 0 || !str_is(arn.service, "iam") || !str_starts(arn.resource, S("role/")))
-		return cfn_invalid(c,
-				   "1 validation error detected: Value '%.*s' at 'roleARN' failed to satisfy constraint: Member must be "
-				   "the ARN of a role",
-				   STR(role));
-	return call_authorize(c, "iam:PassRole", role, &to, 1);
-}
-
-int cfn_actor(struct call *c, struct str role, struct principal *ret)
-{
-	const struct identity *id = cloud_identity(c->cloud);
-	int r;
-
-	*ret = *c->who;
-	if (!role.p)
-		return 0;
-	r = id && id->role_principal ? id->role_principal(c, role, S("AWSCloudFormation"), ret) : -ENOENT;
-	return r == -ENOENT || r == -EACCES ? cfn_invalid(c, "Role %.*s is invalid or cannot be assumed", STR(role)) : r;
-}
-
-static int actor(struct call *c, struct str role, struct str *ret)
-{
-	struct principal p;
-	int r = cfn_actor(c, role, &p);
-
-	if (r == 0)
-		*ret = principal_text(c->arena, &p);
-	return r;
-}
-
-/* --- starting --- */
-struct launch {
-	struct str stack, op;
-};
-
-static void launch(struct cloud *cl, struct region *r, void *arg)
-{
-	struct launch *l = arg;
-
-	engine_run(cl, r, l->stack, l->op);
-}
-
-static void wake_jobs(struct cloud *cl, struct region *r, void *arg)
-{
-	cloud_jobs_wake(cl);
-}
-
-int cfn_start(struct call *c, struct cfn_rec_stack *s, const struct start *q)
-{
-	struct launch *l = arena_new(c->arena, struct launch);
-	struct cfn_rec_op op = {
-		.id = random_uuid(c->arena),
-		.kind = str_c(q->kind),
-		.phase = str_c(q->phase),
-		.stack = s->id,
-		.account = s->account,
-		.next = (struct cfn_rec_settings *)(uintptr_t)q->next,
-		.token = q->token,
-		.retain = q->retain,
-		.skip = q->skip,
-		.started = OPT_TIME(c->now_ms),
-		.on_failure = q->on_failure,
-		.change_set = q->change_set,
-		.imports = q->imports ? *q->imports : (struct str_map){ 0 },
-		.import = OPT_BOOL(q->import),
-		.force = OPT_BOOL(q->force),
-		.retain_except = OPT_BOOL(q->retain_except),
-	};
-	struct keybuf k;
-	int r = actor(c, q->role, &op.principal);
-
-	if (r == 0)
-		r = change_sets_outdate(c->txn, c->arena, s);
-	if (r < 0)
-		return r;
-	s->op = op.id;
-	s->op_type = str_c(q->op_type);
-	op_key(&k, s->id, op.id);
-	r = record_put(c->txn, &cfn_records, CFN_REC_OP, &k, &op);
-	if (r == 0)
-		r = stack_status(c->txn, c->arena, s, q->status, q->reason, q->token, c->now_ms);
-	if (r == 0 && q->timeout_minutes > 0) {
-		r = job_put(c->txn, c->now_ms + q->timeout_minutes * 60000, S("cloudformation/timeout"), op.id, s->id);
-		call_on_commit(c, wake_jobs, NULL);
-	}
-	if (r < 0)
-		return r;
-	*l = (struct launch){ s->id, op.id };
-	call_on_commit(c, launch, l);
-	return 0;
-}
 
 /* --- CreateStack --- */
 static int create_options(struct call *c, const struct cloudformation_create_stack_input *in)
@@ -297,7 +90,7 @@ static int create_target(struct call *c, struct str name, struct cfn_rec_stack *
 
 CFN_HANDLER(create_stack, output)
 {
-	struct ask q = { ASK_OF(in), .policy = in->stack_policy_body };
+	struct ask q = { ASK_OF(in) };
 	struct start go = { .kind = "CREATE",
 			    .phase = "make",
 			    .status = "CREATE_IN_PROGRESS",
@@ -319,10 +112,8 @@ CFN_HANDLER(create_stack, output)
 	r = create_target(c, in->stack_name, &s, &new, &q, &go);
 	if (r == 0)
 		r = cfn_role(c, in->role_arn);
-	if (r == 0 && in->stack_policy_url.p)
-		r = input_text(c, STR_NONE, in->stack_policy_url, &q.policy);
-	if (r == 0 && q.policy.p)
-		r = cfn_policy_valid(c, q.policy);
+	if (r == 0)
+		r = cfn_policy_given(c, in->stack_policy_body, in->stack_policy_url, &q.policy);
 	if (r == 0)
 		r = input_prepare(c, &q, NULL, s.name, s.arn, &ask);
 	if (r < 0)
@@ -427,7 +218,7 @@ static bool has_stacks(const struct input *in)
 
 CFN_HANDLER(update_stack, output)
 {
-	struct ask q = { ASK_OF(in), .use_previous = in->use_previous_template.v, .policy = in->stack_policy_body };
+	struct ask q = { ASK_OF(in), .use_previous = in->use_previous_template.v };
 	struct start go = { .kind = "UPDATE",
 			    .phase = "make",
 			    .status = "UPDATE_IN_PROGRESS",
@@ -438,10 +229,8 @@ CFN_HANDLER(update_stack, output)
 	struct cfn_rec_stack s;
 	struct input ask, old;
 	bool changes;
-	int r = cfn_stack(c, in->stack_name, &s);
+	int r = cfn_begin(c, "UpdateStack", in->stack_name, in->client_request_token, &s, &out->stack_id);
 
-	if (r == 0)
-		r = cfn_token(c, "UpdateStack", s.id, in->client_request_token, &out->stack_id);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	if (!cfn_updatable(&s))
@@ -453,18 +242,12 @@ CFN_HANDLER(update_stack, output)
 		r = planned(c, &s, &q, &go);
 	if (r == 0)
 		r = cfn_role(c, in->role_arn);
-	if (r == 0 && in->stack_policy_url.p)
-		r = input_text(c, STR_NONE, in->stack_policy_url, &q.policy);
-	if (r == 0 && q.policy.p)
-		r = cfn_policy_valid(c, q.policy);
+	if (r == 0)
+		r = cfn_policy_given(c, in->stack_policy_body, in->stack_policy_url, &q.policy);
 	if (r == 0)
 		r = input_prepare(c, &q, &s, s.name, s.arn, &ask);
-	if (r == 0 && in->stack_policy_during_update_url.p)
-		r = input_text(c, STR_NONE, in->stack_policy_during_update_url, &ask.set.temporary_policy);
-	else if (r == 0 && in->stack_policy_during_update_body.p)
-		ask.set.temporary_policy = in->stack_policy_during_update_body;
-	if (r == 0 && ask.set.temporary_policy.p)
-		r = cfn_policy_valid(c, ask.set.temporary_policy);
+	if (r == 0)
+		r = cfn_policy_given(c, in->stack_policy_during_update_body, in->stack_policy_during_update_url, &ask.set.temporary_policy);
 	if (r == 0)
 		r = cfn_has_changes(c, &s, &ask, &old, &changes);
 	if (r < 0)
@@ -523,7 +306,7 @@ static int delete_begun(struct call *c, struct cfn_rec_stack *s, const struct st
 	op_key(&k, s->id, s->op);
 	r = record_get(c->txn, &cfn_records, CFN_REC_OP, c->arena, &k, &op);
 	if (r == 0)
-		r = actor(c, go->role, &op.principal);
+		r = cfn_actor_text(c, go->role, &op.principal);
 	if (r < 0)
 		return r;
 	op.on_failure = S("DELETE");
@@ -623,6 +406,17 @@ CFN_HANDLER(cancel_update_stack, response)
 	return record_put(c->txn, &cfn_records, CFN_REC_OP, &k, &op);
 }
 
+/* An operation that goes on from where another has ended acts as that one did, unless it is told a role. */
+static int go_on(struct call *c, const char *op, struct str role, struct cfn_rec_stack *s, struct start *go)
+{
+	int r = cfn_role(c, role);
+
+	if (r == 0)
+		r = cfn_token_put(c, op, s->id, go->token, s->arn);
+	go->role = role.p ? role : s->now->role;
+	return r < 0 ? r : cfn_start(c, s, go);
+}
+
 /* Only what could not be put back can be left out. */
 static int skippable(struct call *c, const struct cfn_rec_stack *s, const struct str_list *skip)
 {
@@ -658,22 +452,15 @@ CFN_HANDLER(continue_update_rollback, output)
 			    .on_failure = S("ROLLBACK") };
 	struct cfn_rec_stack s;
 	struct str seen;
-	int r = cfn_stack(c, in->stack_name, &s);
+	int r = cfn_begin(c, "ContinueUpdateRollback", in->stack_name, in->client_request_token, &s, &seen);
 
-	if (r == 0)
-		r = cfn_token(c, "ContinueUpdateRollback", s.id, in->client_request_token, &seen);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	if (!str_is(s.status, "UPDATE_ROLLBACK_FAILED"))
 		return cfn_invalid(c, "Stack:%.*s is in %.*s state and can not continue the rollback of an update.", STR(s.arn),
 				   STR(s.status));
 	r = skippable(c, &s, &in->resources_to_skip);
-	if (r == 0)
-		r = cfn_role(c, in->role_arn);
-	if (r == 0)
-		r = cfn_token_put(c, "ContinueUpdateRollback", s.id, in->client_request_token, s.arn);
-	go.role = in->role_arn.p ? in->role_arn : s.now->role;
-	return r < 0 ? r : cfn_start(c, &s, &go);
+	return r < 0 ? r : go_on(c, "ContinueUpdateRollback", in->role_arn, &s, &go);
 }
 
 CFN_HANDLER(rollback_stack, output)
@@ -684,10 +471,8 @@ CFN_HANDLER(rollback_stack, output)
 			    .retain_except = in->retain_except_on_create.v,
 			    .on_failure = S("ROLLBACK") };
 	struct cfn_rec_stack s;
-	int r = cfn_stack(c, in->stack_name, &s);
+	int r = cfn_begin(c, "RollbackStack", in->stack_name, in->client_request_token, &s, &out->stack_id);
 
-	if (r == 0)
-		r = cfn_token(c, "RollbackStack", s.id, in->client_request_token, &out->stack_id);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	if (str_is(s.status, "CREATE_FAILED") || (str_is(s.status, "UPDATE_FAILED") && s.unsettled.v)) {
@@ -700,10 +485,6 @@ CFN_HANDLER(rollback_stack, output)
 		go.status = "UPDATE_ROLLBACK_IN_PROGRESS";
 	} else
 		return cfn_invalid(c, "Stack:%.*s is in %.*s state and can not be rolled back.", STR(s.arn), STR(s.status));
-	r = cfn_role(c, in->role_arn);
-	if (r == 0)
-		r = cfn_token_put(c, "RollbackStack", s.id, in->client_request_token, s.arn);
-	go.role = in->role_arn.p ? in->role_arn : s.now->role;
 	out->stack_id = s.arn;
-	return r < 0 ? r : cfn_start(c, &s, &go);
+	return go_on(c, "RollbackStack", in->role_arn, &s, &go);
 }
