@@ -66,6 +66,7 @@ static void principal_keys(struct call *c, struct key_set *k)
 	if (w->p.type == PRINCIPAL_ANONYMOUS || (w->p.type == PRINCIPAL_FEDERATED && !w->p.account.p))
 		return; /* without an identity of ours */
 	key_z(c, k, "aws:FederatedProvider", w->federated);
+	key_tags(c, k, "", &w->said_keys);
 	key_z(c, k, "aws:PrincipalArn", w->p.type == PRINCIPAL_ROLE_SESSION ? w->p.role_arn : w->p.arn);
 	key_z(c, k, "aws:PrincipalAccount", w->p.account);
 	key_z(c, k, "aws:userid", w->p.unique_id);

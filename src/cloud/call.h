@@ -29,8 +29,9 @@ struct principal {
 	struct str_map tags;              /* user's, or role's overlaid by session tags: aws:PrincipalTag */
 	struct str_list transitive_tags;
 	struct str source_identity;
-	struct str federated; /* the identity provider that a role session came by: aws:FederatedProvider */
-	int64_t issued_ms;    /* of temporary credentials; 0 for long-term */
+	struct str federated;     /* the identity provider that a role session came by: aws:FederatedProvider */
+	struct str_map said_keys; /* condition keys of what the provider said that go with the session: saml:sub */
+	int64_t issued_ms;        /* of temporary credentials; 0 for long-term */
 	int64_t expires_ms;
 	bool mfa, temporary;
 };

@@ -251,6 +251,11 @@ static void clean(struct buf *b)
 	}
 }
 
+static bool is_saml(struct str provider_arn)
+{
+	return str_find(provider_arn, S(":saml-provider/")) >= 0;
+}
+
 static void identity(struct buf *b, struct call *c)
 {
 	const struct principal *w = c->who;
@@ -266,14 +271,14 @@ static void identity(struct buf *b, struct call *c)
 	bool token = w->p.type == PRINCIPAL_FEDERATED && !w->p.account.p; /* of an identity provider, and nothing of ours */
 
 	text(b, S(",\"userIdentity\":{\"type\":"));
-	json_write_str(b, token ? S("WebIdentityUser") : str_c(types[w->p.type]));
+	json_write_str(b, !token ? str_c(types[w->p.type]) : is_saml(w->p.arn) ? S("SAMLUser") : S("WebIdentityUser"));
 	if (w->p.type == PRINCIPAL_ANONYMOUS) {
 		FIELD(b, "principalId", S(""));
 		FIELD(b, "accountId", S("anonymous"));
 	} else if (token) {
 		FIELD(b, "principalId", bounded(w->p.unique_id));
 		FIELD(b, "userName", bounded(w->name));
-		FIELD(b, "identityProvider", w->p.arn);
+		FIELD(b, "identityProvider", w->federated);
 	} else if (w->p.type == PRINCIPAL_SERVICE)
 		FIELD(b, "invokedBy", w->p.service);
 	else {
@@ -288,7 +293,7 @@ static void identity(struct buf *b, struct call *c)
 		text(b, S(",\"sessionContext\":{\"sessionIssuer\":{\"type\":\"Role\""));
 		FIELD(b, "arn", w->p.role_arn);
 		FIELD(b, "accountId", w->p.account);
-		if (w->federated.p) {
+		if (w->federated.p && !is_saml(w->federated)) {
 			text(b, S("},\"webIdFederationData\":{\"federatedProvider\":"));
 			json_write_str(b, w->federated);
 		}

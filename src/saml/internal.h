@@ -42,7 +42,6 @@ const struct saml_node *saml_only(const struct saml_node *n, const char *uri, co
 struct str saml_attr(const struct saml_node *n, const char *name); /* of no namespace; absent when not there */
 /* saml_text: all text of an element that has no elements in it; absent when it has, or n is NULL. */
 struct str saml_text(const struct saml_node *n);
-int saml_base64(struct arena *a, struct str text, struct str *ret); /* with blanks anywhere; -EINVAL */
 
 /* --- c14n.c --- */
 /* saml_c14n writes an element by Exclusive XML Canonicalization, without comments (the tree has none) and without one element in

@@ -44,5 +44,6 @@ struct saml_assertion {                         /* texts as they stand in the do
  * that could be used; -ENOKEY: nothing of it is signed; -EBADMSG: a signature is not good; -EOPNOTSUPP: the assertion is encrypted;
  * -EACCES: the provider says that the login failed. */
 int saml_response_read(struct arena *a, struct str text, const struct str_list *certificates, struct saml_assertion *ret);
+int saml_base64(struct arena *a, struct str text, struct str *ret); /* with blanks anywhere; -EINVAL */
 /* saml_values: of all attributes of this name, in order. */
 struct str_list saml_values(struct arena *a, const struct saml_assertion *s, struct str name);

@@ -124,6 +124,7 @@ static int find_session(struct cloud *cl, struct store_txn *t, struct str key_id
 	ret->who.transitive_tags = s.transitive;
 	ret->who.source_identity = s.source_identity;
 	ret->who.federated = s.federated;
+	ret->who.said_keys = s.keys;
 	ret->who.issued_ms = s.issued.ms;
 	ret->who.expires_ms = s.expires.ms;
 	ret->who.mfa = s.mfa.v;

@@ -174,6 +174,8 @@ static int fill_session(struct call *c, const struct sts_assume_role_request *in
 		.chained = OPT_BOOL(c->who->temporary),
 		.federated = c->who->p.type == PRINCIPAL_FEDERATED ? c->who->p.arn : c->who->federated,
 	};
+	if (c->who->p.type == PRINCIPAL_FEDERATED)
+		s->keys = c->who->said_keys;
 	r = add_policies(c, in, s, &bytes);
 	if (r < 0)
 		return r;

@@ -3,8 +3,8 @@
  *
  * AssumeRole is authorized like any call, with the role as the resource and its trust policy as the resource's policy:
  * the trust policy must allow, by naming the caller, or by handing over to the IAM of the caller's account. */
-#include "svc/sts/sts_int.h"
 #include "svc/services.h"
+#include "svc/sts/federated.h"
 #include "svc/sts/jwks.h"
 #include <errno.h>
 
@@ -35,6 +35,7 @@ static int get_access_key_info(struct call *c, const struct sts_get_access_key_i
 
 const struct sts_ops sts_ops = {
 	.assume_role = sts_assume_role,
+	.assume_role_with_saml = sts_assume_role_with_saml,
 	.assume_role_with_web_identity = sts_assume_role_with_web_identity,
 	.get_access_key_info = get_access_key_info,
 	.get_caller_identity = get_caller_identity,
@@ -44,7 +45,7 @@ const struct sts_ops sts_ops = {
 static int refuse_assume(struct call *c, struct str role_arn)
 {
 	if (c->who->p.type == PRINCIPAL_FEDERATED)
-		return call_fail(c, &sts_err_access_denied, "Not authorized to perform sts:AssumeRoleWithWebIdentity");
+		return federated_not_authorized(c);
 	return call_fail(c, &sts_err_access_denied, "User: %.*s is not authorized to perform: sts:AssumeRole on resource: %.*s",
 			 STR(c->who->p.arn), STR(role_arn));
 }
@@ -99,6 +100,8 @@ static int conditions(struct call *c, const char *action, struct key_set *k)
 		arn = ((const struct sts_assume_role_request *)c->in)->role_arn;
 	else if (c->op == &sts_model.ops[STS_OP_ASSUME_ROLE_WITH_WEB_IDENTITY])
 		arn = ((const struct sts_assume_role_with_web_identity_request *)c->in)->role_arn;
+	else if (c->op == &sts_model.ops[STS_OP_ASSUME_ROLE_WITH_SAML])
+		arn = ((const struct sts_assume_role_with_saml_request *)c->in)->role_arn;
 	if (!arn.p || iam_role_find(c->global, c->arena, arn, &role) < 0)
 		return 0;
 	for (size_t i = 0; i < role.tags.n; i++)

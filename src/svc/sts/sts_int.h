@@ -22,6 +22,8 @@ int sts_grant(struct call *c, const struct sts_assume_role_request *in, const st
 	      struct sts_assume_role_response *out);
 int sts_assume_role(struct call *c, const struct sts_assume_role_request *in, struct sts_assume_role_response *out);
 int sts_get_session_token(struct call *c, const struct sts_get_session_token_request *in, struct sts_get_session_token_response *out);
+int sts_assume_role_with_saml(struct call *c, const struct sts_assume_role_with_saml_request *in,
+			      struct sts_assume_role_with_saml_response *out);
 int sts_assume_role_with_web_identity(struct call *c, const struct sts_assume_role_with_web_identity_request *in,
 				      struct sts_assume_role_with_web_identity_response *out);
 /* sts_mfa_check: is the code that came with the call good? 1, 0 when none came, or refuses. sts_mfa_use, at the end of a handler that

@@ -9,13 +9,12 @@
  *
  * Sources: "AssumeRoleWithWebIdentity" (AWS STS API Reference), "Available keys for AWS OIDC federation" and "Passing session tags
  * in AWS STS" (IAM User Guide). */
+#include "svc/sts/federated.h"
 #include "svc/sts/jwks.h"
 #include "svc/sts/jwt.h"
-#include "svc/sts/sts_int.h"
 #include <errno.h>
 
-#define FUTURE_S 300 /* how far the provider's clock may be ahead */
-#define KEYS_MAX 8
+#define AMR_MAX 32
 #define TAGS_CLAIM "https://aws.amazon.com/tags"
 #define SOURCE_IDENTITY_CLAIM "https://aws.amazon.com/source_identity"
 
@@ -23,20 +22,15 @@ struct web { /* a call under examination */
 	const struct sts_assume_role_with_web_identity_request *in;
 	struct jwt token;
 	struct str issuer, subject, audience;
-	struct iam_rec_entity role, provider;
+	struct iam_rec_entity provider;
 	struct iam_rec_oidc settings;
 	struct jwks_source source;
-	struct sts_assume_role_request session; /* what is asked, with what the token adds */
+	struct federated f;
 };
 
 static int invalid(struct call *c, const char *sentence)
 {
 	return call_fail(c, &sts_err_invalid_identity_token, "%s", sentence);
-}
-
-static int not_authorized(struct call *c)
-{
-	return call_fail(c, &sts_err_access_denied, "Not authorized to perform sts:AssumeRoleWithWebIdentity");
 }
 
 /* --- what can be looked at before the token is verified --- */
@@ -49,11 +43,12 @@ static int find_provider(struct call *c, struct web *w)
 	w->issuer = json_str(json_getz(w->token.claims, "iss"));
 	if (!w->issuer.p)
 		return invalid(c, "Missing a required claim: iss");
-	if (arn_parse(w->in->role_arn, &arn) < 0 || !str_is(arn.service, "iam"))
-		return call_fail(c, &sts_err_validation_error, "%.*s is invalid", STR(w->in->role_arn));
-	r = iam_role_find(c->global, c->arena, w->in->role_arn, &w->role);
+	r = federated_role_arn(c, w->in->role_arn, &arn);
+	if (r < 0)
+		return r;
+	r = iam_role_find(c->global, c->arena, w->in->role_arn, &w->f.role);
 	if (r == -ENOENT)
-		return not_authorized(c);
+		return federated_not_authorized(c);
 	if (r == 0)
 		r = iam_oidc_find(c->global, c->arena, arn.account, w->issuer, &w->provider, &w->settings);
 	if (r == -ENOENT)
@@ -95,12 +90,12 @@ static bool find_audience(struct web *w)
 	return false;
 }
 
-/* Claims of time are in seconds of the provider's clock, which follows the world's, not a cloud's that was moved. */
+/* Claims of time are in seconds. */
 static int check_times(struct call *c, const struct web *w)
 {
 	static const char *const starts[] = { "nbf", "iat" };
 	const struct json *exp = json_getz(w->token.claims, "exp");
-	int64_t now = (c->now_ms - clock_offset_ms()) / 1000, t;
+	int64_t now = federated_now_ms(c) / 1000, t;
 
 	if (!json_is(exp, JSON_NUMBER) || json_to_i64(exp, &t) < 0)
 		return invalid(c, "Missing a required claim: exp");
@@ -113,7 +108,7 @@ static int check_times(struct call *c, const struct web *w)
 
 		if (v && (!json_is(v, JSON_NUMBER) || json_to_i64(v, &t) < 0))
 			return invalid(c, "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)");
-		if (v && t > now + (i == 0 ? 0 : FUTURE_S))
+		if (v && t > now + (i == 0 ? 0 : FEDERATED_FUTURE_S))
 			return call_fail(c, &sts_err_invalid_identity_token,
 					 "Token is not valid yet: current date/time %lld must not be before %lld", (long long)now,
 					 (long long)t);
@@ -142,48 +137,21 @@ static int read_tags(struct call *c, struct web *w)
 	const struct json *claim = json_getz(w->token.claims, TAGS_CLAIM), *tags = json_getz(claim, "principal_tags"),
 			  *transitive = json_getz(claim, "transitive_tag_keys"),
 			  *identity = json_getz(w->token.claims, SOURCE_IDENTITY_CLAIM);
-	struct sts_assume_role_request *q = &w->session;
-	size_t n_tags = json_is(tags, JSON_OBJECT) ? tags->n : 0, n_transitive = json_is(transitive, JSON_ARRAY) ? transitive->n : 0;
+	int r = 0;
 
-	if (n_tags > STS_TAGS_MAX || n_transitive > STS_TAGS_MAX)
-		return call_fail(c, &sts_err_idp_rejected_claim, "The token has too many session tags.");
-	q->tags.v = arena_array(c->arena, struct sts_tag, n_tags + 1);
-	for (size_t i = 0; i < n_tags; i++) {
+	for (size_t i = 0; r == 0 && json_is(tags, JSON_OBJECT) && i < tags->n; i++) {
 		const struct json *v = &tags->members[i].value;
-		struct str key = tags->members[i].key, value = json_str(json_is(v, JSON_ARRAY) && v->n == 1 ? &v->items[0] : v);
 
-		if (!key.n || key.n > STS_TAG_KEY_BYTES_MAX || !value.p || value.n > STS_TAG_VALUE_BYTES_MAX)
-			return call_fail(c, &sts_err_idp_rejected_claim, "A session tag of the token is not valid.");
-		q->tags.v[q->tags.n++] = (struct sts_tag){ key, value };
+		r = federated_tag(c, &w->f, tags->members[i].key, json_str(json_is(v, JSON_ARRAY) && v->n == 1 ? &v->items[0] : v));
 	}
-	q->transitive_tag_keys.v = arena_array(c->arena, struct str, n_transitive + 1);
-	for (size_t i = 0; i < n_transitive; i++) {
-		if (!json_is(&transitive->items[i], JSON_STRING))
-			return call_fail(c, &sts_err_idp_rejected_claim, "A session tag of the token is not valid.");
-		q->transitive_tag_keys.v[q->transitive_tag_keys.n++] = json_str(&transitive->items[i]);
-	}
-	q->source_identity = json_str(identity);
-	if (identity && (q->source_identity.n < 2 || q->source_identity.n > 64))
+	for (size_t i = 0; r == 0 && json_is(transitive, JSON_ARRAY) && i < transitive->n; i++)
+		r = federated_transitive(c, &w->f, json_str(&transitive->items[i]));
+	if (r < 0 || !identity)
+		return r;
+	w->f.session.source_identity = json_str(identity);
+	if (!federated_name_ok(w->f.session.source_identity))
 		return call_fail(c, &sts_err_idp_rejected_claim, "The source identity of the token is not valid.");
 	return 0;
-}
-
-static int authorize_tags(struct call *c, const struct web *w, struct str resource)
-{
-	const struct sts_assume_role_request *q = &w->session;
-	struct key_set k = { 0 };
-	struct str names[STS_TAGS_MAX];
-
-	if (!q->tags.n)
-		return 0;
-	for (size_t i = 0; i < q->tags.n; i++) {
-		names[i] = q->tags.v[i].key;
-		key_add(c, &k, str_printf(c->arena, "aws:RequestTag/%.*s", STR(names[i])), q->tags.v[i].value);
-	}
-	key_add_list(c, &k, S("aws:TagKeys"), names, q->tags.n);
-	if (q->transitive_tag_keys.n)
-		key_add_list(c, &k, S("sts:TransitiveTagKeys"), q->transitive_tag_keys.v, q->transitive_tag_keys.n);
-	return call_authorize(c, "sts:TagSession", resource, k.v, k.n);
 }
 
 /* --- may he? --- */
@@ -193,10 +161,11 @@ static struct str key_name(struct call *c, const struct web *w, const char *clai
 	return str_printf(c->arena, "%.*s:%s", STR(w->provider.name), claim);
 }
 
-static void claim_keys(struct call *c, const struct web *w, struct key_set *k)
+static void claim_keys(struct call *c, struct web *w)
 {
 	const struct json *aud = json_getz(w->token.claims, "aud"), *amr = json_getz(w->token.claims, "amr");
-	struct str list[KEYS_MAX * 4];
+	struct key_set *k = &w->f.keys;
+	struct str list[AMR_MAX];
 	size_t n = 0;
 
 	key_add(c, k, key_name(c, w, "sub"), w->subject);
@@ -213,40 +182,10 @@ static void claim_keys(struct call *c, const struct web *w, struct key_set *k)
 		key_add_list(c, k, key_name(c, w, "amr"), list, n);
 }
 
-/* become: from here on the caller is whom the provider vouches for; the trail names him so, too. */
-static void become(struct call *c, const struct web *w)
-{
-	struct principal *p = arena_new(c->arena, struct principal);
-
-	p->p.type = PRINCIPAL_FEDERATED;
-	p->p.arn = w->provider.arn;
-	p->p.unique_id = str_printf(c->arena, "%.*s:%.*s:%.*s", STR(w->provider.arn), STR(w->audience), STR(w->subject));
-	p->name = w->subject;
-	c->who = p;
-}
-
-static int authorize(struct call *c, struct web *w)
-{
-	struct str resource = str_printf(c->arena, "role:%.*s", STR(w->in->role_arn));
-	struct key_set k = { 0 };
-	struct policy_key identity = { S("sts:SourceIdentity"), &w->session.source_identity, 1, false };
-	int r;
-
-	claim_keys(c, w, &k);
-	if (w->session.source_identity.p)
-		vec_push(c->arena, k.v, k.n, k.cap) = identity;
-	r = call_authorize(c, "sts:AssumeRoleWithWebIdentity", resource, k.v, k.n);
-	if (r == 0)
-		r = authorize_tags(c, w, resource);
-	if (r == 0 && w->session.source_identity.p)
-		r = call_authorize(c, "sts:SetSourceIdentity", resource, k.v, k.n);
-	return r;
-}
-
 static int grant(struct call *c, struct web *w, struct sts_assume_role_with_web_identity_response *out)
 {
 	struct sts_assume_role_response given = { 0 };
-	int r = sts_grant(c, &w->session, &w->role, &given);
+	int r = federated_grant(c, &w->f, &given);
 
 	if (r < 0)
 		return r;
@@ -289,8 +228,10 @@ static int decide(struct call *c, struct web *w, struct str keys, struct sts_ass
 	r = check_claims(c, w);
 	if (r < 0)
 		return r;
-	become(c, w);
-	w->session = (struct sts_assume_role_request){
+	(void)federated_become(c, w->provider.arn,
+			       str_printf(c->arena, "%.*s:%.*s:%.*s", STR(w->provider.arn), STR(w->audience), STR(w->subject)), w->subject);
+	w->f.action = "sts:AssumeRoleWithWebIdentity";
+	w->f.session = (struct sts_assume_role_request){
 		.role_arn = w->in->role_arn,
 		.role_session_name = w->in->role_session_name,
 		.policy_arns = w->in->policy_arns,
@@ -298,9 +239,8 @@ static int decide(struct call *c, struct web *w, struct str keys, struct sts_ass
 		.duration_seconds = w->in->duration_seconds,
 		.minimum_session_token_size = w->in->minimum_session_token_size,
 	};
+	claim_keys(c, w);
 	r = read_tags(c, w);
-	if (r == 0)
-		r = authorize(c, w);
 	return r < 0 ? r : grant(c, w, out);
 }
 
