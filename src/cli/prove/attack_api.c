@@ -157,7 +157,11 @@ void attack_api(struct prove *p, struct declared *api)
 	struct hit h = outside(p, api->physical);
 	struct answer a;
 
-	if (!list_len(types) || !str_is(json_scalar(list_at(types, 0)), "PRIVATE") || !promise_owed(p, &m, true))
+	if (!list_len(types) || !str_is(json_scalar(list_at(types, 0)), "PRIVATE")) {
+		promise_absent(p, &m, S("its endpoint is not PRIVATE"));
+		return;
+	}
+	if (!promise_owed(p, &m, true))
 		return;
 	api_policy(p, &m, api);
 	(void)proof_denied(p, &m, S("GET from outside"), &h, REFUSED, &a);
@@ -183,6 +187,22 @@ void attack_api(struct prove *p, struct declared *api)
 	(void)proof_denied(p, &m, S("GET of its twin through another endpoint"), &h, REFUSED, &a);
 }
 
+/* An endpoint without a policy, or with a statement that allows every action on everything. */
+static bool lets_all(const struct json *doc)
+{
+	const struct json *list = json_getz(doc, "Statement");
+
+	for (size_t i = 0; i < list_len(list); i++) {
+		const struct json *s = list_at(list, i), *actions = json_getz(s, "Action");
+
+		for (size_t k = 0; k < list_len(actions); k++)
+			if (str_is(json_get_str(s, "Effect"), "Allow") && str_is(json_str(list_at(actions, k)), "*") &&
+			    !json_getz(s, "Condition"))
+				return true;
+	}
+	return !doc;
+}
+
 void attack_endpoint(struct prove *p, struct declared *e)
 {
 	const struct json *doc = prop_get(e->props, "PolicyDocument");
@@ -190,6 +210,8 @@ void attack_endpoint(struct prove *p, struct declared *e)
 	struct hit h = hit_query(p, "ec2", p->stack->region, "DescribeVpcEndpoints", &p->caller);
 	struct answer a;
 
+	if (lets_all(doc))
+		promise_absent(p, &m, doc ? S("its policy lets everything through") : S("it has no policy, so everything passes"));
 	if (!doc || !promise_owed(p, &m, true))
 		return;
 	hit_param(p, &h, "VpcEndpointId.1", e->physical);

@@ -7,7 +7,15 @@
 
 #define DOCS_MAX 40
 
-struct copied {
+/* Where a principal's policies are declared. */
+struct kind {
+	const char *type, *plural, *inline_type, *inline_name;
+};
+static const struct kind kinds[] = { { "AWS::IAM::Role", "Roles", "AWS::IAM::RolePolicy", "RoleName" },
+				     { "AWS::IAM::User", "Users", "AWS::IAM::UserPolicy", "UserName" },
+				     { "AWS::IAM::Group", "Groups", "AWS::IAM::GroupPolicy", "GroupName" } };
+
+struct copied { /* a user or a group has no copy: only what is declared of it counts */
 	struct prove *p;
 	struct declared *role;
 	struct str name;                   /* of the live role */
@@ -82,9 +90,13 @@ static bool names(const struct json *list, struct str name)
 static void declared(struct copied *c)
 {
 	struct stack *s = c->p->stack;
+	const struct kind *k = &kinds[0];
 	const struct json *j = prop_get(c->role->props, "ManagedPolicyArns");
 	struct str boundary = prop_str(c->role->props, "PermissionsBoundary");
 
+	for (size_t i = 0; i < ELEMENTS(kinds); i++)
+		if (declared_is(c->role, kinds[i].type))
+			k = &kinds[i];
 	for (size_t i = 0; i < list_len(j); i++)
 		declare_arn(c, json_str(list_at(j, i)));
 	j = prop_get(c->role->props, "Policies");
@@ -92,11 +104,12 @@ static void declared(struct copied *c)
 		declare_doc(c, prop_get(list_at(j, i), "PolicyDocument"));
 	for (size_t i = 0; i < s->n; i++) {
 		const struct declared *t = &s->v[i];
-		bool inline_policy = declared_is(t, "AWS::IAM::Policy") && names(prop_get(t->props, "Roles"), c->name);
+		bool named = names(prop_get(t->props, k->plural), c->name);
 
-		if (inline_policy || (declared_is(t, "AWS::IAM::RolePolicy") && str_eq(prop_str(t->props, "RoleName"), c->name)))
+		if ((declared_is(t, "AWS::IAM::Policy") && named) ||
+		    (declared_is(t, k->inline_type) && str_eq(prop_str(t->props, k->inline_name), c->name)))
 			declare_doc(c, prop_get(t->props, "PolicyDocument"));
-		else if (declared_is(t, "AWS::IAM::ManagedPolicy") && names(prop_get(t->props, "Roles"), c->name))
+		else if (declared_is(t, "AWS::IAM::ManagedPolicy") && named)
 			declare_arn(c, t->physical);
 	}
 	if (boundary.p)
@@ -347,6 +360,80 @@ static void beyond(struct copied *c)
 	}
 }
 
+/* Rights that make an administrator of who has them on everything, whatever they are called; and of these services, all rights
+ * together: asked for is an action that none has, so that only a pattern as wide as the service allows it. */
+static const char *const powers[] = {
+	"iam:AttachGroupPolicy",
+	"iam:AttachRolePolicy",
+	"iam:AttachUserPolicy",
+	"iam:CreateAccessKey",
+	"iam:CreateLoginProfile",
+	"iam:CreatePolicyVersion",
+	"iam:PassRole",
+	"iam:PutGroupPolicy",
+	"iam:PutRolePolicy",
+	"iam:PutUserPolicy",
+	"iam:SetDefaultPolicyVersion",
+	"iam:UpdateAssumeRolePolicy",
+	"iam:UpdateLoginProfile",
+	"iam:AddUserToGroup",
+	"sts:AssumeRole",
+	"kms:CreateGrant",
+	"kms:Decrypt",
+	"kms:PutKeyPolicy",
+	"lambda:AddPermission",
+	"lambda:UpdateFunctionCode",
+	"s3:PutBucketPolicy",
+	"secretsmanager:GetSecretValue",
+	"cloudtrail:StopLogging",
+	"apigateway:All",
+	"cloudformation:All",
+	"cloudtrail:All",
+	"dynamodb:All",
+	"ec2:All",
+	"ecr:All",
+	"iam:All",
+	"kms:All",
+	"lambda:All",
+	"logs:All",
+	"rds:All",
+	"s3:All",
+	"secretsmanager:All",
+	"sns:All",
+	"sqs:All",
+	"ssm:All",
+	"sts:All",
+};
+#define POWERS_SHOWN 6
+
+/* What the declared policies allow on everything, within the boundary: decided here, since most of it cannot be tried without harm. */
+static void modest(struct copied *c)
+{
+	struct prove *p = c->p;
+	struct arena *m = &p->arena;
+	struct promise k = { "privilege", str_printf(m, "%.*s has no rights of an administrator", STR(c->role->id)), BASELINE, c->role };
+	struct str some = STR_NONE;
+	size_t n = 0;
+
+	for (size_t i = 0; i < ELEMENTS(powers); i++) {
+		struct str action = str_c(powers[i]);
+		struct policy_ask ask = { .arn = c->role->arn.p ? c->role->arn : c->role->id, /* a group has none, and it does not matter */
+					  .account = p->account,
+					  .action = action,
+					  .resource = S("arn:aws:x:::any") };
+
+		if (str_ends(action, S(":All")))
+			action = str_printf(m, "%.*s:*", (int)action.n - 4, action.p);
+		if (!policies_allow(p, c->docs, c->n_docs, c->boundary, &ask) || ++n > POWERS_SHOWN)
+			continue;
+		some = some.p ? str_printf(m, "%.*s, %.*s", STR(some), STR(action)) : action;
+	}
+	if (n > POWERS_SHOWN)
+		some = str_printf(m, "%.*s and %zu more", STR(some), n - POWERS_SHOWN);
+	if ((n || !p->declared_only) && promise_owed(p, &k, false))
+		(void)proof_equal(p, &k, S("what its policies allow on everything"), S("nothing grave"), n ? some : S("nothing grave"));
+}
+
 /* One thing that it may do, so that a role that may do nothing at all is no proof. */
 static void control(struct copied *c)
 {
@@ -408,8 +495,10 @@ static void assumed(struct copied *c)
 		if (!promise_owed(p, &m, policy_says(p, trust, POLICY_TRUST, &ask, NULL) != DECISION_ALLOW))
 			return;
 		ask.entitled = who[i] == ACTOR_NEIGHBOUR;
-		if (ask.entitled && policy_says(p, trust, POLICY_TRUST, &ask, NULL) == DECISION_ALLOW)
-			continue; /* it trusts the account: whoever has the right there is no outsider */
+		if (ask.entitled && policy_says(p, trust, POLICY_TRUST, &ask, NULL) == DECISION_ALLOW) {
+			proof_skip(p, &m, S("it trusts the account: whoever has the right to assume it there may"));
+			continue;
+		}
 		hit_param(p, &h, "RoleArn", c->role->arn);
 		hit_param(p, &h, "RoleSessionName", S(PROVE_NAME));
 		f = proof_denied(
@@ -473,7 +562,23 @@ void attack_role(struct prove *p, struct declared *role)
 		return;
 	}
 	beyond(&c);
+	modest(&c);
 	control(&c);
+}
+
+void attack_principal(struct prove *p, struct declared *t)
+{
+	struct copied c = { .p = p, .role = t, .name = t->physical };
+	struct promise m = { "privilege", str_printf(&p->arena, "%.*s has no key that lasts", STR(t->id)), BASELINE, t };
+
+	declared(&c);
+	modest(&c);
+	for (size_t i = 0; i < p->stack->n; i++) {
+		const struct declared *k = &p->stack->v[i];
+
+		if (declared_is(k, "AWS::IAM::AccessKey") && str_eq(prop_str(k->props, "UserName"), c.name) && promise_owed(p, &m, false))
+			(void)proof_equal(p, &m, S("its access keys"), S("none"), k->id);
+	}
 }
 
 void attack_parameter(struct prove *p, struct declared *t)

@@ -46,6 +46,23 @@ static struct json *data_key_params(struct locked *l)
 	return j;
 }
 
+/* What would change the key is asked for in a form that is refused after it was authorized. */
+static struct json *change_params(struct locked *l, const char *op)
+{
+	struct arena *a = &l->p->arena;
+	struct json *j = json_object(a, "KeyId", l->key->arn), *ops = json_new(a, JSON_ARRAY);
+
+	if (strcmp(op, "PutKeyPolicy") == 0) {
+		json_set_str(a, j, "Policy", S("no policy"));
+		return j;
+	}
+	json_push(a, ops, json_new_str(a, S("Decrypt")));
+	json_set(a, j, S("Operations"), ops);
+	json_set_str(a, j, "GranteePrincipal", l->p->actors[ACTOR_NOBODY].arn);
+	json_set_bool(a, j, "DryRun", true);
+	return j;
+}
+
 static struct hit kms(struct locked *l, const char *op, const struct json *params, const struct creds *who)
 {
 	return hit_json(l->p, "kms", str_printf(&l->p->arena, TARGET "%s", op).p, l->p->stack->region, params, who);
@@ -81,7 +98,7 @@ static bool usable(struct locked *l)
 static void outsiders(struct locked *l)
 {
 	static const enum actor who[] = { ACTOR_NOBODY, ACTOR_NEIGHBOUR, ACTOR_KEYLESS };
-	static const char *const ops[] = { "Encrypt", "Decrypt", "GenerateDataKey", "DescribeKey" };
+	static const char *const ops[] = { "Encrypt", "Decrypt", "GenerateDataKey", "DescribeKey", "CreateGrant", "PutKeyPolicy" };
 	struct prove *p = l->p;
 	const struct json *doc = prop_get(l->key->props, "KeyPolicy");
 	struct promise m = { "key use", str_printf(&p->arena, "%.*s is used only by those whom its policy lets", STR(l->key->id)),
@@ -94,7 +111,8 @@ static void outsiders(struct locked *l)
 			const struct json *params = k == 0   ? encrypt_params(l)
 						    : k == 1 ? decrypt_params(l, l->blob, "right")
 						    : k == 2 ? data_key_params(l)
-							     : json_object(&p->arena, "KeyId", l->key->arn);
+						    : k == 3 ? json_object(&p->arena, "KeyId", l->key->arn)
+							     : change_params(l, ops[k]);
 			struct hit h = kms(l, ops[k], params, actor(p, who[i]));
 			struct policy_ask ask = { .arn = p->actors[who[i]].arn,
 						  .account = p->account,

@@ -53,13 +53,23 @@ static const struct json *described(struct prove *p, struct str group)
 	return NULL;
 }
 
-/* Does a policy of the stack lend this key to the logs service by the group's name? */
-static bool lent_by_name(struct prove *p, struct str key_arn)
+/* Does a policy of the stack lend this key to the logs service by the group's name, and not to a group of that other name, too? */
+static bool lent_by_name(struct prove *p, struct str key_arn, struct str other)
 {
+	struct arena *a = &p->arena;
 	struct declared *key = stack_physical(p->stack, "AWS::KMS::Key", key_arn);
 	const struct json *doc = key ? prop_get(key->props, "KeyPolicy") : NULL;
+	struct str arn = str_printf(a, "arn:%.*s:logs:%.*s:%.*s:log-group:%.*s", STR(p->stack->partition), STR(p->stack->region),
+				    STR(p->account), STR(other));
+	struct policy_key k = { .name = S("kms:EncryptionContext:aws:logs:arn"), .values = &arn, .n = 1 };
+	struct policy_ask ask = { .account = p->account,
+				  .action = S("kms:GenerateDataKey"),
+				  .resource = key ? key->arn : S("*"),
+				  .service = str_printf(a, "logs.%.*s.amazonaws.com", STR(p->stack->region)),
+				  .keys = &k,
+				  .n_keys = 1 };
 
-	return doc && str_find(json_text(&p->arena, doc), S("kms:EncryptionContext:aws:logs:arn")) >= 0;
+	return doc && str_find(json_text(a, doc), k.name) >= 0 && policy_says(p, doc, POLICY_RESOURCE, &ask, NULL) != DECISION_ALLOW;
 }
 
 /* Another group asks for the same key. It is made for the proof, and removed should it come to be. */
@@ -75,8 +85,8 @@ static void another_group(struct prove *p, struct declared *g, struct str key)
 	struct proof *f;
 	struct undo *u;
 
-	if (!lent_by_name(p, key)) {
-		proof_skip(p, &m, S("the key's policy names no log group (or the key is of another stack)"));
+	if (!lent_by_name(p, key, name)) {
+		promise_absent(p, &m, S("the key's policy names no log group, or any (or the key is of another stack)"));
 		return;
 	}
 	json_set_str(a, params, "kmsKeyId", key);
@@ -106,8 +116,12 @@ void attack_logs(struct prove *p, struct declared *g)
 		(void)proof_equal(p, &m, S("the group's key"), key, json_get_str(live, "kmsKeyId"));
 		another_group(p, g, key);
 	}
+	if (!key.n)
+		promise_absent(p, &m, S("no KmsKeyId, so who may read the group needs no key"));
 	m = (struct promise){ "recovery", str_printf(&p->arena, "%.*s keeps events as long as declared", STR(g->id)),
 			      str_printf(&p->arena, "%.*s, RetentionInDays", STR(g->id)), g };
+	if (!days.n)
+		promise_absent(p, &m, S("no RetentionInDays, so they are kept for ever"));
 	if (days.n && promise_owed(p, &m, true))
 		(void)proof_equal(p, &m, S("the group's retention in days"), days, json_get_str(live, "retentionInDays"));
 }

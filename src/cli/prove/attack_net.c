@@ -2,6 +2,7 @@
 /* attack_net.c - what the stack declares of its networks, read back and compared. Packets are not sent from here: what is
  * found is said to be "read back", never to be tried. */
 #include "cli/prove/prove.h"
+#include <arpa/inet.h>
 
 #define RULES_MAX 256
 
@@ -31,6 +32,27 @@ struct rules {
 	size_t n;
 };
 
+/* A range as EC2 writes it: no bits behind the mask, addresses in their usual form. Anything else stays as it is. */
+static struct str canonical(struct prove *p, struct str peer)
+{
+	char text[INET6_ADDRSTRLEN];
+	uint8_t addr[16];
+	struct str host, rest;
+	int family;
+	int64_t bits;
+
+	if (!str_cut(peer, '/', &host, &rest) || str_to_i64(rest, &bits) < 0)
+		return peer;
+	family = str_find_char(host, ':') >= 0 ? AF_INET6 : AF_INET;
+	if (inet_pton(family, str_z(&p->arena, host), addr) != 1 || bits < 0 || bits > (family == AF_INET ? 32 : 128))
+		return peer;
+	for (int i = (int)bits; i < (family == AF_INET ? 32 : 128); i++)
+		addr[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
+	if (!inet_ntop(family, addr, text, sizeof text))
+		return peer;
+	return str_printf(&p->arena, "%s/%lld", text, (long long)bits);
+}
+
 static void add_rule(struct prove *p, struct rules *r, struct str proto, struct str from, struct str to, struct str peer)
 {
 	static const char *const names[][2] = { { "6", "tcp" }, { "17", "udp" }, { "1", "icmp" } };
@@ -38,8 +60,10 @@ static void add_rule(struct prove *p, struct rules *r, struct str proto, struct 
 	for (size_t i = 0; i < ELEMENTS(names); i++)
 		if (str_is(proto, names[i][0]))
 			proto = str_c(names[i][1]);
+	proto = proto.p ? str_lower(&p->arena, proto) : S("");
 	if (!peer.n || r->n == RULES_MAX)
 		return;
+	peer = canonical(p, peer);
 	if (str_is(proto, "-1") || !from.n)
 		r->v[r->n++] = str_printf(&p->arena, "%.*s %.*s", STR(str_is(proto, "-1") ? S("all") : proto), STR(peer));
 	else
@@ -92,9 +116,21 @@ static bool has_rule(const struct rules *r, struct str s)
 	return false;
 }
 
+/* Ranges so wide that a few of them are the world. */
+#define WORLD_BITS 7
+
 static bool from_anywhere(struct str rule)
 {
-	return str_ends(rule, S(" 0.0.0.0/0")) || str_ends(rule, S(" ::/0"));
+	ptrdiff_t at = str_rfind_char(rule, '/');
+	int64_t bits;
+
+	return at >= 0 && str_to_i64(str_skip(rule, (size_t)at + 1), &bits) == 0 && bits <= WORLD_BITS && str_find(rule, S("pl-")) < 0;
+}
+
+/* All ports at once. */
+static bool all_ports(struct str rule)
+{
+	return str_starts(rule, S("all ")) || str_find(rule, S(" 0-65535 ")) >= 0 || str_find(rule, S(" 1-65535 ")) >= 0;
 }
 
 /* Ports that servers for everyone have. */
@@ -111,6 +147,10 @@ static void direction(struct prove *p, struct declared *g, bool ingress, struct 
 	m.text = str_printf(&p->arena, "%.*s lets %s only what is declared", STR(g->id), ingress ? "in" : "out");
 	m.declared = str_printf(&p->arena, "%.*s, SecurityGroup%s", STR(g->id), ingress ? "Ingress" : "Egress");
 	declared_rules(p, g, ingress, want);
+	for (size_t i = 0; i < want->n; i++)
+		if (ingress ? (from_anywhere(want->v[i]) && web(want->v[i])) || (all_ports(want->v[i]) && str_find(want->v[i], S("/")) >= 0)
+			    : from_anywhere(want->v[i]))
+			promise_absent(p, &m, str_printf(&p->arena, "a rule declares %.*s", STR(want->v[i])));
 	if (!ingress && want->n == 0) {
 		proof_skip(p, &m, S("no egress rule is declared: everything may leave"));
 		return;

@@ -28,19 +28,47 @@ void bucket_ask(const struct declared *b, struct hit *h)
 		hit_header(h, "x-amz-server-side-encryption-aws-kms-key-id", key);
 }
 
+/* A policy that lets only certain principals in shuts the proof's users out: that is no broken promise, but most cannot be tried.
+ * Absent: it does not, or the cloud does not obey it. */
+static struct str shut_out(struct prove *p, const struct declared *b, const struct hit *put, struct str key)
+{
+	static const char *const actions[] = { "s3:PutObject", "s3:GetObject" };
+	struct policy_ask ask = { .arn = p->actors[ACTOR_INSIDER].arn, .account = p->account, .resource = object_arn(p, b, key) };
+	struct answer a;
+	struct str sid;
+
+	for (size_t i = 0; i < ELEMENTS(actions); i++) {
+		ask.action = str_c(actions[i]);
+		if (policy_says(p, b->policy, POLICY_RESOURCE, &ask, &sid) == DECISION_EXPLICIT_DENY && hit(p, put, &a) == 0 &&
+		    a.status == 403)
+			return str_printf(&p->arena, "its policy denies the proof's users: %.*s", STR(sid));
+	}
+	return STR_NONE;
+}
+
 static bool put_canary(struct prove *p, struct declared *b)
 {
 	struct promise m = { "control", str_printf(&p->arena, "%.*s works for those who may use it", STR(b->id)), b->id, b };
 	struct str key = own_key(p, "canary");
 	struct hit h = hit_s3(p, p->stack->region, "PUT", b->physical, key, STR_NONE, actor(p, ACTOR_INSIDER));
 	struct answer a;
+	struct undo *u;
+	struct str shut;
 
-	undo_later(p, UNDO_OBJECTS, p->stack->region, b->physical, own_key(p, ""));
+	u = undo_later(p, UNDO_OBJECTS, p->stack->region, b->physical, own_key(p, ""));
 	h.body = S(CANARY_TEXT);
 	b->asks = hit(p, &h, &a) == 0 && a.status == 403; /* the policy may demand that writers ask for it */
 	bucket_ask(b, &h);
-	if (proof_allowed(p, &m, S("PUT an object over TLS, as a user with all rights"), &h, &a)->verdict != VERDICT_HELD)
+	shut = shut_out(p, b, &h, key);
+	if (shut.p) {
+		u->done = true; /* nothing was put; and who may not write may not be able to look, either */
+		(void)proof_add(p, &m, VERDICT_UNTRIED, S("PUT an object over TLS, as a user with all rights"), S("allowed"), shut);
 		return false;
+	}
+	if (proof_allowed(p, &m, S("PUT an object over TLS, as a user with all rights"), &h, &a)->verdict != VERDICT_HELD) {
+		u->done = a.status == 403;
+		return false;
+	}
 	h = hit_s3(p, p->stack->region, "GET", b->physical, key, STR_NONE, actor(p, ACTOR_INSIDER));
 	if (proof_allowed(p, &m, S("GET it back over TLS"), &h, &a)->verdict != VERDICT_HELD)
 		return false;
@@ -61,6 +89,7 @@ static const struct act acts[] = {
 	{ "DELETE", "DELETE an object", "s3:DeleteObject", NULL, true, false },
 	{ "GET", "read the bucket's policy", "s3:GetBucketPolicy", "policy=", false, false },
 	{ "GET", "LIST old versions", "s3:ListBucketVersions", "versions=", false, false },
+	{ "GET", "read the bucket's ACL", "s3:GetBucketAcl", "acl=", false, false },
 };
 
 static struct hit act_hit(struct prove *p, const struct declared *b, const struct act *x, const struct creds *who)
@@ -80,10 +109,13 @@ void attack_access(struct prove *p, struct declared *b)
 {
 	static const enum actor who[] = { ACTOR_COUNT, ACTOR_NOBODY, ACTOR_NEIGHBOUR };
 	struct promise m = { "access", str_printf(&p->arena, "%.*s lets no outsider in", STR(b->id)), b->policy ? b->policy_id : b->id, b };
+	bool shut = !put_canary(p, b);
 	struct answer a;
 
-	if (!put_canary(p, b) || !promise_owed(p, &m, true))
+	if (!promise_owed(p, &m, true))
 		return;
+	if (shut)
+		b->canary = own_key(p, "canary"); /* whether it is there or not: an outsider is refused before that is seen */
 	for (size_t i = 0; i < ELEMENTS(who); i++)
 		for (size_t k = 0; k < ELEMENTS(acts); k++) {
 			const struct act *x = &acts[k];
@@ -102,9 +134,17 @@ void attack_access(struct prove *p, struct declared *b)
 				continue;
 			f = proof_denied(p, declared_open ? &open : &m, str_printf(&p->arena, "%s, %.*s", x->name, STR(who_name(who[i]))),
 					 &h, DENIED, &a);
+			if (f->verdict == VERDICT_BROKEN && shut)
+				undo_later(p, UNDO_OBJECTS, p->stack->region, b->physical, own_key(p, ""));
 			if (f->verdict == VERDICT_HELD && anonymous)
 				f->decided = S("no statement of the bucket's policy lets it in");
+			if (f->verdict == VERDICT_HELD && declared_open) /* something else stood in its way, such as the key */
+				(void)proof_equal(p, &open,
+						  str_printf(&p->arena, "the policy alone: %s, %.*s", x->name, STR(who_name(who[i]))),
+						  S("not let in"), S("let in"));
 		}
+	if (shut)
+		b->canary = STR_NONE;
 }
 
 /* --- over what --- */
@@ -112,7 +152,7 @@ void attack_transport(struct prove *p, struct declared *b)
 {
 	struct promise m = { "transport", str_printf(&p->arena, "%.*s takes no plain HTTP", STR(b->id)), BASELINE, b };
 	struct policy_ask ask = { .arn = p->actors[ACTOR_INSIDER].arn, .account = p->account, .action = S("s3:GetObject"), .plain = true };
-	bool declared;
+	bool declared, denies;
 	struct answer a;
 	struct str sid;
 
@@ -128,12 +168,18 @@ void attack_transport(struct prove *p, struct declared *b)
 		const char *how = k < ELEMENTS(acts) ? "over plain HTTP" : "by presigned URL over plain HTTP";
 		struct proof *f;
 
+		ask.action = str_c(x->action);
+		ask.resource = x->object ? object_arn(p, b, b->canary) : b->arn;
+		denies = policy_says(p, b->policy, POLICY_RESOURCE, &ask, &sid) == DECISION_EXPLICIT_DENY;
+		m.declared = denies ? str_printf(&p->arena, "%.*s, %.*s", STR(b->policy_id), STR(sid)) : BASELINE;
+		if (!denies && p->declared_only) {
+			promise_absent(p, &m, str_printf(&p->arena, "%s over plain HTTP is denied by no statement", x->name));
+			continue;
+		}
 		h.plain = true;
 		h.presign_s = k < ELEMENTS(acts) ? 0 : 60;
 		f = proof_denied(p, &m, str_printf(&p->arena, "%s %s, a user with all rights", x->name, how), &h, DENIED, &a);
-		ask.action = str_c(x->action);
-		ask.resource = x->object ? object_arn(p, b, b->canary) : b->arn;
-		if (f->verdict == VERDICT_HELD && policy_says(p, b->policy, POLICY_RESOURCE, &ask, &sid) == DECISION_EXPLICIT_DENY)
+		if (f->verdict == VERDICT_HELD && denies)
 			f->decided = str_printf(&p->arena, "%.*s: %.*s", STR(f->decided), STR(sid));
 	}
 }
@@ -163,6 +209,15 @@ static void under_the_key(struct prove *p, const struct declared *b)
 	h.body = S("x");
 	bucket_ask(b, &h);
 	(void)proof_denied(p, &m, S("PUT an object, a user with all of S3 but no rights on the key"), &h, DENIED, &a);
+}
+
+static void without_key(struct prove *p, const struct declared *b, struct str alg)
+{
+	struct promise m = { "encryption", str_printf(&p->arena, "%.*s is of no use without its key", STR(b->id)), b->id, b };
+
+	promise_absent(p, &m,
+		       str_starts(alg.p ? alg : S(""), S("aws:kms")) ? S("KMSMasterKeyID names no key, so it is AWS's own")
+								     : S("BucketEncryption names no key, so who may read may decrypt"));
 }
 
 /* Writes that a policy demands to ask for encryption: without asking, and asking for less. */
@@ -226,7 +281,8 @@ void attack_encryption(struct prove *p, struct declared *b)
 		else
 			(void)proof_equal(p, &m, S("the key it is encrypted under"), arn.p ? arn : key, got);
 		under_the_key(p, b);
-	}
+	} else
+		without_key(p, b, alg);
 	demanded(p, b);
 }
 

@@ -34,37 +34,50 @@ struct str statement_name(struct arena *a, const struct json *doc, size_t i)
 	return sid.n ? str_printf(a, "statement %.*s", STR(sid)) : str_printf(a, "statement %zu", i + 1);
 }
 
-#define KEYS_MAX 8
+#define KEYS_MAX 12
 #define ALLOW_ALL "{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"}}"
 
-static struct policy_request request_of(const struct policy_ask *ask, struct policy_principal *who, struct policy_key keys[KEYS_MAX],
-					struct str *value)
+/* What a document is asked, in memory of the run: evaluation borrows from it. */
+static struct policy_request request_of(struct prove *p, const struct policy_ask *ask)
 {
-	size_t n = ask->n_keys < KEYS_MAX - 1 ? ask->n_keys : KEYS_MAX - 1;
+	struct policy_principal *who = arena_new(&p->arena, struct policy_principal);
+	struct policy_key *keys = arena_array(&p->arena, struct policy_key, KEYS_MAX);
+	struct {
+		const char *name;
+		struct str value;
+	} own[] = { { "aws:SecureTransport", ask->plain ? S("false") : S("true") },
+		    { "aws:PrincipalAccount", ask->arn.p ? ask->account : STR_NONE },
+		    { "kms:CallerAccount", ask->arn.p ? ask->account : STR_NONE },
+		    { "aws:PrincipalArn", ask->arn } };
+	size_t n = 0;
 
-	*who = (struct policy_principal){ .type = ask->arn.p ? PRINCIPAL_USER : PRINCIPAL_ANONYMOUS,
-					  .account = ask->account,
-					  .arn = ask->arn };
-	*value = ask->plain ? S("false") : S("true");
-	keys[0] = (struct policy_key){ .name = S("aws:SecureTransport"), .values = value, .n = 1 };
-	if (n)
-		memcpy(&keys[1], ask->keys, n * sizeof *keys);
+	*who = (struct policy_principal){ .type = ask->service.p ? PRINCIPAL_SERVICE
+						  : ask->arn.p   ? PRINCIPAL_USER
+								 : PRINCIPAL_ANONYMOUS,
+					  .account = ask->service.p ? STR_NONE : ask->account,
+					  .arn = ask->arn,
+					  .service = ask->service };
+	for (size_t i = 0; i < ELEMENTS(own); i++)
+		if (own[i].value.p)
+			keys[n++] = (struct policy_key){ .name = str_c(own[i].name),
+							 .values = arena_dup(&p->arena, &own[i].value, sizeof own[i].value),
+							 .n = 1 };
+	for (size_t i = 0; i < ask->n_keys && n < KEYS_MAX; i++)
+		keys[n++] = ask->keys[i];
 	return (struct policy_request){ .action = ask->action,
 					.resource = ask->resource,
 					.resource_account = ask->account,
 					.principal = who,
 					.keys = keys,
-					.n_keys = n + 1 };
+					.n_keys = n };
 }
 
 enum policy_decision policy_says(struct prove *p, const struct json *doc, enum policy_kind kind, const struct policy_ask *ask,
 				 struct str *ret_sid)
 {
-	struct policy_principal who;
-	struct policy_key keys[KEYS_MAX];
-	struct str value, err;
-	struct policy_request r = request_of(ask, &who, keys, &value);
+	struct policy_request r = request_of(p, ask);
 	struct policy *parsed, *own;
+	struct str err;
 	struct policy_result d;
 
 	if (ret_sid)
@@ -85,11 +98,9 @@ enum policy_decision policy_says(struct prove *p, const struct json *doc, enum p
 
 bool policies_allow(struct prove *p, const struct json *const *docs, size_t n, const struct json *boundary, const struct policy_ask *ask)
 {
-	struct policy_principal who;
-	struct policy_key keys[KEYS_MAX];
-	struct str value, err;
-	struct policy_request r = request_of(ask, &who, keys, &value);
+	struct policy_request r = request_of(p, ask);
 	struct policy *parsed;
+	struct str err;
 
 	r.identity.v = arena_array(&p->arena, struct policy_named, n + 1);
 	for (size_t i = 0; i < n; i++)

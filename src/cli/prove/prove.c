@@ -165,6 +165,10 @@ static void attack_stack(struct prove *p, struct stack *s)
 	for (size_t i = 0; i < s->n && !prove_stop; i++)
 		if (declared_is(&s->v[i], "AWS::IAM::Role"))
 			attack_role(p, &s->v[i]);
+		else if (declared_is(&s->v[i], "AWS::IAM::User") || declared_is(&s->v[i], "AWS::IAM::Group"))
+			attack_principal(p, &s->v[i]);
+	if (!prove_stop)
+		attack_policies(p);
 	if (!prove_stop)
 		attack_network(p);
 	if (!prove_stop)

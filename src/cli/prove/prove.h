@@ -222,6 +222,8 @@ void proof_event(struct proof *f, const struct answer *a, const char *event);
 /* promise_owed: is the promise to be tried? A waiver, or a baseline promise where only declared ones are asked for, gives a
  * skipped proof and false. */
 bool promise_owed(struct prove *p, const struct promise *m, bool is_declared);
+/* promise_absent says what the stack does not promise, where one would look for it: neither held nor broken. */
+void promise_absent(struct prove *p, const struct promise *m, struct str what);
 #define BASELINE S("baseline")
 #define DENIED "AccessDenied|AccessDeniedException|UnauthorizedOperation|AuthorizationError"
 
@@ -238,6 +240,7 @@ struct str decided_by(struct arena *a, struct str message);
 /* policy_says evaluates one policy document of the stack for a request; what it names is put in *ret_sid ("statement TlsOnly"). */
 struct policy_ask {
 	struct str arn, account; /* the caller; arn absent: anonymous */
+	struct str service;      /* the caller is this service */
 	struct str action, resource;
 	bool plain;
 	const struct policy_key *keys; /* more of them */
@@ -270,5 +273,8 @@ void attack_isolation(struct prove *p); /* once a region that has functions */
 void attack_api(struct prove *p, struct declared *api);
 void attack_endpoint(struct prove *p, struct declared *endpoint);
 void attack_network(struct prove *p);
+/* attack_policies reads whom the documents of the stack's resources let in: no other account, and no service for whomever it acts. */
+void attack_policies(struct prove *p);
+void attack_principal(struct prove *p, struct declared *t); /* a user or a group */
 void attack_keep(struct prove *p);
 void attack_trail(struct prove *p);

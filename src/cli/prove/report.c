@@ -64,6 +64,12 @@ bool promise_owed(struct prove *p, const struct promise *m, bool is_declared)
 	return false;
 }
 
+void promise_absent(struct prove *p, const struct promise *m, struct str what)
+{
+	if (promise_owed(p, m, true))
+		proof_skip(p, m, str_printf(&p->arena, "not promised: %.*s", STR(what)));
+}
+
 static bool one_of(struct str code, const char *codes)
 {
 	struct str rest = str_c(codes), one;
