@@ -221,6 +221,61 @@ def test_files_of_another_environment_are_not_seen(tool):
 
 
 # --- taking too much ---
+def test_nothing_is_inherited(tool):
+    """Neither procd's descriptors nor limits by which one would take the machine from others."""
+    r = run(tool, """
+import fcntl
+fds = {}
+for n in os.listdir('/proc/self/fd'):
+    try:
+        fds[int(n)] = os.readlink('/proc/self/fd/' + n).split(':')[0]
+    except OSError:
+        pass
+score = os.open('/proc/self/oom_score_adj', os.O_WRONLY)
+return {'0': fds.pop(0), '1': fds.pop(1), '2': fds.pop(2), 'others': sorted(set(fds.values())), 'nice': err(os.nice, -5), 'fifo': err(os.sched_setscheduler, 0, os.SCHED_FIFO, os.sched_param(1)),
+        'oom': err(os.write, score, b'-500'), 'tty': err(lambda: fcntl.ioctl(0, 0x5412, b'x')), 'keys': open('/proc/keys').read() if os.path.exists('/proc/keys') else '',
+        'kallsyms': open('/proc/kallsyms').readline().split()[0].strip('0') if os.access('/proc/kallsyms', os.R_OK) else ''}
+""")["value"]
+    assert set(r.pop("others")) <= {"socket"}  # the connection to its own Runtime API
+    assert r == {"0": "/dev/null", "1": "pipe", "2": "pipe", "nice": "EPERM", "fifo": "EPERM", "oom": "EACCES", "tty": "ENOTTY", "keys": "", "kallsyms": ""}
+
+
+def test_two_environments_share_no_names(tool):
+    """Neither System V memory nor abstract sockets lead from one to the other."""
+    body = """
+shm = libc.shmget(0x4b4b, 4096, 0o1666)
+s = socket.socket(socket.AF_UNIX)
+bound = err(s.bind, '\\0cloudkeep')
+s.listen(1)
+time.sleep(1)
+return [shm >= 0, bound]
+"""
+    c = code(tool.folder, "names_py", PRELUDE + "def handler(e, c):\n" + "".join("    %s\n" % line for line in body.strip().split("\n")))
+    first = tool.start(c)
+    time.sleep(0.3)
+    r = run(tool, "s = socket.socket(socket.AF_UNIX)\nreturn [libc.shmget(0x4b4b, 4096, 0) >= 0, err(s.connect, '\\0cloudkeep')]")["value"]
+    assert tool.wait(first)["value"] == [True, ["ok", "None"]]
+    assert r == [False, "ECONNREFUSED"]
+
+
+@pytest.mark.parametrize("way", ["int80", "x32"])
+def test_no_other_way_to_call_the_kernel(tool, way):
+    """The filter knows the numbers of one architecture: calls by those of another must end the program, not pass."""
+    if os.uname().machine != "x86_64":
+        pytest.skip("x86-64's")
+    r = run(tool, """
+codes = {'int80': b'\\xb8\\x14\\x00\\x00\\x00\\xcd\\x80\\xc3', 'x32': b'\\xb8\\x27\\x00\\x00\\x40\\x0f\\x05\\xc3'}  # getpid
+pid = os.fork()
+if pid == 0:
+    m = mmap.mmap(-1, 4096, prot=7)
+    m.write(codes[e])
+    f = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(m)))
+    os._exit(0 if f() > 0 else 1)
+return os.waitpid(pid, 0)[1]
+""", way)["value"]
+    assert r != 0
+
+
 def test_memory_hog(tool):
     body = "global hog\nhog = []\nfor i in range(e):\n    hog.append(b'x' * (1 << 20))\nreturn len(hog)"
     if tool.rights == "root":
