@@ -119,6 +119,7 @@ void step_fail(struct step *s, const char *status, struct str reason)
 {
 	if (!s->noted && s->actor.seq && s->pending.p && s->status)
 		step_exists(s, s->pending);
+	reason = secrets_hidden(s->run, s->arena, reason);
 	record(s, status, reason);
 	step_over(s, NODE_FAILED, reason);
 }

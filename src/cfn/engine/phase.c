@@ -114,6 +114,9 @@ static int load_template(struct run *u, struct store_txn *t)
 	struct str text, err = STR_NONE;
 	int r = parameters_open(u->cloud, &u->arena, &u->settings->parameters, &u->texts, &u->resolved);
 
+	for (size_t i = 0; i < u->settings->parameters.n && r == 0; i++)
+		if (u->settings->parameters.v[i].no_echo.v)
+			secret_note(u, u->texts.v[i].value);
 	if (r == 0)
 		r = stack_template(t, &u->arena, &u->stack, u->settings->template, &text);
 	if (r == 0)
@@ -353,8 +356,9 @@ static void forget_phase(struct run *u)
 	u->ready = u->again = NULL;
 	u->tpl = NULL;
 	u->policy = NULL;
-	u->n_nodes = u->n_ready = u->n_begun = u->head_ready = u->n_again = u->head_again = u->cap_again = u->parked = u->cap_imports = 0;
-	u->zones = u->imports = (struct str_list){ 0 };
+	u->n_nodes = u->n_ready = u->n_begun = u->head_ready = u->n_again = u->head_again = u->cap_again = u->parked = u->cap_imports =
+		u->cap_secrets = 0;
+	u->zones = u->imports = u->secrets = (struct str_list){ 0 };
 	u->outputs = (struct cfn_rec_output_list){ 0 };
 	u->reason = STR_NONE;
 	u->halt = u->ending = false;

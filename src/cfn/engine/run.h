@@ -77,6 +77,8 @@ struct run {
 	bool resumed;        /* there may be a journal */
 	bool global_journal; /* ... in the global store */
 	struct str_list zones;
+	struct str_list secrets; /* hidden parameters and what was read decrypted: no reason may tell them */
+	size_t cap_secrets;
 	struct str_list imports;
 	size_t cap_imports;
 	struct cfn_rec_output_list outputs;
@@ -101,6 +103,8 @@ struct world {
 	bool shown;              /* what is evaluated is for all to see: attributes that are not, are hidden */
 };
 void world_init(struct world *w, struct run *u, struct arena *a);
+void secret_note(struct run *u, struct str value);                          /* under the lock */
+struct str secrets_hidden(struct run *u, struct arena *a, struct str text); /* services quote what they were given */
 
 /* --- step.c: one node of a phase (step.h tells how it is divided) --- */
 void step_run(struct run *u, struct node *n);

@@ -4,6 +4,32 @@
 #include "cfn/engine/run.h"
 #include <errno.h>
 
+#define SECRET_BYTES_MIN 4 /* what is shorter stands in any text */
+
+/* --- what no reason may tell --- */
+void secret_note(struct run *u, struct str value)
+{
+	size_t i;
+
+	if (value.n < SECRET_BYTES_MIN || str_list_has(&u->secrets, value))
+		return;
+	vec_push(&u->arena, u->secrets.v, u->secrets.n, u->cap_secrets) = value;
+	for (i = u->secrets.n - 1; i > 0 && u->secrets.v[i - 1].n < value.n; i--) /* the longest first: one may begin with another */
+		u->secrets.v[i] = u->secrets.v[i - 1];
+	u->secrets.v[i] = str_dup(&u->arena, value);
+}
+
+struct str secrets_hidden(struct run *u, struct arena *a, struct str text)
+{
+	pthread_mutex_lock(&u->lock);
+	for (size_t i = 0; i < u->secrets.n && text.p; i++)
+		if (str_find(text, u->secrets.v[i]) >= 0)
+			text = str_replace(a, text, u->secrets.v[i], S("****"));
+	pthread_mutex_unlock(&u->lock);
+	return text;
+}
+
+/* --- nodes --- */
 static struct node *node_of(struct run *u, size_t resource)
 {
 	return u->by_resource[resource] < 0 ? NULL : &u->nodes[u->by_resource[resource]];
@@ -152,6 +178,11 @@ static int dynamic(void *user, const struct template_dynamic *d, struct str *ret
 		return template_fail(&w->ctx, "The value of parameter %.*s is a SecureString: use ssm-secure to refer to it.",
 				     STR(d->name));
 	*ret = json_get_str(json_getz(out, "Parameter"), "Value");
+	if (d->kind != TEMPLATE_SSM_SECURE)
+		return 0;
+	pthread_mutex_lock(&w->run->lock);
+	secret_note(w->run, *ret);
+	pthread_mutex_unlock(&w->run->lock);
 	return 0;
 }
 
