@@ -43,3 +43,4 @@ void drift_hide(struct arena *a, struct json *expected, struct json *actual, con
 #define DRIFT_HIDDEN "****"
 /* drift_tail: does an ARN end with this name or id? For drift_rule.same. */
 bool drift_tail(struct str expected, struct str actual);
+bool drift_account(struct str expected, struct str actual); /* an account's number, and its root user's ARN? */

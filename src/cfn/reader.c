@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* reader.c - what the readers of resource types share. */
 #include "cfn/reader.h"
+#include "cfn/actor.h"
 #include <errno.h>
 
 static bool listed(const char *names, struct str name)
@@ -145,22 +146,48 @@ struct json *cfn_as_tag_map(struct arena *a, const struct json *v)
 	return out;
 }
 
-struct json *cfn_as_pascal(struct arena *a, const struct json *v)
+struct json *cfn_as_values(struct arena *a, const struct json *v)
 {
+	struct json *out = json_new(a, JSON_ARRAY);
+
+	for (size_t i = 0; json_is(v, JSON_OBJECT) && i < v->n; i++)
+		json_push(a, out, &v->members[i].value);
+	return out;
+}
+
+/* Keys of maps are the caller's own. */
+static struct json *capitalized(struct arena *a, const struct service_model *m, uint16_t shape, const struct json *v)
+{
+	const struct desc_shape *s = &m->shapes[shape];
 	struct json *out;
 
-	if (!json_is(v, JSON_OBJECT) && !json_is(v, JSON_ARRAY))
+	if ((s->kind != DK_STRUCT && s->kind != DK_LIST && s->kind != DK_MAP) || (!json_is(v, JSON_OBJECT) && !json_is(v, JSON_ARRAY)))
 		return json_copy(a, v);
 	out = json_new(a, v->type);
 	for (size_t i = 0; json_is(v, JSON_ARRAY) && i < v->n; i++)
-		json_push(a, out, cfn_as_pascal(a, &v->items[i]));
-	for (size_t i = 0; json_is(v, JSON_OBJECT) && i < v->n; i++) {
-		struct str key = v->members[i].key;
-		bool small = key.n && key.p[0] >= 'a' && key.p[0] <= 'z';
+		json_push(a, out, capitalized(a, m, s->element, &v->items[i]));
+	for (size_t i = 0; json_is(v, JSON_OBJECT) && s->kind == DK_MAP && i < v->n; i++)
+		json_set(a, out, v->members[i].key, capitalized(a, m, s->element, &v->members[i].value));
+	for (size_t i = 0; s->kind == DK_STRUCT && i < s->n_members; i++) {
+		const struct json *one = json_getz(v, s->members[i].name);
+		char large = s->members[i].name[0];
 
-		if (small)
-			key = str_printf(a, "%c%.*s", key.p[0] - 32, STR(str_skip(key, 1)));
-		json_set(a, out, key, cfn_as_pascal(a, &v->members[i].value));
+		if (large >= 'a' && large <= 'z')
+			large -= 'a' - 'A';
+		if (one)
+			json_set(a, out, str_printf(a, "%c%s", large, s->members[i].name + 1), capitalized(a, m, s->members[i].shape, one));
 	}
 	return out;
+}
+
+int cfn_ask_capitalized(struct cfn_resource *r, const char *service, const char *op, const struct json *params, const char *codes,
+			struct json **ret)
+{
+	const struct cfn_actor *x = r->engine;
+	const struct service *svc = cloud_service(x->cloud, service);
+	int e = cfn_ask(r, service, op, params, codes, ret);
+
+	if (e == 0)
+		*ret = capitalized(r->arena, svc->model, wire_op(svc->model, str_c(op))->out, *ret);
+	return e;
 }

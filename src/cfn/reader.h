@@ -7,6 +7,9 @@
 /* cfn_ask makes a reading call. -ENOENT: it was refused with one of these codes (separated by blanks), which say that there is no
  * such thing; other refusals as cfn_call. */
 int cfn_ask(struct cfn_resource *r, const char *service, const char *op, const struct json *params, const char *codes, struct json **ret);
+/* cfn_ask_capitalized: the same, with a large first letter for every member of the answer, as properties have. */
+int cfn_ask_capitalized(struct cfn_resource *r, const char *service, const char *op, const struct json *params, const char *codes,
+			struct json **ret);
 /* cfn_param: parameters with one member; more are set by json_set_str. */
 struct json *cfn_param(struct cfn_resource *r, const char *name, struct str value);
 /* cfn_wanted: does the template set one of these properties (separated by blanks)? */
@@ -28,4 +31,4 @@ void cfn_is(struct cfn_resource *r, const struct json *answer, const struct cfn_
 struct json *cfn_as_document(struct arena *a, const struct json *v); /* a policy from its text, percent-encoded (IAM) or not */
 struct json *cfn_as_tags(struct arena *a, const struct json *v);     /* a list of Key and Value from a map */
 struct json *cfn_as_tag_map(struct arena *a, const struct json *v);  /* the other way round */
-struct json *cfn_as_pascal(struct arena *a, const struct json *v);   /* members with a large first letter, all the way down */
+struct json *cfn_as_values(struct arena *a, const struct json *v);   /* a list of what is in a map */

@@ -215,23 +215,24 @@ static const struct cfn_property resource_properties[] = {
 	{ "ParentId", CFN_REPLACE, true }, { "PathPart", CFN_REPLACE, true }, { "RestApiId", CFN_REPLACE, true }, END
 };
 
-#define TYPE(var, n, props, ...)                                                                                                           \
+#define TYPE(var, n, props, read, ...)                                                                                                     \
 	static const char *const var##_attributes[] = { __VA_ARGS__ };                                                                     \
 	static const struct cfn_type var = { .name = "AWS::ApiGateway::" n,                                                                \
 					     .properties = props,                                                                          \
 					     .attributes = var##_attributes,                                                               \
 					     .create = create,                                                                             \
 					     .update = update,                                                                             \
-					     .delete = delete }
-TYPE(key_type, "ApiKey", key_properties, "APIKeyId", NULL);
-TYPE(authorizer_type, "Authorizer", authorizer_properties, "AuthorizerId", NULL);
-TYPE(certificate_type, "ClientCertificate", certificate_properties, "ClientCertificateId", NULL);
-TYPE(docpart_type, "DocumentationPart", docpart_properties, "DocumentationPartId", NULL);
-TYPE(docversion_type, "DocumentationVersion", docversion_properties, NULL);
-TYPE(response_type, "GatewayResponse", response_properties, "Id", NULL);
-TYPE(model_type, "Model", model_properties, NULL);
-TYPE(validator_type, "RequestValidator", validator_properties, "RequestValidatorId", NULL);
-TYPE(resource_type, "Resource", resource_properties, "ResourceId", NULL);
+					     .delete = delete,                                                                             \
+					     .reader = read }
+TYPE(key_type, "ApiKey", key_properties, NULL, "APIKeyId", NULL);
+TYPE(authorizer_type, "Authorizer", authorizer_properties, &gw_simple_reader, "AuthorizerId", NULL);
+TYPE(certificate_type, "ClientCertificate", certificate_properties, NULL, "ClientCertificateId", NULL);
+TYPE(docpart_type, "DocumentationPart", docpart_properties, NULL, "DocumentationPartId", NULL);
+TYPE(docversion_type, "DocumentationVersion", docversion_properties, NULL, NULL);
+TYPE(response_type, "GatewayResponse", response_properties, &gw_simple_reader, "Id", NULL);
+TYPE(model_type, "Model", model_properties, &gw_simple_reader, NULL);
+TYPE(validator_type, "RequestValidator", validator_properties, &gw_simple_reader, "RequestValidatorId", NULL);
+TYPE(resource_type, "Resource", resource_properties, &gw_simple_reader, "ResourceId", NULL);
 
 const struct cfn_type *const apigateway_cfn[] = {
 	&gw_account_type,

@@ -215,6 +215,7 @@ const struct cfn_type gw_rest_api_type = {
 	.create = api_create,
 	.update = api_update,
 	.delete = api_delete,
+	.reader = &gw_rest_api_reader,
 };
 
 /* --- the account: its settings stay when the resource goes, as on AWS --- */
@@ -259,4 +260,5 @@ const struct cfn_type gw_account_type = {
 	.create = account_create,
 	.update = account_update,
 	.delete = account_delete,
+	.reader = &gw_account_reader,
 };

@@ -26,5 +26,9 @@ int gw_patch(struct cfn_resource *r, const char *op, struct json *p, struct json
 /* --- cfn_stage.c --- */
 void gw_stage_ops(struct cfn_resource *r, struct json *ops, const struct json *old, const struct json *now);
 
+/* --- cfn_read.c --- */
+extern const struct cfn_reader gw_rest_api_reader, gw_account_reader, gw_method_reader, gw_stage_reader, gw_deployment_reader,
+	gw_simple_reader;
+
 extern const struct cfn_type gw_rest_api_type, gw_deployment_type, gw_stage_type, gw_method_type, gw_usage_plan_type,
 	gw_usage_plan_key_type, gw_account_type;

@@ -106,6 +106,7 @@ const struct cfn_type gw_method_type = {
 	.create = method_create,
 	.update = method_update,
 	.delete = method_delete,
+	.reader = &gw_method_reader,
 };
 
 /* --- usage plans --- */

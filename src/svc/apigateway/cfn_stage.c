@@ -169,6 +169,7 @@ const struct cfn_type gw_stage_type = {
 	.create = stage_create,
 	.update = stage_update,
 	.delete = stage_delete,
+	.reader = &gw_stage_reader,
 };
 
 /* --- deployments --- */
@@ -281,4 +282,5 @@ const struct cfn_type gw_deployment_type = {
 	.create = deployment_create,
 	.update = deployment_update,
 	.delete = deployment_delete,
+	.reader = &gw_deployment_reader,
 };

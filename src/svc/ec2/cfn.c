@@ -267,6 +267,7 @@ static const struct cfn_type vpc_type = {
 	.delete = vpc_delete,
 	.replaces = vpc_replaces,
 	.read = vpc_read,
+	.reader = &cfn_ec2_vpc_reader,
 };
 
 /* --- AWS::EC2::Subnet --- */
@@ -394,6 +395,7 @@ static const struct cfn_type subnet_type = {
 	.update = subnet_update,
 	.delete = subnet_delete,
 	.read = subnet_read,
+	.reader = &cfn_ec2_described_reader,
 };
 
 /* --- AWS::EC2::InternetGateway --- */
@@ -435,6 +437,7 @@ static const struct cfn_type gateway_type = {
 	.create = gateway_create,
 	.update = gateway_update,
 	.delete = gateway_delete,
+	.reader = &cfn_ec2_described_reader,
 };
 
 /* --- AWS::EC2::VPCCidrBlock: "association|vpc" --- */

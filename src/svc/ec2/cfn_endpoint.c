@@ -180,6 +180,7 @@ const struct cfn_type cfn_ec2_endpoint = {
 	.update = endpoint_update,
 	.delete = endpoint_delete,
 	.read = endpoint_read,
+	.reader = &cfn_ec2_endpoint_reader,
 };
 
 /* --- AWS::EC2::NetworkInterface --- */

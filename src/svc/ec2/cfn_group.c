@@ -284,6 +284,7 @@ const struct cfn_type cfn_ec2_group = {
 	.create = group_create,
 	.update = group_update,
 	.delete = group_delete,
+	.reader = &cfn_ec2_group_reader,
 };
 
 /* --- AWS::EC2::SecurityGroupIngress, AWS::EC2::SecurityGroupEgress --- */
@@ -411,6 +412,7 @@ const struct cfn_type cfn_ec2_ingress = {
 	.create = ingress_create,
 	.update = ingress_update,
 	.delete = ingress_delete,
+	.reader = &cfn_ec2_rule_reader,
 };
 const struct cfn_type cfn_ec2_egress = {
 	.name = "AWS::EC2::SecurityGroupEgress",
@@ -419,4 +421,5 @@ const struct cfn_type cfn_ec2_egress = {
 	.create = egress_create,
 	.update = egress_update,
 	.delete = egress_delete,
+	.reader = &cfn_ec2_rule_reader,
 };

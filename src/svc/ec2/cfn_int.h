@@ -17,6 +17,10 @@ void cfn_ec2_attr(struct cfn_resource *r, const char *name, struct str value); /
 struct str cfn_ec2_token(struct cfn_resource *r); /* ClientToken of this resource in this attempt */
 int cfn_ec2_delete(struct cfn_resource *r, const char *op, const char *param, struct str id); /* by the one parameter that names it */
 
+/* --- cfn_read.c --- */
+extern const struct cfn_reader cfn_ec2_described_reader, cfn_ec2_vpc_reader, cfn_ec2_endpoint_reader, cfn_ec2_route_reader,
+	cfn_ec2_association_reader, cfn_ec2_attachment_reader, cfn_ec2_group_reader, cfn_ec2_rule_reader;
+
 extern const struct cfn_type cfn_ec2_endpoint, cfn_ec2_interface, cfn_ec2_prefix_list;
 extern const struct cfn_type cfn_ec2_acl, cfn_ec2_acl_entry, cfn_ec2_acl_association;
 extern const struct cfn_type cfn_ec2_route_table, cfn_ec2_route, cfn_ec2_association, cfn_ec2_attachment;

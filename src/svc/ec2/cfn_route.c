@@ -53,6 +53,7 @@ const struct cfn_type cfn_ec2_route_table = {
 	.create = table_create,
 	.update = table_update,
 	.delete = table_delete,
+	.reader = &cfn_ec2_described_reader,
 };
 
 /* --- AWS::EC2::Route: "table|destination" --- */
@@ -143,6 +144,7 @@ const struct cfn_type cfn_ec2_route = {
 	.create = route_create,
 	.update = route_update,
 	.delete = route_delete,
+	.reader = &cfn_ec2_route_reader,
 };
 
 /* --- AWS::EC2::SubnetRouteTableAssociation --- */
@@ -204,6 +206,7 @@ const struct cfn_type cfn_ec2_association = {
 	.create = association_create,
 	.update = association_update,
 	.delete = association_delete,
+	.reader = &cfn_ec2_association_reader,
 };
 
 /* --- AWS::EC2::VPCGatewayAttachment: "IGW|vpc" --- */
@@ -271,4 +274,5 @@ const struct cfn_type cfn_ec2_attachment = {
 	.create = attachment_create,
 	.update = attachment_update,
 	.delete = attachment_delete,
+	.reader = &cfn_ec2_attachment_reader,
 };

@@ -245,5 +245,6 @@ static const struct cfn_type repository_type = {
 	.create = create,
 	.update = update,
 	.delete = delete,
+	.reader = &ecr_repository_reader,
 };
 const struct cfn_type *const ecr_cfn[] = { &repository_type, NULL };

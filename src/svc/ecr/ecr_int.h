@@ -210,3 +210,4 @@ ECR_HANDLER(untag_resource);
 ECR_HANDLER(upload_layer_part);
 
 extern const struct cfn_type *const ecr_cfn[];
+extern const struct cfn_reader ecr_repository_reader;

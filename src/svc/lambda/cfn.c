@@ -310,6 +310,7 @@ static const struct cfn_type function_type = {
 	.create = function_create,
 	.update = function_update,
 	.delete = function_delete,
+	.reader = &lambda_function_reader,
 };
 
 /* --- AWS::Lambda::Permission --- */
@@ -365,6 +366,7 @@ static const struct cfn_type permission_type = {
 	.attributes = permission_attributes,
 	.create = permission_create,
 	.delete = permission_delete,
+	.reader = &lambda_permission_reader,
 };
 
 const struct cfn_type *const lambda_cfn[] = { &function_type,      &permission_type,

@@ -169,6 +169,7 @@ const struct cfn_type lambda_cfn_version = {
 	.create = version_create,
 	.update = version_update,
 	.delete = version_delete,
+	.reader = &lambda_version_reader,
 };
 
 /* --- AWS::Lambda::Alias --- */
@@ -241,6 +242,7 @@ const struct cfn_type lambda_cfn_alias = {
 	.create = alias_create,
 	.update = alias_update,
 	.delete = alias_delete,
+	.reader = &lambda_alias_reader,
 };
 
 /* --- AWS::Lambda::LayerVersion --- */
@@ -406,6 +408,7 @@ const struct cfn_type lambda_cfn_url = {
 	.create = url_create,
 	.update = url_update,
 	.delete = url_delete,
+	.reader = &lambda_url_reader,
 };
 
 /* --- AWS::Lambda::EventInvokeConfig: its id is FUNCTION|QUALIFIER --- */

@@ -178,6 +178,7 @@ static const struct cfn_type group_type = {
 	.create = group_create,
 	.update = group_update,
 	.delete = group_delete,
+	.reader = &logs_group_reader,
 };
 
 /* --- streams: "GROUP|STREAM" is the type's identifier, the stream's name its reference --- */
