@@ -198,12 +198,15 @@ def test_used_codes_stay_used(own_cloud):
 
 
 def test_credential_report(cloud, iam, device):
+    forger = "forger,x,x,true,x,x,x,true"  # a name and a path may hold what columns are parted by
+    iam.create_user(UserName=forger, Path='/a,"b",c/')
     refused("ReportNotPresent", iam.get_credential_report)
     assert iam.generate_credential_report()["State"] == "STARTED"
     assert iam.generate_credential_report()["State"] == "COMPLETE"
     r = iam.get_credential_report()
     rows = {x["user"]: x for x in csv.DictReader(r["Content"].decode().splitlines())}
     assert r["ReportFormat"] == "text/csv" and len(rows["mia"]) == 22
+    assert len(rows[forger]) == 22 and rows[forger]["mfa_active"] == "false" and rows[forger]["arn"].endswith('/a,"b",c/' + forger)
     assert rows["<root_account>"]["access_key_1_active"] == "true" and rows["<root_account>"]["password_enabled"] == "not_supported"
     mia = rows["mia"]
     assert mia["arn"] == device.user["Arn"] and mia["user_creation_time"].endswith("+00:00")

@@ -80,11 +80,19 @@ static int keys_of(struct call *c, struct buf *b, struct str id)
 	return r < 0 ? r : 0;
 }
 
+/* Names may hold commas, paths quotation marks, too: they must not look like columns (RFC 4180). */
+static struct str field(struct call *c, struct str s)
+{
+	if (str_find_char(s, ',') < 0 && str_find_char(s, '"') < 0)
+		return s;
+	return str_printf(c->arena, "\"%.*s\"", STR(str_replace(c->arena, s, S("\""), S("\"\""))));
+}
+
 static int user_row(struct call *c, struct buf *b, const struct iam_rec_entity *e)
 {
 	int r;
 
-	buf_printf(b, "%.*s,%.*s,%.*s", STR(e->name), STR(e->arn), STR(date(c, e->created)));
+	buf_printf(b, "%.*s,%.*s,%.*s", STR(field(c, e->name)), STR(field(c, e->arn)), STR(date(c, e->created)));
 	r = password_columns(c, b, e->id);
 	if (r < 0)
 		return r;
