@@ -81,7 +81,7 @@ def test_paths_as_they_are_sent(cloud, bucket, me):
     for path in ("/%s/me/../secret", "/%s/me/%%2e%%2e/secret", "/%s/me/%%2E./secret", "/%s/me//../../secret", "/%s/me/%%252e%%252e/secret", "/%s/./secret", "/%s//secret", "/%s/%%2fsecret", "/%s/me%%00/../secret",
                  "/%s/me/%%c0%%ae%%c0%%ae/secret", "/%s/me/..%%5csecret", "/%s/secret%%00me/", "//%s/secret", "/%%2e/%s/secret", "/x/../%s/secret", "/%s/me/\\..\\secret"):
         r = raw(cloud, me, "GET", path % bucket)
-        assert r.status in (200, 400, 403, 404) and b"SECRET" not in r.data, (path, r.status, r.data)
+        assert r.status < 500 and b"SECRET" not in r.data, (path, r.status, r.data)
 
 
 def test_copy_sources_as_they_are_sent(cloud, bucket, me):
