@@ -8,7 +8,7 @@
 #define SAML_NODES_MAX 50000
 #define SAML_IDS_MAX 256
 #define SAML_NODE_ATTRIBUTES_MAX 64
-#define SAML_NODE_NAMESPACES_MAX 64
+#define SAML_NODE_NAMESPACES_MAX 96 /* more than a canonical form can need: attributes, element, prefix list */
 #define SAML_CANONICAL_BYTES_MAX (1u << 20)
 
 #define NS_PROTOCOL "urn:oasis:names:tc:SAML:2.0:protocol"
