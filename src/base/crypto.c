@@ -2,19 +2,19 @@
 /* crypto.c - randomness, hashes, CRCs and sealing.
  *
  * OpenSSL's algorithm objects are fetched once per process and contexts once per thread, because fetching and
- * allocating take global locks. A failure inside OpenSSL that input can't cause (no DRBG, no algorithm) aborts: there
- * is no safe way to go on. Keys don't stay behind in the contexts that are kept. */
+ * allocating take global locks. Random bytes are the kernel's. A failure that input can't cause (no algorithm, no random
+ * bytes) aborts: there is no safe way to go on. Keys don't stay behind in the contexts that are kept. */
 #define OPENSSL_SUPPRESS_DEPRECATED /* SHA256_*: see "SHA-256" below */
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sys/random.h>
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
-#include <openssl/rand.h>
 #include <openssl/sha.h>
 
 #include "base/arena.h"
@@ -30,7 +30,7 @@ static struct {
 } algorithms;
 
 /* What each thread keeps; freed by the key's destructor when the thread ends. */
-#define POOL_BYTES 512 /* OpenSSL's generator costs as much for 16 bytes as for this */
+#define POOL_BYTES 512 /* a system call costs as much for 16 bytes as for this */
 #define POOL_TAKE_MAX 64
 struct thread_contexts {
 	EVP_MD_CTX *digest;
@@ -107,11 +107,11 @@ static struct thread_contexts *contexts(void)
 static void generate(uint8_t *p, size_t n)
 {
 	while (n) {
-		size_t k = n < CHUNK_BYTES ? n : CHUNK_BYTES;
+		ssize_t k = getrandom(p, n < CHUNK_BYTES ? n : CHUNK_BYTES, 0);
 
-		must(RAND_priv_bytes(p, (int)k) == 1, "random bytes");
-		p += k;
-		n -= k;
+		must(k > 0 || errno == EINTR, "random bytes");
+		p += k > 0 ? k : 0;
+		n -= k > 0 ? (size_t)k : 0;
 	}
 }
 

@@ -96,20 +96,24 @@ static struct str read_pem(struct arena *a, const char *path)
 /* Decoding and verifying the pair takes longer than all else at a start. So it is done once: DIR/tls/checked holds a
  * digest of everything that was looked at, and the second until which it stays good. Whoever could forge that file could
  * as well write another pair. */
+static void digest_add(uint8_t d[32], const void *p, size_t n)
+{
+	uint8_t both[64];
+
+	memcpy(both, d, 32);
+	hash_sha256(p, n, both + 32);
+	hash_sha256(both, sizeof both, d);
+}
+
 static struct str digest_of(struct arena *a, struct str cert, struct str key, struct str ca, const char *const *names)
 {
-	struct hash *h = hash_new(HASH_SHA256);
 	const struct str parts[] = { cert, key, ca };
-	uint8_t d[32];
+	uint8_t d[32] = { 0 };
 
-	for (size_t i = 0; i < ELEMENTS(parts); i++) {
-		hash_add(h, &parts[i].n, sizeof parts[i].n);
-		hash_add(h, parts[i].p, parts[i].n);
-	}
+	for (size_t i = 0; i < ELEMENTS(parts); i++)
+		digest_add(d, parts[i].p, parts[i].n);
 	for (size_t i = 0; names[i]; i++)
-		hash_add(h, names[i], strlen(names[i]) + 1);
-	(void)hash_end(h, d);
-	hash_free(h);
+		digest_add(d, names[i], strlen(names[i]));
 	return hex_encode(a, d, sizeof d);
 }
 

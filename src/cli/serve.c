@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -33,10 +34,12 @@ struct serving {
 	struct str host; /* of --listen, without brackets */
 	bool loopback;
 	int signal_fd, wake_fd;
-	/* TLS is set up by a thread of its own while the stores open; tls stays NULL where that cannot be, and then it is
-	 * done in line. */
+	/* A certificate pair that was checked before is made ready by a thread of its own, while the stores open and plain requests
+	 * are answered already. Its first word is whether there is such a pair; where not, one is made in line. */
 	pthread_t tls_thread;
-	bool tls_started;
+	pthread_mutex_t tls_lock; /* for tls_started and tls, once others can come for it */
+	bool tls_started, tls_checked;
+	sem_t tls_said; /* tls_checked is known */
 	struct ssl_ctx_st *tls;
 };
 
@@ -142,21 +145,45 @@ static void *early_tls(void *arg)
 	struct str text, cert, key;
 	struct json *j;
 
-	if (cli_read_file(&a, str_printf(&a, "%s/root.json", s->o->data).p, &text) == 0 && json_parse(&a, text, &j, NULL) == 0 &&
-	    json_get_str(j, "account").n == 12 && cert_checked(&a, s->o->data, names_of(s, &a, json_get_str(j, "account")), &cert, &key)) {
+	s->tls_checked = cli_read_file(&a, str_printf(&a, "%s/root.json", s->o->data).p, &text) == 0 &&
+			 json_parse(&a, text, &j, NULL) == 0 && json_get_str(j, "account").n == 12 &&
+			 cert_checked(&a, s->o->data, names_of(s, &a, json_get_str(j, "account")), &cert, &key);
+	(void)sem_post(&s->tls_said);
+	if (s->tls_checked) {
 		if (http_tls_new(cert.p, key.p, &s->tls) < 0)
-			s->tls = NULL; /* looked at again, and told, in line */
+			s->tls = NULL;
 		mem_wipe((char *)(uintptr_t)key.p, key.n);
 	}
 	arena_done(&a);
 	return NULL;
 }
 
-static void finish_tls(struct serving *s)
+static void start_tls(struct serving *s)
 {
+	(void)sem_init(&s->tls_said, 0, 0);
+	s->tls_started = pthread_create(&s->tls_thread, NULL, early_tls, s) == 0;
+}
+
+/* Waits for the thread. Returns its context, or NULL: there is none. Any thread. */
+static struct ssl_ctx_st *finish_tls(void *arg)
+{
+	struct serving *s = arg;
+	struct ssl_ctx_st *tls;
+
+	pthread_mutex_lock(&s->tls_lock);
 	if (s->tls_started)
 		(void)pthread_join(s->tls_thread, NULL);
 	s->tls_started = false;
+	tls = s->tls;
+	pthread_mutex_unlock(&s->tls_lock);
+	return tls;
+}
+
+static bool tls_checked(struct serving *s)
+{
+	while (s->tls_started && sem_wait(&s->tls_said) < 0)
+		continue;
+	return s->tls_checked;
 }
 
 /* --- opening --- */
@@ -262,8 +289,9 @@ static int start_http(struct serving *s)
 	int r = 0;
 
 	handler.arg = s->cloud;
-	finish_tls(s);
-	if (!s->tls)
+	if (tls_checked(s))
+		ho.tls = finish_tls, ho.tls_arg = s;
+	else
 		r = cert_ensure(&s->c->arena, s->o->data, names_of(s, &s->c->arena, cloud_account(s->cloud)), &cert, &key);
 	if (r < 0) {
 		free(cert);
@@ -275,7 +303,6 @@ static int start_http(struct serving *s)
 		ho.listen = str_printf(&s->c->arena, "%s%.*s%s:%d", strchr(s->host.p, ':') ? "[" : "", STR(s->host),
 				       strchr(s->host.p, ':') ? "]" : "", s->o->port)
 				    .p;
-	ho.tls = s->tls;
 	ho.cert_pem = cert;
 	ho.key_pem = key;
 	r = http_start(&ho, &s->http);
@@ -351,7 +378,7 @@ static int prepare(struct serving *s)
 	if (r < 0)
 		return cli_error("Write {\"shift_ms\":0} into it to go back to this machine's time.", "%s/clock.json is damaged",
 				 s->o->data);
-	s->tls_started = pthread_create(&s->tls_thread, NULL, early_tls, s) == 0;
+	start_tls(s);
 	r = open_cloud(s);
 	if (r < 0)
 		return explain_open(s, r);
@@ -375,13 +402,13 @@ static int prepare(struct serving *s)
 
 int serve(struct cli *c, const struct up_opts *o, int *shared_port, int ready_fd)
 {
-	struct serving s = { .c = c, .o = o };
+	struct serving s = { .c = c, .o = o, .tls_lock = PTHREAD_MUTEX_INITIALIZER };
 	sigset_t set;
 	int r;
 
-	/* One arena of malloc for all threads: their small blocks would otherwise cost an arena each. Our own arenas do
-	 * the work of a call. */
-	(void)mallopt(M_ARENA_MAX, 2);
+	/* One arena of malloc for all threads: their small blocks would otherwise cost an arena each, and arenas but the first
+	 * grow page by page. Our own arenas do the work of a call. */
+	(void)mallopt(M_ARENA_MAX, 1);
 	(void)mallopt(M_TRIM_THRESHOLD, 256 << 10);
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
@@ -400,15 +427,18 @@ int serve(struct cli *c, const struct up_opts *o, int *shared_port, int ready_fd
 		say_ready(&s, ready_fd);
 		if (ready_fd >= 0)
 			(void)close(ready_fd);
-		(void)wait_for_end(&s);
+		if (s.tls_checked && !finish_tls(&s))
+			r = cli_error("Move DIR/tls away; it is made anew, and clients need its ca.pem.",
+				      "the certificate in %s/tls cannot be used", o->data);
+		else
+			(void)wait_for_end(&s);
 	}
-	finish_tls(&s);
-	http_tls_free(s.tls);
 	if (s.cloud)
 		cloud_drain(s.cloud);
 	if (s.http)
 		http_stop(s.http, STOP_GRACE_MS);
 	admin_stop(s.admin);
+	http_tls_free(finish_tls(&s));
 	if (s.cloud)
 		cloud_close(s.cloud);
 	if (s.state.pid)

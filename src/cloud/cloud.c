@@ -372,7 +372,8 @@ static struct region *add_region(struct cloud *cl, struct str name)
 	return r;
 }
 
-static int region_start(struct cloud *cl, struct str name)
+/* Finds or adds it. -EINVAL: no region's name; -ENOSPC: too many. */
+static int region_named(struct cloud *cl, struct str name, struct region **ret)
 {
 	struct region *r;
 	int e;
@@ -383,13 +384,17 @@ static int region_start(struct cloud *cl, struct str name)
 	r = find_region(cl, name);
 	e = !r && cl->n_regions == CLOUD_REGIONS_MAX ? -ENOSPC : 0;
 	pthread_mutex_unlock(&cl->lock);
-	if (e < 0)
-		return e;
-	if (!r)
-		r = add_region(cl, name);
-	else if (r->up)
-		return 0;
-	return region_open(cl, r);
+	if (e == 0)
+		*ret = r ? r : add_region(cl, name);
+	return e;
+}
+
+static int region_start(struct cloud *cl, struct str name)
+{
+	struct region *r;
+	int e = region_named(cl, name, &r);
+
+	return e < 0 || r->up ? e : region_open(cl, r);
 }
 
 int cloud_region_start(struct cloud *cl, struct str name)
@@ -431,9 +436,48 @@ size_t cloud_regions(struct cloud *cl, struct region **ret, size_t max)
 	return n;
 }
 
+struct opening {
+	struct region *region;
+	pthread_t thread;
+	bool threaded;
+	int result;
+};
+
+static void *open_one(void *arg)
+{
+	struct opening *o = arg;
+
+	o->result = region_open(o->region->cloud, o->region);
+	return NULL;
+}
+
+/* Opens the regions of a cloud that begins, each on a thread of its own: opening waits for the disk, and sweeps it. */
+static int open_regions(struct cloud *cl)
+{
+	struct opening v[CLOUD_REGIONS_MAX] = { 0 };
+	size_t n = cl->n_regions;
+	int r = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		v[i].region = cl->regions[i];
+		v[i].threaded = i + 1 < n && pthread_create(&v[i].thread, NULL, open_one, &v[i]) == 0;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (!v[i].threaded)
+			(void)open_one(&v[i]);
+	for (size_t i = 0; i < n; i++) {
+		if (v[i].threaded)
+			(void)pthread_join(v[i].thread, NULL);
+		if (r == 0)
+			r = v[i].result;
+	}
+	return r;
+}
+
 /* The regions of the command line, or those that ran last, or the default three. */
 static int start_regions(struct cloud *cl, const char *const *names)
 {
+	struct region *region;
 	struct arena a = { 0 };
 	struct str text;
 	struct json *j = NULL;
@@ -442,16 +486,18 @@ static int start_regions(struct cloud *cl, const char *const *names)
 	if (!names && read_file(&a, in_dir(&a, cl, "regions.json"), &text) == 0 && json_parse(&a, text, &j, NULL) == 0 &&
 	    json_is(j, JSON_ARRAY)) {
 		for (size_t i = 0; i < j->n && r == 0; i++)
-			r = region_start(cl, json_str(&j->items[i]));
+			r = region_named(cl, json_str(&j->items[i]), &region);
 		arena_done(&a);
-		return r;
+		return r < 0 ? r : open_regions(cl);
 	}
 	for (const char *const *n = names ? names : default_regions; *n && r == 0; n++) {
-		r = region_start(cl, str_c(*n));
+		r = region_named(cl, str_c(*n), &region);
 		if (r == -EINVAL)
 			log_line(LOG_ERROR, "%s is not the name of a region", *n);
 	}
 	arena_done(&a);
+	if (r == 0)
+		r = open_regions(cl);
 	return r < 0 ? r : save_regions(cl);
 }
 

@@ -33,7 +33,7 @@ void conn_new(struct http_loop *l, int fd, const struct sockaddr *peer, socklen_
 
 	c->loop = l;
 	c->fd = fd;
-	c->state = l->server->tls ? CONN_NEW : CONN_HEAD;
+	c->state = l->server->tls || l->server->tls_later ? CONN_NEW : CONN_HEAD;
 	c->peer_n = peer_n < sizeof c->peer ? peer_n : sizeof c->peer;
 	memcpy(&c->peer, peer, c->peer_n);
 	c->via = via;
@@ -318,6 +318,11 @@ static enum step drain(struct conn *c)
 
 /* --- the states --- */
 
+static SSL_CTX *context(const struct http_server *s)
+{
+	return s->tls_later ? s->tls_later(s->tls_arg) : s->tls;
+}
+
 static enum step on_new(struct conn *c)
 {
 	char first;
@@ -329,7 +334,7 @@ static enum step on_new(struct conn *c)
 		return STEP_CLOSE;
 	loop_timeout(c, TIMEOUT_HEADER);
 	if (first == 0x16) { /* a TLS handshake record; no method begins like that */
-		c->ssl = tls_new(c->loop->server->tls, c->fd);
+		c->ssl = tls_new(context(c->loop->server), c->fd);
 		c->state = CONN_HANDSHAKE;
 		return c->ssl ? STEP_ON : STEP_CLOSE;
 	}

@@ -107,8 +107,12 @@ struct http_opts {
 	const char *listen;             /* "127.0.0.1:4566", "[::1]:4566"; port 0 picks one */
 	int loops;                      /* 0: one a core */
 	const char *cert_pem, *key_pem; /* PEM text; NULL: plain only */
-	struct ssl_ctx_st *tls;         /* from http_tls_new, instead of the two above; http_start takes a reference of its own */
-	bool tls_only;                  /* refuse plain HTTP */
+	/* Instead of the two above: gives the context, from http_tls_new, to each TLS connection, on its loop's thread. It may wait
+	 * a moment for the first: making a context takes milliseconds in which plain requests can be answered. NULL: the
+	 * connection is closed. The context lives until http_stop has returned. */
+	struct ssl_ctx_st *(*tls)(void *arg);
+	void *tls_arg;
+	bool tls_only; /* refuse plain HTTP */
 	const struct http_handler *handler;
 	/* tests shorten these; 0 means the default above */
 	int header_timeout_ms, idle_timeout_ms, stall_timeout_ms, connections_max;

@@ -698,9 +698,9 @@ int http_start(const struct http_opts *o, struct http_server **ret)
 	s->connections_max = o->connections_max > 0 ? o->connections_max : HTTP_CONNECTIONS_MAX;
 	s->loops = xzalloc((size_t)opts.loops * sizeof(struct http_loop *));
 	r = 0;
-	if (o->tls && SSL_CTX_up_ref(o->tls))
-		s->tls = o->tls;
-	else if (o->cert_pem)
+	s->tls_later = o->tls;
+	s->tls_arg = o->tls_arg;
+	if (o->cert_pem)
 		r = tls_context_new(o->cert_pem, o->key_pem, &s->tls);
 	if (r < 0)
 		server_free(s);

@@ -141,7 +141,9 @@ struct http_loop {
 struct http_server {
 	struct http_loop **loops;
 	int n_loops, port;
-	SSL_CTX *tls;
+	SSL_CTX *tls; /* its own, or NULL */
+	struct ssl_ctx_st *(*tls_later)(void *arg);
+	void *tls_arg;
 	bool tls_only;
 	struct http_handler handler;
 	int connections_max;
@@ -191,7 +193,7 @@ char *reply_refusal(int status, struct str date, size_t *ret_n);
 
 /* --- tls.c --- */
 int tls_context_new(const char *cert_pem, const char *key_pem, SSL_CTX **ret); /* -EINVAL */
-SSL *tls_new(SSL_CTX *ctx, int fd);                                            /* NULL: out of memory */
+SSL *tls_new(SSL_CTX *ctx, int fd);                                            /* NULL: no context, out of memory */
 /* The rest: > 0 bytes (handshake: 1), 0 end of stream, -EAGAIN (*want_write says for what), -EPIPE and others. */
 int tls_handshake(SSL *s, bool *want_write);
 ssize_t tls_read(SSL *s, char *p, size_t n, bool *want_write);

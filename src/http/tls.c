@@ -142,7 +142,7 @@ int tls_context_new(const char *cert_pem, const char *key_pem, SSL_CTX **ret)
 
 SSL *tls_new(SSL_CTX *ctx, int fd)
 {
-	SSL *s = SSL_new(ctx);
+	SSL *s = ctx ? SSL_new(ctx) : NULL;
 	BIO *b = s ? BIO_new(sock_method) : NULL;
 
 	if (!b) {

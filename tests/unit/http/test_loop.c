@@ -239,6 +239,36 @@ static void test_adopted(void **state)
 	close(closed[1]);
 }
 
+static struct ssl_ctx_st *no_context(void *arg)
+{
+	(*(int *)arg)++;
+	return NULL;
+}
+
+/* Only TLS connections ask for the context that comes later; without one they are closed, and others are served. */
+static void test_tls_that_never_comes(void **state)
+{
+	int asked = 0, tls[2], plain[2];
+	struct http_opts o = { .listen = "127.0.0.1:0", .loops = 1, .handler = &handler, .tls = no_context, .tls_arg = &asked };
+	struct http_server *s = NULL;
+	char answer[512] = { 0 };
+
+	assert_int_equal(http_start(&o, &s), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, tls), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, plain), 0);
+	assert_int_equal(http_adopt(s, tls[0], S("tls")), 0);
+	assert_int_equal(http_adopt(s, plain[0], S("plain")), 0);
+	assert_int_equal(write(tls[1], "\x16\x03\x01", 3), 3);
+	assert_true(read(tls[1], answer, sizeof answer) <= 0);
+	assert_int_equal(write(plain[1], "nonsense\r\n\r\n", 12), 12);
+	assert_true(read(plain[1], answer, sizeof answer - 1) > 0);
+	assert_non_null(strstr(answer, "HTTP/1.1 400"));
+	http_stop(s, 0);
+	assert_int_equal(asked, 1);
+	close(tls[1]);
+	close(plain[1]);
+}
+
 static void test_bad_options(void **state)
 {
 	struct http_opts o = { .listen = "127.0.0.1:0", .loops = 1, .handler = &handler };
@@ -274,9 +304,13 @@ static void test_bad_options(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_timers),          cmocka_unit_test(test_posts),
-		cmocka_unit_test(test_reply_from_here), cmocka_unit_test(test_reply_after_the_client_left_and_the_server_stopped),
-		cmocka_unit_test(test_adopted),         cmocka_unit_test(test_bad_options),
+		cmocka_unit_test(test_timers),
+		cmocka_unit_test(test_posts),
+		cmocka_unit_test(test_reply_from_here),
+		cmocka_unit_test(test_reply_after_the_client_left_and_the_server_stopped),
+		cmocka_unit_test(test_adopted),
+		cmocka_unit_test(test_bad_options),
+		cmocka_unit_test(test_tls_that_never_comes),
 	};
 
 	sem_init(&parked_sem, 0, 0);
