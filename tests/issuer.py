@@ -5,6 +5,7 @@ import datetime
 import hashlib
 import hmac
 import http.server
+import ipaddress
 import json
 import os
 import ssl
@@ -31,6 +32,13 @@ def pem(key):
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
 
+def san(host):
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
 def certificate(name, key, issuer=None, issuer_key=None, ca=False, hosts=()):
     now = datetime.datetime.now(datetime.timezone.utc)
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
@@ -38,7 +46,7 @@ def certificate(name, key, issuer=None, issuer_key=None, ca=False, hosts=()):
          .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
          .not_valid_after(now + datetime.timedelta(days=2)).add_extension(x509.BasicConstraints(ca, None), True))
     if hosts:
-        b = b.add_extension(x509.SubjectAlternativeName([x509.DNSName(h) for h in hosts]), False)
+        b = b.add_extension(x509.SubjectAlternativeName([san(h) for h in hosts]), False)
     return b.sign(issuer_key or key, hashes.SHA256())
 
 
@@ -75,7 +83,7 @@ class Issuer:
     """with Issuer() as i: tokens of i.token() verify by what i.url publishes. keys, configuration and cache may be changed at any time;
     hang makes the key set never come."""
 
-    def __init__(self, host="localhost"):
+    def __init__(self, host="localhost", address="127.0.0.1"):
         self.keys = [Key("k1")]
         self.configuration, self.hang, self.cache, self.asked = {}, threading.Event(), None, []
         ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
@@ -103,7 +111,7 @@ class Issuer:
                 pass
 
         self.released = threading.Event()
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = http.server.ThreadingHTTPServer((address, 0), Handler)
         self.server.daemon_threads = True
         self.server.handle_error = lambda *a: None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -113,7 +121,7 @@ class Issuer:
                 f.write(pem(key) + self.certificate.public_bytes(serialization.Encoding.PEM) + self.ca.public_bytes(serialization.Encoding.PEM))
             context.load_cert_chain(path)
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
-        self.name = "localhost:%d" % self.server.server_port
+        self.name = "%s:%d" % ("localhost" if address == "127.0.0.1" else address, self.server.server_port)
         self.url = "https://" + self.name
 
     def answer(self, path):

@@ -24,7 +24,7 @@ struct link {
 	int fd;
 	SSL *ssl;
 	int64_t deadline_ms;
-	bool abroad;
+	bool abroad, loopback;
 };
 
 static pthread_mutex_t tls_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -90,7 +90,10 @@ static int dial(struct link *l, const struct addrinfo *ai)
 	int one = 1, e = 0, r;
 	socklen_t n = sizeof e;
 
-	if (forbidden(ai->ai_addr) || (l->abroad && is_loopback(ai->ai_addr)))
+	if (forbidden(ai->ai_addr))
+		return -EACCES;
+	l->loopback = is_loopback(ai->ai_addr);
+	if (l->abroad && l->loopback)
 		return -EACCES;
 	l->fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (l->fd < 0)
@@ -496,6 +499,7 @@ static int talk(struct fetch_pool *p, struct fetch *f)
 		r = read_head(&l, f);
 	if (r == 0)
 		r = read_body(&l, f);
+	f->loopback = l.loopback;
 	if (r == 0) {
 		f->head = str_of(f->got.p, f->head_n);
 		f->answer = str_of(f->got.p + f->body_at, f->body_n);

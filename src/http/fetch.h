@@ -30,6 +30,7 @@ struct fetch {
 	/* what came */
 	int result; /* 0; -ETIMEDOUT; -EKEYREJECTED (certificate); -ECANCELED (the pool closes); other negative errno */
 	int status;
+	bool loopback;           /* it came from this machine's loopback */
 	struct str head, answer; /* the head with its status line; the body, decoded. In memory of f until fetch_free */
 	/* private */
 	struct fetch *next;

@@ -3,6 +3,7 @@
 import base64
 import json
 import pathlib
+import socket
 import sys
 import threading
 import time
@@ -242,6 +243,41 @@ def test_unknown_keys_do_not_flood_the_issuer(iam, sts):
         for n in range(20):
             refused("InvalidIdentityToken", sts, arn, i.token(header={"kid": "u%d" % n}))
         assert i.asked.count("/jwks") < 15
+
+
+def test_unknown_keys_take_nobody_elses_away(iam, sts):
+    """Anybody may make the set be fetched again: when that fails, the keys that are kept are as good as they were."""
+    with Issuer() as i:
+        arn = i.role(iam, "kept", i.provider(iam))
+        assume(sts, arn, i.token())
+        i.configuration, before, end = {"issuer": "https://elsewhere.test"}, len(i.asked), time.time() + 30
+        while len(i.asked) == before and time.time() < end:
+            refused("InvalidIdentityToken", sts, arn, i.token(header={"kid": "unknown"}))
+            time.sleep(0.1)
+        assert len(i.asked) > before
+        assume(sts, arn, i.token())
+        refused("InvalidIdentityToken", sts, arn, i.token(header={"kid": "unknown"}))
+
+
+def own_address():
+    """An address of this machine that is not its loopback's."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        try:
+            s.connect(("192.0.2.1", 9))  # sends nothing
+            return None if s.getsockname()[0].startswith("127.") else s.getsockname()[0]
+        except OSError:
+            return None
+
+
+def test_an_issuer_elsewhere_does_not_send_us_home(iam, sts):
+    """Keys behind an address of our own loopback are an issuer's that is there itself."""
+    if not own_address():
+        pytest.skip("this machine has the loopback alone")
+    with Issuer() as here, Issuer(host=own_address(), address=own_address()) as there:
+        there.configuration = {"jwks_uri": here.url + "/jwks"}
+        arn = there.role(iam, "home", there.provider(iam, ThumbprintList=[here.thumbprint, there.thumbprint]))
+        refused("IDPCommunicationError", sts, arn, there.token(here.keys[0]))
+        assert there.asked and not here.asked
 
 
 def test_signing_does_not_help(cloud, iam, issuer, role):

@@ -33,7 +33,8 @@ struct job { /* a fetch of both documents */
 	struct entry *entry;
 	struct str issuer;
 	struct str_list thumbprints;
-	bool keys; /* the second request */
+	bool keys;   /* the second request */
+	bool abroad; /* the issuer is another machine: it does not send us to our own loopback */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -83,27 +84,28 @@ static struct entry *entry_make(const uint8_t id[32])
 
 int jwks_get(struct arena *a, const struct jwks_source *s, struct str kid, struct str *ret)
 {
-	int64_t now = clock_mono_ms(), came = 0;
+	int64_t now = clock_mono_ms();
+	bool again = true;
 	uint8_t id[32];
 	struct entry *e;
 	int r = -EAGAIN;
 
+	*ret = STR_NONE;
 	source_id(s, id);
 	pthread_mutex_lock(&lock);
 	e = entry_find(id);
 	if (e) {
 		e->seen_ms = now;
-		came = e->came_ms;
-		if (e->result < 0 && now < came + JWKS_FAILED_MS)
+		if (e->result < 0 && now < e->came_ms + JWKS_FAILED_MS)
 			r = e->result;
-		else if (e->text && now < e->until_ms) {
+		again = now >= e->came_ms + JWKS_AGAIN_MS;
+		if (e->text && now < e->until_ms)
 			*ret = str_dup(a, str_of(e->text, e->n));
-			r = 0;
-		}
 	}
 	pthread_mutex_unlock(&lock);
-	if (r == 0 && now >= came + JWKS_AGAIN_MS && !jwt_has_key(a, *ret, kid))
-		return -EAGAIN;
+	/* What is kept stays good when fetching it again fails, which anybody can bring about with a key id that he makes up. */
+	if (ret->p && (jwt_has_key(a, *ret, kid) || (r == -EAGAIN && !again)))
+		return 0;
 	return r;
 }
 
@@ -166,6 +168,7 @@ static int request(struct job *j, struct str url)
 		.n_headers = ELEMENTS(headers),
 		.timeout_ms = TIMEOUT_MS,
 		.answer_max = ANSWER_BYTES_MAX,
+		.abroad = j->abroad,
 		.thumbprints = j->thumbprints.v,
 		.n_thumbprints = j->thumbprints.n,
 		.done = fetched,
@@ -198,6 +201,7 @@ static void fetched(struct fetch *f, void *arg)
 		r = -EBADMSG;
 	if (r == 0 && !j->keys) {
 		r = read_configuration(j, &url);
+		j->abroad = !f->loopback;
 		fetch_free(f);
 		j->keys = true;
 		if (r == 0)
