@@ -281,8 +281,10 @@ def test_iam(cloud, cf):
         "P": resource("IAM::Policy", PolicyName="put", PolicyDocument=policy(allow("kms:*")), Roles=[{"Ref": "R"}], Users=[{"Ref": "U"}], Groups=[{"Ref": "G"}]),
         "RP": resource("IAM::RolePolicy", PolicyName="rp", RoleName={"Ref": "R"}, PolicyDocument=policy(allow("ec2:*"))),
         "UP": resource("IAM::UserPolicy", PolicyName="up", UserName={"Ref": "U"}, PolicyDocument=json.dumps(policy(allow("ec2:*")))),
+        "IP": resource("IAM::InstanceProfile", InstanceProfileName="drift-profile", Path="/p/", Roles=[{"Ref": "R"}]), "U2": resource("IAM::User", Path="/two/"),
+        "UG": resource("IAM::UserToGroupAddition", GroupName={"Ref": "G"}, Users=[{"Ref": "U2"}, {"Ref": "U"}]),
         "GP": resource("IAM::GroupPolicy", PolicyName="gp", GroupName={"Ref": "G"}, PolicyDocument=policy(allow("ec2:*")))}), **IAM)
-    found = in_sync(cf, "iam", "G", "GP", "M", "P", "R", "RP", "U", "UP")
+    found = in_sync(cf, "iam", "G", "GP", "IP", "M", "P", "R", "RP", "U", "U2", "UG", "UP")
     assert "Pa55word" not in json.dumps(found, default=str)
     managed = physical(cf, "iam", "M")
     iam.update_role(RoleName="drift-role", Description="e", MaxSessionDuration=3600)
@@ -301,6 +303,7 @@ def test_iam(cloud, cf):
     iam.put_user_policy(UserName="drift-user", PolicyName="up", PolicyDocument=json.dumps(policy(allow("ec2:Describe*"))))
     iam.create_policy_version(PolicyArn=managed, SetAsDefault=True, PolicyDocument=json.dumps(policy(allow("*", Condition={"Bool": {"aws:SecureTransport": "true"}}))))
     iam.attach_group_policy(GroupName="drift-group", PolicyArn="arn:aws:iam::aws:policy/PowerUserAccess")
+    iam.remove_role_from_instance_profile(InstanceProfileName="drift-profile", RoleName="drift-role")
     door = json.dumps({"PolicyName": "back-door", "PolicyDocument": policy(allow("*"))}, separators=(",", ":"))
     found = detect(cf, "iam")[1]
     r = {p: (e, a) for p, e, a in told(found["R"])}
@@ -315,8 +318,50 @@ def test_iam(cloud, cf):
     assert told(found["P"]) == [("/PolicyDocument/Statement/0/Action", "kms:*", "*")] and told(found["UP"]) == [("/PolicyDocument/Statement/0/Action", "ec2:*", "ec2:Describe*")]
     assert told(found["M"]) == [("/PolicyDocument/Statement/0/Condition", "null", '{"Bool":{"aws:SecureTransport":"true"}}')]
     assert [x[1:] for x in told(found["G"])] == [("null", "arn:aws:iam::aws:policy/PowerUserAccess")]
+    assert told(found["IP"]) == [("/Roles/0", "drift-role", "null")] and told(found["UG"]) == [("/Users/1", "drift-user", "null")]
     assert {n for n, x in found.items() if x["StackResourceDriftStatus"] == "DELETED"} == {"GP", "RP"}
+    assert found["U2"]["StackResourceDriftStatus"] == "IN_SYNC"
     iam.detach_group_policy(GroupName="drift-group", PolicyArn="arn:aws:iam::aws:policy/PowerUserAccess")
     iam.detach_role_policy(RoleName="drift-role", PolicyArn="arn:aws:iam::aws:policy/PowerUserAccess")
     iam.delete_role_policy(RoleName="drift-role", PolicyName="back-door")
     delete(cf, "iam")
+
+
+def test_one_at_a_time_and_through_a_crash(own_cloud):
+    """On a stack whose detection takes a while: a second one is refused, an update makes it void, kill -9 does not stop it."""
+    cf = own_cloud.client("cloudformation")  # noqa: F811
+    body = {"P%d" % i: parameter("v", Description="d", Tags={"a": "1"}) for i in range(200)}
+    create(cf, "long", template(body))
+
+    def race(overtake):
+        """Tries until it was faster than a detection; what came of that detection."""
+        for i in range(20):
+            d = cf.detect_stack_drift(StackName="long")["StackDriftDetectionId"]
+            won = overtake(d, i)
+            end = finish(cf, d)
+            if won(end) if callable(won) else won:
+                return end
+        raise AssertionError("a detection of 200 resources was over before the next call, 20 times")
+
+    def second(d, i):
+        try:
+            finish(cf, cf.detect_stack_drift(StackName="long")["StackDriftDetectionId"])
+            return False
+        except cf.exceptions.ClientError as e:
+            assert "Drift detection is already in progress for stack arn:" in str(e)
+            return True
+
+    def changed(d, i):
+        update(cf, "long", template({**body, "Q": parameter(str(i))}))
+        return lambda end: end["DetectionStatus"] == "DETECTION_FAILED"
+
+    assert race(second)["DetectionStatus"] == "DETECTION_COMPLETE"
+    assert "changed while its drift was being detected" in race(changed)["DetectionStatusReason"]
+    assert cf.describe_stacks(StackName="long")["Stacks"][0]["DriftInformation"]["StackDriftStatus"] == "NOT_CHECKED"
+    d = cf.detect_stack_drift(StackName="long")["StackDriftDetectionId"]
+    own_cloud.kill()
+    own_cloud.start()
+    cf = own_cloud.client("cloudformation")
+    end = finish(cf, d)
+    assert (end["DetectionStatus"], end["StackDriftStatus"]) == ("DETECTION_COMPLETE", "IN_SYNC") and len(results(cf, "long")) == 201
+    in_sync(cf, "long")

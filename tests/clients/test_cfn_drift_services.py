@@ -44,9 +44,10 @@ def test_network(cloud, cf):  # noqa: F811
         "Out": resource("EC2::SecurityGroupEgress", GroupId=ref("G"), IpProtocol="udp", FromPort=53, ToPort=53, DestinationSecurityGroupId=ref("H")),
         "E": resource("EC2::VPCEndpoint", VpcId=ref("V"), ServiceName="com.amazonaws.us-east-1.s3", VpcEndpointType="Gateway", RouteTableIds=[ref("T")],
                       PolicyDocument=policy(allow(["s3:GetObject", "s3:ListBucket"], Principal="*"))),
+        "N": resource("EC2::NetworkAcl", VpcId=ref("V"), Tags=tags(a="1")),
         "F": resource("EC2::VPCEndpoint", VpcId=ref("V"), ServiceName="com.amazonaws.us-east-1.kms", VpcEndpointType="Interface", SubnetIds=[ref("S")], SecurityGroupIds=[ref("H"), ref("G")],
                       PrivateDnsEnabled=True)}))
-    in_sync(cf, "net", *"VSTAIJRGHEF", "In", "Out")
+    in_sync(cf, "net", *"VSTAIJRGHEFN", "In", "Out")
     n = {x["LogicalResourceId"]: x["PhysicalResourceId"] for x in cf.list_stack_resources(StackName="net")["StackResourceSummaries"]}
     ec2.modify_vpc_attribute(VpcId=n["V"], EnableDnsHostnames={"Value": False})
     ec2.create_tags(Resources=[n["V"], n["T"]], Tags=tags(a="2", b="3"))
@@ -68,9 +69,10 @@ def test_network(cloud, cf):  # noqa: F811
     ec2.disassociate_route_table(AssociationId=n["A"])
     ec2.revoke_security_group_ingress(GroupId=n["G"], SecurityGroupRuleIds=[n["In"]])
     ec2.delete_vpc_endpoints(VpcEndpointIds=[n["E"], n["F"]])
+    ec2.delete_network_acl(NetworkAclId=n["N"])
     ec2.detach_internet_gateway(InternetGatewayId=n["I"], VpcId=n["V"])
     ec2.delete_internet_gateway(InternetGatewayId=n["I"])
-    assert gone(detect(cf, "net")[1]) == {"A", "E", "F", "I", "In", "J", "R"}
+    assert gone(detect(cf, "net")[1]) == {"A", "E", "F", "I", "In", "J", "N", "R"}
     delete(cf, "net")
 
 
@@ -79,6 +81,9 @@ def test_functions(cloud, cf):  # noqa: F811
     create(cf, "fns", template({
         "Role": resource("IAM::Role", AssumeRolePolicyDocument=trust("lambda.amazonaws.com")),
         "L": resource("Logs::LogGroup", LogGroupName="/drift/f", RetentionInDays="30", LogGroupClass="STANDARD", Tags=tags(a="1")),
+        "X": resource("Logs::ResourcePolicy", PolicyName="drift-policy", PolicyDocument=json.dumps(policy(allow("logs:PutLogEvents", Principal={"Service": "es.amazonaws.com"})))),
+        "Y": dict(resource("Logs::SubscriptionFilter", LogGroupName=ref("L"), FilterName="drift-filter", FilterPattern="ERROR", DestinationArn=att("F", "Arn")), DependsOn="Z"),
+        "Z": resource("Lambda::Permission", FunctionName=ref("F"), Action="lambda:InvokeFunction", Principal="logs.amazonaws.com"),
         "F": resource("Lambda::Function", FunctionName="drift-fn", Role=att("Role", "Arn"), Runtime="nodejs20.x", Handler="index.handler", Code={"ZipFile": CODE}, Description="d", MemorySize=256,
                       Timeout="10", Environment={"Variables": {"AA": "1", "BB": "2"}}, EphemeralStorage={"Size": 1024}, TracingConfig={"Mode": "Active"}, Architectures=["x86_64"],
                       LoggingConfig={"LogGroup": ref("L"), "LogFormat": "JSON"}, ReservedConcurrentExecutions=2, Tags=tags(a="1"), RecursiveLoop="Allow", RuntimeManagementConfig={"UpdateRuntimeOn": "FunctionUpdate"}),
@@ -88,7 +93,7 @@ def test_functions(cloud, cf):  # noqa: F811
         "P": resource("Lambda::Permission", FunctionName=att("F", "Arn"), Action="lambda:InvokeFunction", Principal="s3.amazonaws.com", SourceAccount=ref("AWS::AccountId"), SourceArn="arn:aws:s3:::drift"),
         "Q": resource("Lambda::Permission", FunctionName=ref("A"), Action="lambda:InvokeFunction", Principal=ref("AWS::AccountId")),
         "U": resource("Lambda::Url", TargetFunctionArn=att("F", "Arn"), AuthType="AWS_IAM", Cors={"AllowOrigins": ["https://a.test"], "MaxAge": 60})}), **IAM)
-    in_sync(cf, "fns", "Role", *"LFVWAPQU")
+    in_sync(cf, "fns", "Role", *"LFVWAPQUXYZ")
     fn.update_function_configuration(FunctionName="drift-fn", Description="e", Environment={"Variables": {"AA": "1", "BB": "3", "CC": "4"}}, MemorySize=512)
     fn.delete_function_concurrency(FunctionName="drift-fn")
     fn.put_function_recursion_config(FunctionName="drift-fn", RecursiveLoop="Terminate")
@@ -97,13 +102,17 @@ def test_functions(cloud, cf):  # noqa: F811
     fn.update_function_url_config(FunctionName="drift-fn", AuthType="NONE", Cors={"AllowOrigins": ["*"], "MaxAge": 60})
     fn.remove_permission(FunctionName="drift-fn", StatementId=physical(cf, "fns", "P"))
     logs.put_retention_policy(logGroupName="/drift/f", retentionInDays=7)
+    arn = fn.get_function(FunctionName="drift-fn")["Configuration"]["FunctionArn"]
+    logs.put_subscription_filter(logGroupName="/drift/f", filterName="drift-filter", filterPattern="WARN", destinationArn=arn)
+    logs.delete_resource_policy(policyName="drift-policy")
     drifted(cf, "fns", {
+        "X": "DELETED", "Y": [("/FilterPattern", "ERROR", "WARN")],
         "F": [("/Description", "d", "e"), ("/Environment/Variables/BB", "2", "3"), ("/Environment/Variables/CC", "null", "4"), ("/MemorySize", "256", "512"),
               ("/ReservedConcurrentExecutions", "2", "null"), ("/RecursiveLoop", "Allow", "Terminate"), ("/Tags/0/Value", "1", "2")],
         "A": [("/Description", "a", "b")], "U": [("/AuthType", "AWS_IAM", "NONE"), ("/Cors/AllowOrigins/0", "https://a.test", "*")], "L": [("/RetentionInDays", "30", "7")], "P": "DELETED"})
     fn.delete_function(FunctionName="drift-fn")
     logs.delete_log_group(logGroupName="/drift/f")
-    assert gone(detect(cf, "fns")[1]) == set("LFVWAPQU")
+    assert gone(detect(cf, "fns")[1]) == set("LFVWAPQUXYZ")
     delete(cf, "fns")
 
 

@@ -58,6 +58,19 @@ def leftovers(cloud):
     return n
 
 
+def assert_in_sync(clients):
+    """Nothing has drifted, and nothing was left out that AWS would check."""
+    started = {r: cf.detect_stack_drift(StackName="ref")["StackDriftDetectionId"] for r, cf in clients.items()}
+    for r, cf in clients.items():
+        end = time.time() + 60
+        while (d := cf.describe_stack_drift_detection_status(StackDriftDetectionId=started[r]))["DetectionStatus"] == "DETECTION_IN_PROGRESS":
+            assert time.time() < end, d
+            time.sleep(0.05)
+        assert (d["DetectionStatus"], d["StackDriftStatus"]) == ("DETECTION_COMPLETE", "IN_SYNC"), (d, cf.describe_stack_resource_drifts(StackName="ref", StackResourceDriftStatusFilters=["MODIFIED", "DELETED", "UNKNOWN"]))
+        rows = cf.list_stack_resources(StackName="ref")["StackResourceSummaries"]
+        assert not [x for x in rows if x["DriftInformation"]["StackResourceDriftStatus"] == "NOT_CHECKED"], rows
+
+
 def test_reference_stack_in_three_regions(cloud):
     clients = {r: client(cloud, "cloudformation", r) for r in REGIONS}
     before = leftovers(cloud)
@@ -74,6 +87,7 @@ def test_reference_stack_in_three_regions(cloud):
         assert after[r]["vpcs"] == before[r]["vpcs"] + 1 and after[r]["keys"] == before[r]["keys"] + 1 and after[r]["subnets"] == before[r]["subnets"] + 4
         assert after[r]["exports"] == 5
     assert after["buckets"] == before["buckets"] + 6 and after["roles"] == 3
+    assert_in_sync(clients)
     for r in REGIONS:
         rows = clients[r].describe_stack_resources(StackName="ref")["StackResources"]
         assert {x["ResourceStatus"] for x in rows} == {"CREATE_COMPLETE"} and all(x["PhysicalResourceId"] for x in rows)

@@ -162,6 +162,23 @@ def test_deploy_again_changes_nothing(cdk):
     assert p.text.count("There were no differences") == 3, p.text
 
 
+def test_drift(cdk):
+    """What was deployed is in sync; a bucket that somebody opened behind CloudFormation's back is named, with what is open."""
+    region, stack = "us-east-1", STACKS["us-east-1"]
+    p = cdk.run("drift", "--app", "cdk.out", "--verbose", stack)
+    assert "No drift detected" in p.text and "Number of resources with drift: 0" in p.text, p.text
+    unchecked = p.text.partition("Unchecked Resources")[2].partition("\n\n")[0].split("\n")[1:]
+    assert all("Custom::" in x for x in unchecked), p.text  # everything else was looked at
+    s3 = cdk.cloud.client("s3", region=region)
+    bucket = "tap-dev-%s-data-%s" % (region, region)
+    was = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={**was, "BlockPublicPolicy": False})
+    p = cdk.run("drift", "--app", "cdk.out", stack)
+    assert "1 resource has drifted" in p.text and "/PublicAccessBlockConfiguration/BlockPublicPolicy" in p.text and "[~] AWS::S3::Bucket" in p.text, p.text
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=was)
+    assert "No drift detected" in cdk.run("drift", "--app", "cdk.out", stack).text
+
+
 def test_update(cdk):
     """A change in one region: only that resource is touched."""
     t = cdk.app / "lib" / "tap-stack.ts"

@@ -451,6 +451,7 @@ const struct cfn_type cfn_ec2_acl = {
 	.create = acl_create,
 	.update = acl_update,
 	.delete = acl_delete,
+	.reader = &cfn_ec2_described_reader,
 };
 
 /* --- AWS::EC2::NetworkAclEntry: "acl|number|egress" --- */

@@ -59,6 +59,7 @@ static const struct {
 	const struct cfn_member *members;
 } described[] = {
 	{ "AWS::EC2::InternetGateway", "DescribeInternetGateways", "InternetGateways", "internet-gateway-id", gateway },
+	{ "AWS::EC2::NetworkAcl", "DescribeNetworkAcls", "NetworkAcls", "network-acl-id", table },
 	{ "AWS::EC2::RouteTable", "DescribeRouteTables", "RouteTables", "route-table-id", table },
 	{ "AWS::EC2::Subnet", "DescribeSubnets", "Subnets", "subnet-id", subnet },
 	{ "AWS::EC2::VPC", "DescribeVpcs", "Vpcs", "vpc-id", vpc },

@@ -24,7 +24,7 @@ bool iam_cfn_lists(const struct json *list, struct str s);
 
 /* --- cfn_read.c --- */
 extern const struct cfn_reader iam_role_reader, iam_user_reader, iam_group_reader, iam_policy_reader, iam_role_policy_reader,
-	iam_user_policy_reader, iam_group_policy_reader, iam_managed_policy_reader;
+	iam_user_policy_reader, iam_group_policy_reader, iam_managed_policy_reader, iam_profile_reader, iam_addition_reader;
 
 extern const struct cfn_type iam_cfn_policy, iam_cfn_managed_policy, iam_cfn_profile, iam_cfn_access_key, iam_cfn_addition,
 	iam_cfn_role_policy, iam_cfn_user_policy, iam_cfn_group_policy, iam_cfn_linked_role, iam_cfn_oidc, iam_cfn_saml, iam_cfn_mfa,

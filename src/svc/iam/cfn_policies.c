@@ -348,6 +348,7 @@ const struct cfn_type iam_cfn_profile = {
 	.update = profile_update,
 	.find = profile_find,
 	.delete = profile_delete,
+	.reader = &iam_profile_reader,
 };
 
 /* --- AWS::IAM::AccessKey --- */
@@ -475,6 +476,7 @@ const struct cfn_type iam_cfn_addition = {
 	.create = addition_create,
 	.update = addition_sync,
 	.delete = addition_delete,
+	.reader = &iam_addition_reader,
 };
 
 /* --- AWS::IAM::RolePolicy, UserPolicy, GroupPolicy: one inline policy on one --- */

@@ -336,3 +336,41 @@ static int managed_read(struct cfn_resource *r)
 }
 
 const struct cfn_reader iam_managed_policy_reader = { managed_read, policy_rules };
+
+/* --- AWS::IAM::InstanceProfile, AWS::IAM::UserToGroupAddition --- */
+static int profile_read(struct cfn_resource *r)
+{
+	static const struct cfn_member parts[] = { { "InstanceProfileName" }, { "Path" }, { NULL } };
+	struct json *roles = json_new(r->arena, JSON_ARRAY), *out;
+	const struct json *l;
+	int e = cfn_ask(r, "iam", "GetInstanceProfile", cfn_param(r, "InstanceProfileName", r->physical_id), GONE, &out);
+
+	if (e < 0)
+		return e;
+	cfn_is(r, json_getz(out, "InstanceProfile"), parts);
+	l = json_getz(json_getz(out, "InstanceProfile"), "Roles");
+	for (size_t i = 0; json_is(l, JSON_ARRAY) && i < l->n; i++)
+		json_push(r->arena, roles, json_getz(&l->items[i], "RoleName"));
+	json_set(r->arena, r->ret_props, S("Roles"), roles);
+	return 0;
+}
+const struct cfn_reader iam_profile_reader = { profile_read, NULL };
+
+/* Other members of the group came by other ways. */
+static int addition_read(struct cfn_resource *r)
+{
+	struct str group = json_get_str(r->props, "GroupName");
+	struct json *found = json_new(r->arena, JSON_ARRAY), *users = json_new(r->arena, JSON_ARRAY);
+	int e = ask_all(r, "GetGroup", subject(r, SUBJECT_GROUP, group), "Users", found);
+
+	for (size_t i = 0; i < found->n; i++) {
+		struct str name = json_get_str(&found->items[i], "UserName");
+
+		if (names(r->props, "Users", name))
+			json_push(r->arena, users, json_new_str(r->arena, name));
+	}
+	r->ret_props = subject(r, SUBJECT_GROUP, group);
+	json_set(r->arena, r->ret_props, S("Users"), users);
+	return e < 0 ? e : users->n ? 0 : -ENOENT;
+}
+const struct cfn_reader iam_addition_reader = { addition_read, policy_rules };

@@ -290,6 +290,7 @@ static const struct cfn_type filter_type = {
 	.create = filter_create,
 	.update = filter_update,
 	.delete = filter_delete,
+	.reader = &logs_filter_reader,
 };
 
 /* --- resource policies --- */
@@ -332,6 +333,7 @@ static const struct cfn_type policy_type = {
 	.create = policy_create,
 	.update = policy_put,
 	.delete = policy_delete,
+	.reader = &logs_policy_reader,
 };
 
 /* --- query definitions: their id is their reference --- */

@@ -168,4 +168,4 @@ LOGS_HANDLER(describe_subscription_filters);
 LOGS_HANDLER(delete_subscription_filter);
 
 extern const struct cfn_type *const logs_cfn[];
-extern const struct cfn_reader logs_group_reader;
+extern const struct cfn_reader logs_group_reader, logs_filter_reader, logs_policy_reader;

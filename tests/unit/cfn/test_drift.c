@@ -124,6 +124,10 @@ static void documents(void **state)
 		  "{\"Doc\":{\"Statement\":[" STATEMENT("\"Sid\":\"y\",", "\"a:b\"") "," STATEMENT("\"Sid\":\"x\",", "\"a:c\"") "]}}",
 		  "/Doc/Statement/0/Action a:b>a:c\n"
 		  "/Doc/Statement/0 null>{\"Sid\":\"y\",\"Effect\":\"Allow\",\"Action\":\"a:b\",\"Resource\":\"*\"}" },
+		{ "{\"Doc\":{\"Statement\":[{\"Principal\":\"*\"}]}}", "{\"Doc\":{\"Statement\":[{\"Principal\":{\"AWS\":[\"*\"]}}]}}",
+		  "" },
+		{ "{\"Doc\":{\"Statement\":[{\"Principal\":\"*\"}]}}", "{\"Doc\":{\"Statement\":[{\"Principal\":{\"Service\":\"*\"}}]}}",
+		  "/Doc/Statement/0/Principal *>{\"Service\":\"*\"}" },
 		{ "{\"Doc\":{\"Statement\":[{\"Effect\":\"Allow\"}]}}",
 		  "{\"Doc\":{\"Statement\":[{\"Effect\":\"Allow\",\"Condition\":{\"Bool\":{\"a\":\"true\"}}}]}}",
 		  "/Doc/Statement/0/Condition null>{\"Bool\":{\"a\":\"true\"}}" },
