@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#define CHUNK_SIZE_DIGITS_MAX 15 /* S3's largest body has 13 */
 #define SIGNATURE_FIELD ";chunk-signature="
 #define TRAILER_SIGNATURE "x-amz-trailer-signature"
 
@@ -98,25 +99,7 @@ static int line_take(struct chunked *c, struct str *in, size_t max, bool bare_lf
 
 static int hex_take(struct str s, uint64_t *ret)
 {
-	uint64_t v = 0;
-	size_t i;
-
-	if (s.n == 0 || s.n > 15) /* no overflow; S3's largest body has 13 digits */
-		return -EBADMSG;
-	for (i = 0; i < s.n; i++) {
-		char d = s.p[i];
-
-		if (d >= '0' && d <= '9')
-			v = v * 16 + (uint64_t)(d - '0');
-		else if (d >= 'a' && d <= 'f')
-			v = v * 16 + (uint64_t)(d - 'a' + 10);
-		else if (d >= 'A' && d <= 'F')
-			v = v * 16 + (uint64_t)(d - 'A' + 10);
-		else
-			return -EBADMSG;
-	}
-	*ret = v;
-	return 0;
+	return s.n > CHUNK_SIZE_DIGITS_MAX || str_hex_to_u64(s, ret) < 0 ? -EBADMSG : 0;
 }
 
 /* The claimed signature must be the HMAC of algorithm, date, scope, the signature before it, and the hashes. It then is

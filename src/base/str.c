@@ -163,6 +163,42 @@ int str_to_i64(struct str s, int64_t *ret)
 	return 0;
 }
 
+int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+bool str_digits(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!is_digit(s.p[i]))
+			return false;
+	return s.n > 0;
+}
+
+int str_hex_to_u64(struct str s, uint64_t *ret)
+{
+	uint64_t v = 0;
+
+	if (s.n == 0 || s.n > 16)
+		return -EINVAL;
+	for (size_t i = 0; i < s.n; i++) {
+		int d = hex_digit(s.p[i]);
+
+		if (d < 0)
+			return -EINVAL;
+		v = v << 4 | (uint64_t)d;
+	}
+	*ret = v;
+	return 0;
+}
+
 static locale_t c_locale;
 
 static void make_c_locale(void)
@@ -344,6 +380,15 @@ size_t utf8_len(const char *text, size_t n)
 	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) || (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
 		return 0; /* overlong, a surrogate, or past U+10FFFF */
 	return k;
+}
+
+size_t utf8_chars(struct str s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.n; i++)
+		n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
+	return n;
 }
 
 bool utf8_valid(struct str s)

@@ -119,7 +119,12 @@ struct str str_join(struct arena *a, const struct str *v, size_t n, struct str s
 struct str str_replace(struct arena *a, struct str s, struct str from, struct str to);
 const char *str_z(struct arena *a, struct str s); /* NUL-terminated copy */
 
+int hex_digit(char c);                           /* its value, or -1 */
+bool str_digits(struct str s);                   /* decimal digits only, and at least one */
+int str_hex_to_u64(struct str s, uint64_t *ret); /* hexadecimal digits only, 1 to 16 of them; -EINVAL */
+
 bool utf8_valid(struct str s);
+size_t utf8_chars(struct str s);          /* of valid UTF-8 */
 size_t utf8_len(const char *p, size_t n); /* bytes of the valid UTF-8 sequence that p begins with; 0: none */
 
 /* str_list_has says whether the list holds s. */

@@ -15,17 +15,6 @@
 
 #define LOG_LINE_MAX 4096
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 struct str hex_encode(struct arena *a, const void *p, size_t n)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -48,7 +37,7 @@ int hex_decode(struct arena *a, struct str s, struct str *ret)
 		return -EINVAL;
 	out = arena_alloc(a, s.n / 2 + 1);
 	for (size_t i = 0; i < s.n / 2; i++) {
-		int high = hex_value(s.p[2 * i]), low = hex_value(s.p[2 * i + 1]);
+		int high = hex_digit(s.p[2 * i]), low = hex_digit(s.p[2 * i + 1]);
 
 		if (high < 0 || low < 0)
 			return -EINVAL;
@@ -200,7 +189,7 @@ int uri_decode(struct arena *a, struct str s, bool plus_is_space, struct str *re
 		char c = s.p[i];
 
 		if (c == '%') {
-			int high = s.n - i > 2 ? hex_value(s.p[i + 1]) : -1, low = s.n - i > 2 ? hex_value(s.p[i + 2]) : -1;
+			int high = s.n - i > 2 ? hex_digit(s.p[i + 1]) : -1, low = s.n - i > 2 ? hex_digit(s.p[i + 2]) : -1;
 
 			if (high < 0 || low < 0)
 				return -EINVAL;

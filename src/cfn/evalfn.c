@@ -427,20 +427,12 @@ static int malformed(struct template_ctx *c, const char *service, struct str tex
 	return template_fail(c, "Incorrect format is used in the following %s reference: [%.*s]", service, STR(text));
 }
 
-static bool digits(struct str s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] < '0' || s.p[i] > '9')
-			return false;
-	return s.n > 0;
-}
-
 static int parse_ssm(struct template_ctx *c, struct str body, struct template_dynamic *d)
 {
 	struct str more;
 
 	str_cut(body, ':', &d->name, &d->version);
-	if (!d->name.n || (d->version.p && (!digits(d->version) || str_cut(d->version, ':', &more, &more))))
+	if (!d->name.n || (d->version.p && (!str_digits(d->version) || str_cut(d->version, ':', &more, &more))))
 		return malformed(c, "SSM", d->text);
 	return 0;
 }

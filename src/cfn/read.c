@@ -65,10 +65,9 @@ static bool based(struct str s, unsigned base, uint64_t *ret)
 	if (!s.n)
 		return false;
 	for (size_t i = 0; i < s.n; i++) {
-		char c = s.p[i];
-		unsigned d = is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : 99;
+		int d = hex_digit(s.p[i]);
 
-		if (d >= base || __builtin_mul_overflow(v, base, &v) || __builtin_add_overflow(v, d, &v))
+		if (d < 0 || (unsigned)d >= base || __builtin_mul_overflow(v, base, &v) || __builtin_add_overflow(v, (unsigned)d, &v))
 			return false;
 	}
 	*ret = v;
@@ -87,7 +86,7 @@ static bool sexagesimal(struct str s, uint64_t *ret)
 	while (str_next(&rest, ':', &part)) {
 		if (!based(part, 10, &d) || (parts && (d > 59 || part.n > 2)))
 			return false;
-		if (__builtin_mul_overflow(v, 60, &v) || __builtin_add_overflow(v, d, &v))
+		if (__builtin_mul_overflow(v, 60, &v) || __builtin_add_overflow(v, (unsigned)d, &v))
 			return false;
 		parts++;
 	}

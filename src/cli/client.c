@@ -20,6 +20,7 @@
 
 #define TIMEOUT_MS 60000
 #define HEAD_BYTES_MAX 65536
+#define CHUNK_SIZE_DIGITS_MAX 15
 #define READ_BYTES 16384
 
 struct client {
@@ -322,24 +323,6 @@ static int read_bytes(struct client *cl, struct body_out *out, uint64_t n)
 	return 0;
 }
 
-static int hex_number(struct str s, uint64_t *ret)
-{
-	uint64_t v = 0;
-
-	if (s.n == 0 || s.n > 15)
-		return -EPROTO;
-	for (size_t i = 0; i < s.n; i++) {
-		char c = s.p[i];
-		int d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-
-		if (d < 0)
-			return -EPROTO;
-		v = v * 16 + (uint64_t)d;
-	}
-	*ret = v;
-	return 0;
-}
-
 static int read_chunks(struct client *cl, struct arena *a, struct body_out *out)
 {
 	size_t budget = CLIENT_ANSWER_BYTES_MAX;
@@ -352,9 +335,9 @@ static int read_chunks(struct client *cl, struct arena *a, struct body_out *out)
 		if (r < 0)
 			return r;
 		(void)str_cut(line, ';', &size, &rest);
-		r = hex_number(str_trim(size), &n);
-		if (r < 0)
-			return r;
+		size = str_trim(size);
+		if (size.n > CHUNK_SIZE_DIGITS_MAX || str_hex_to_u64(size, &n) < 0)
+			return -EPROTO;
 		if (n == 0)
 			break;
 		r = read_bytes(cl, out, n);

@@ -344,21 +344,13 @@ static int read_exactly(struct link *l, struct fetch *f, size_t end)
 static int chunk_size(struct str line, size_t *ret)
 {
 	struct str digits, rest;
-	size_t n = 0;
+	uint64_t n;
 
 	(void)str_cut(line, ';', &digits, &rest);
 	digits = str_trim(digits);
-	if (!digits.n || digits.n > 7)
+	if (digits.n > 7 || str_hex_to_u64(digits, &n) < 0)
 		return -EPROTO;
-	for (size_t i = 0; i < digits.n; i++) {
-		char c = digits.p[i];
-		int d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-
-		if (d < 0)
-			return -EPROTO;
-		n = n * 16 + (size_t)d;
-	}
-	*ret = n;
+	*ret = (size_t)n;
 	return 0;
 }
 

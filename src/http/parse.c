@@ -361,14 +361,6 @@ int parse_trailers(struct arena *a, const char *p, size_t n, unsigned lines, str
 
 enum { CK_SIZE, CK_EXT, CK_SIZE_LF, CK_DATA, CK_DATA_CR, CK_DATA_LF, CK_END };
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* chunk_line takes one byte of a chunk's first line, or of the CRLF behind its data. 0 or a refusal. */
 static int chunk_line(struct parse_chunked *s, char c)
 {

@@ -325,36 +325,20 @@ static void request_value_read(const struct operator* op, struct str text, struc
 	}
 }
 
-static bool compare_double(enum op_compare cmp, double request, double policy)
+/* order: below, at or above zero as the request's value is less than, equal to or greater than the policy's. */
+static bool compare(enum op_compare cmp, int order)
 {
 	switch (cmp) {
 	case CMP_EQ:
-		return request == policy;
+		return order == 0;
 	case CMP_LT:
-		return request < policy;
+		return order < 0;
 	case CMP_LE:
-		return request <= policy;
+		return order <= 0;
 	case CMP_GT:
-		return request > policy;
+		return order > 0;
 	case CMP_GE:
-		return request >= policy;
-	}
-	return false;
-}
-
-static bool compare_ms(enum op_compare cmp, int64_t request, int64_t policy)
-{
-	switch (cmp) {
-	case CMP_EQ:
-		return request == policy;
-	case CMP_LT:
-		return request < policy;
-	case CMP_LE:
-		return request <= policy;
-	case CMP_GT:
-		return request > policy;
-	case CMP_GE:
-		return request >= policy;
+		return order >= 0;
 	}
 	return false;
 }
@@ -380,9 +364,9 @@ static bool value_equals(const struct eval *e, const struct operator* op, const 
 	case OP_BOOL:
 		return pattern_match(&v->pattern, rv->text, true, e) == MATCH_YES;
 	case OP_NUMERIC:
-		return compare_double(op->compare, rv->number, v->number);
+		return compare(op->compare, (rv->number > v->number) - (rv->number < v->number)); /* neither is NaN: str_to_double */
 	case OP_DATE:
-		return compare_ms(op->compare, rv->ms, v->ms);
+		return compare(op->compare, (rv->ms > v->ms) - (rv->ms < v->ms));
 	case OP_IP:
 		return cidr_contains(&v->cidr, &rv->ip);
 	case OP_ARN:

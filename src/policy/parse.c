@@ -438,13 +438,9 @@ static int identity_check(struct parser *p, const struct json *doc)
 
 /* --- principals --- */
 
-static bool digits_only(struct str s, size_t n)
+static bool account_ok(struct str s)
 {
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] < '0' || s.p[i] > '9')
-			return false;
-	}
-	return s.n == n;
+	return s.n == 12 && str_digits(s);
 }
 
 static bool unique_id_ok(struct str s)
@@ -468,7 +464,7 @@ static bool aws_principal_parse(struct arena *a, struct str s, struct named_prin
 		ret->kind = NAMED_ANYONE;
 		return true;
 	}
-	if (digits_only(s, 12)) {
+	if (account_ok(s)) {
 		ret->kind = NAMED_ACCOUNT;
 		return true;
 	}
@@ -483,7 +479,7 @@ static bool aws_principal_parse(struct arena *a, struct str s, struct named_prin
 	if (str_is(f[5], "root")) {
 		ret->kind = NAMED_ACCOUNT;
 		ret->value = f[4];
-		return str_is(f[2], "iam") && digits_only(f[4], 12);
+		return str_is(f[2], "iam") && account_ok(f[4]);
 	}
 	ret->kind = NAMED_ARN;
 	for (size_t i = 0; i < ELEMENTS(kinds); i++) {

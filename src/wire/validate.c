@@ -217,15 +217,6 @@ static bool known_value(const struct desc_shape *s, struct str text)
 	return false;
 }
 
-static double characters(struct str s)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < s.n; i++)
-		n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
-	return (double)n;
-}
-
 /* Fills bad[] with the constraints that a value itself violates; returns how many. */
 static unsigned check_value(struct checker *c, const struct desc_shape *s, const void *v, enum violation bad[4])
 {
@@ -240,7 +231,7 @@ static unsigned check_value(struct checker *c, const struct desc_shape *s, const
 			bad[n++] = V_ENUM;
 		if (s->pattern && !pattern_check(c->m, s, t))
 			bad[n++] = V_PATTERN;
-		measure = (s->flags & (DS_HAS_MIN | DS_HAS_MAX)) ? characters(t) : 0;
+		measure = (s->flags & (DS_HAS_MIN | DS_HAS_MAX)) ? (double)utf8_chars(t) : 0;
 		break;
 	}
 	case DK_BLOB:

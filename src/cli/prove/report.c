@@ -186,12 +186,8 @@ static const char *paint(const struct report_opts *o, enum verdict v)
 
 static void cell(struct str s, size_t width)
 {
-	size_t n = 0;
-
-	for (size_t i = 0; i < s.n; i++) /* columns are characters, not bytes */
-		n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
 	printf("%.*s", STR(s));
-	for (; n < width; n++)
+	for (size_t n = utf8_chars(s); n < width; n++) /* columns are characters, not bytes */
 		(void)putchar(' ');
 	printf("  ");
 }

@@ -26,15 +26,6 @@ int ec2_tags_index(struct call *c, const struct ec2_kind *k, struct str id, cons
 	return r;
 }
 
-static size_t characters(struct str s)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < s.n; i++)
-		n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
-	return n;
-}
-
 /* Tags that begin with "aws:" are CloudFormation's to set and to take away. */
 static bool may_reserve(struct call *c)
 {
@@ -47,10 +38,10 @@ static int tag_check(struct call *c, const struct ec2_tag *t)
 		return call_fail(c, &aws_err_invalid_parameter_value, "Tag key cannot be null or empty");
 	if (str_starts(t->key, S("aws:")) && !may_reserve(c))
 		return call_fail(c, &aws_err_invalid_parameter_value, "Tag keys starting with 'aws:' are reserved for internal use");
-	if (characters(t->key) > TAG_KEY_CHARS_MAX)
+	if (utf8_chars(t->key) > TAG_KEY_CHARS_MAX)
 		return call_fail(c, &aws_err_invalid_parameter_value, "Tag key exceeds the maximum length of %d characters",
 				 TAG_KEY_CHARS_MAX);
-	if (characters(t->value) > TAG_VALUE_CHARS_MAX)
+	if (utf8_chars(t->value) > TAG_VALUE_CHARS_MAX)
 		return call_fail(c, &aws_err_invalid_parameter_value, "Tag value exceeds the maximum length of %d characters",
 				 TAG_VALUE_CHARS_MAX);
 	return 0;

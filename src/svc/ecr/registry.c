@@ -501,10 +501,9 @@ static bool host_parse(struct str host, struct str *account, struct str *region)
 {
 	if (host.n < 22 || !str_starts(str_skip(host, 12), S(".dkr.ecr.")))
 		return false;
-	for (size_t i = 0; i < 12; i++)
-		if (host.p[i] < '0' || host.p[i] > '9')
-			return false;
 	*account = str_of(host.p, 12);
+	if (!str_digits(*account))
+		return false;
 	*region = str_skip(host, 21);
 	return true;
 }

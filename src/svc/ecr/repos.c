@@ -111,16 +111,6 @@ static void describe(struct call *c, const struct ecr_rec_repository *p, struct 
 	out->encryption_configuration->kms_key = p->kms_key;
 }
 
-/* --- tags --- */
-static size_t utf8_chars(struct str s)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < s.n; i++)
-		n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
-	return n;
-}
-
 static int add_tags(struct call *c, struct str_map *m, const struct ecr_tag_list *in)
 {
 	struct str_pair *v = arena_array(c->arena, struct str_pair, m->n + in->n + 1);

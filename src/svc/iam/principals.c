@@ -13,10 +13,7 @@ struct named {
 
 static bool is_account(struct str s)
 {
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] < '0' || s.p[i] > '9')
-			return false;
-	return s.n == 12;
+	return s.n == 12 && str_digits(s);
 }
 
 static int known(struct str principal, void *arg)

@@ -6,18 +6,9 @@
 #define TAG_KEY_CHARACTERS_MAX 128
 #define TAG_VALUE_CHARACTERS_MAX 256
 
-static size_t characters(struct str s)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < s.n; i++)
-		n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
-	return n;
-}
-
 static int tag_ok(struct call *c, const struct str_pair *t)
 {
-	if (!t->key.n || characters(t->key) > TAG_KEY_CHARACTERS_MAX || characters(t->value) > TAG_VALUE_CHARACTERS_MAX)
+	if (!t->key.n || utf8_chars(t->key) > TAG_KEY_CHARACTERS_MAX || utf8_chars(t->value) > TAG_VALUE_CHARACTERS_MAX)
 		return call_fail(c, &logs_err_invalid_parameter, "The tag key or value is too long, or the key is empty.");
 	if (t->key.n >= 4 && str_eq_ci(str_of(t->key.p, 4), S("aws:")))
 		return call_fail(c, &logs_err_invalid_parameter, "aws: prefixed tag key names are not allowed for external use.");

@@ -168,6 +168,33 @@ static void test_utf8(void **state)
 		assert_int_equal(utf8_valid(cases[i].s), cases[i].valid);
 }
 
+static void test_digits(void **state)
+{
+	uint64_t v = 7;
+
+	assert_true(str_digits(S("0123456789")));
+	assert_false(str_digits(S("")));
+	assert_false(str_digits(S("12a")));
+	assert_false(str_digits(S("-1")));
+	assert_int_equal(hex_digit('0'), 0);
+	assert_int_equal(hex_digit('f'), 15);
+	assert_int_equal(hex_digit('A'), 10);
+	assert_int_equal(hex_digit('g'), -1);
+	assert_int_equal(hex_digit('\x80'), -1);
+	assert_int_equal(str_hex_to_u64(S(""), &v), -EINVAL);
+	assert_int_equal(str_hex_to_u64(S("12 "), &v), -EINVAL);
+	assert_int_equal(str_hex_to_u64(S("10000000000000000"), &v), -EINVAL);
+	assert_int_equal(v, 7);
+	assert_int_equal(str_hex_to_u64(S("fFfFfFfFfFfFfFf0"), &v), 0);
+	assert_true(v == 0xfffffffffffffff0u);
+}
+
+static void test_characters(void **state)
+{
+	assert_int_equal(utf8_chars(S("")), 0);
+	assert_int_equal(utf8_chars(S("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80")), 4);
+}
+
 static void test_lists(void **state)
 {
 	struct str v[] = { S("x"), S("y") };
@@ -183,7 +210,8 @@ static void test_lists(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(test_compare), cmocka_unit_test(test_cut),  cmocka_unit_test(test_integers), cmocka_unit_test(test_double),
-	cmocka_unit_test(test_copies),  cmocka_unit_test(test_utf8), cmocka_unit_test(test_lists),
+	cmocka_unit_test(test_compare), cmocka_unit_test(test_cut),    cmocka_unit_test(test_integers),
+	cmocka_unit_test(test_double),  cmocka_unit_test(test_copies), cmocka_unit_test(test_utf8),
+	cmocka_unit_test(test_lists),   cmocka_unit_test(test_digits), cmocka_unit_test(test_characters),
 };
 TEST_MAIN(tests)
