@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Server certificates: taken with the key that is theirs, given out without it."""
+import base64
 import json
 import pathlib
 import sys
@@ -66,6 +67,27 @@ def test_what_is_refused(cloud, pair):
                          ({"CertificateChain": parts["CertificateChain"] + broken}, "MalformedCertificate")):
         refused(code, iam.upload_server_certificate, ServerCertificateName="no", **{**parts, **change})
     assert iam.list_server_certificates()["ServerCertificateMetadataList"] == []
+
+
+def der(tag, *parts):
+    body = b"".join(parts)
+    n = bytes([len(body)]) if len(body) < 128 else b"\x81" + bytes([len(body)])
+    return bytes([tag]) + n + body
+
+
+def sealed_key(rounds):
+    """A private key under a passphrase, which says itself how often the passphrase is to be hashed (PBES2, RFC 8018)."""
+    pbes2, pbkdf2, sha256, aes = (bytes.fromhex(x) for x in ("2a864886f70d01050d", "2a864886f70d01050c", "2a864886f70d0209", "60864801650304012a"))
+    kdf = der(0x30, der(6, pbkdf2), der(0x30, der(4, b"saltsalt"), der(2, rounds.to_bytes(4, "big")), der(0x30, der(6, sha256), der(5))))
+    info = der(0x30, der(0x30, der(6, pbes2), der(0x30, kdf, der(0x30, der(6, aes), der(4, b"i" * 16)))), der(4, b"c" * 64))
+    return "-----BEGIN ENCRYPTED PRIVATE KEY-----\n%s-----END ENCRYPTED PRIVATE KEY-----\n" % base64.encodebytes(info).decode()
+
+
+def test_a_sealed_key_is_not_tried(own_cloud, pair):
+    """Two thousand million rounds would keep IAM's one writer for half an hour."""
+    iam, parts = own_cloud.client("iam", read_timeout=20), pair[0]
+    refused("MalformedCertificate", iam.upload_server_certificate, ServerCertificateName="x", **dict(parts, PrivateKey=sealed_key(0x7fffffff)))
+    iam.create_user(UserName="next")
 
 
 def test_the_key_is_sealed(own_cloud, pair):

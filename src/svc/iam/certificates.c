@@ -16,9 +16,11 @@ static BIO *reader(struct str pem)
 	return b;
 }
 
+/* A sealed key is refused, and nobody is asked on a terminal. Not the empty passphrase (0): trying it takes as many rounds of hashing as
+ * the key says. */
 static int no_passphrase(char *buf, int size, int writing, void *arg)
 {
-	return 0; /* a sealed key is refused, and nobody is asked on a terminal */
+	return -1;
 }
 
 static X509 *read_certificate(struct str pem)
