@@ -172,8 +172,10 @@ int stack_wait(struct stack_job *j)
 
 	for (;;) {
 		struct timespec t = { pause_ms / 1000, pause_ms % 1000 * 1000000 };
-		int r = stack_describe(j, j->id, &stack);
+		int r;
 
+		show_new(j);
+		r = stack_describe(j, j->id, &stack);
 		if (r < 0)
 			return r;
 		j->status = r == 1 ? S("DELETE_COMPLETE") : xml_text(stack, "StackStatus");
@@ -186,7 +188,6 @@ int stack_wait(struct stack_job *j)
 			}
 			return 0;
 		}
-		show_new(j);
 		(void)nanosleep(&t, NULL);
 		pause_ms += pause_ms / 2 ? pause_ms / 2 : 1;
 		if (pause_ms > POLL_MAX_MS)

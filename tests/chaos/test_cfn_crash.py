@@ -91,10 +91,11 @@ def signal_all(cloud, cf, arn, seconds=30):
     """Signals whatever waits in the stack and those in it until it has come to an end."""
     end = time.time() + seconds
     while time.time() < end:
-        s = cf.describe_stacks(StackName=arn)["Stacks"][0]
+        stacks = cf.describe_stacks()["Stacks"]
+        s = next(x for x in stacks if x["StackId"] == arn)
         if not s["StackStatus"].endswith("_IN_PROGRESS"):
             return s["StackStatus"]
-        for x in cf.describe_stacks()["Stacks"]:
+        for x in stacks:
             for r in cf.describe_stack_resources(StackName=x["StackId"])["StackResources"]:
                 if r["ResourceType"].endswith("WaitConditionHandle") and r["ResourceStatus"] == "CREATE_COMPLETE":
                     assert put(cloud, r["PhysicalResourceId"], signal_ok("once")) in (200, 403)

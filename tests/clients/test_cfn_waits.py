@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stacks that wait for somebody outside: wait conditions, and what can be done to a stack meanwhile."""
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -267,3 +268,41 @@ def test_signals_that_fail_or_never_come(own_cloud):
     for i, (timeout, why) in enumerate((("10M", "ISO 8601"), ("PT13H", "ISO 8601"), ("PT1S1M", "ISO 8601"))):
         arn = cf.create_stack(StackName="sd%d" % i, TemplateBody=signalled(1, timeout))["StackId"]
         assert settle(cf, arn)["StackStatus"] == "ROLLBACK_COMPLETE" and any(why in (x[1] or "") for x in story(cf, arn, "W")), timeout
+
+
+def test_a_look_at_a_change_waits_for_its_end(cloud, cf):
+    """CDK looks every five seconds, the SDKs' waiters every thirty: a change that is over within moments must not cost them that."""
+    first = []
+    for i in range(5):
+        arn = cf.create_stack(StackName="w-look", TemplateBody=json.dumps({"Resources": {"P%d" % j: {
+            "Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "v"}} for j in range(5)}}))["StackId"]
+        first.append(cf.describe_stacks(StackName=arn)["Stacks"][0]["StackStatus"])
+        assert settle(cf, arn)["StackStatus"] == "CREATE_COMPLETE"
+        delete(cf, "w-look")
+    assert "CREATE_COMPLETE" in first
+
+
+def test_a_look_that_is_put_off_sees_what_others_do(cloud, cf):
+    arn = cf.create_stack(StackName="w-seen", TemplateBody=waiting(1))["StackId"]
+    url = parked(cf, arn)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        looks = [pool.submit(lambda: cf.describe_stacks(StackName="w-seen")["Stacks"][0]) for _ in range(8)]
+        assert put(cloud, url, signal_ok("a")) == 200
+        seen = {x.result()["StackStatus"] for x in looks}
+    assert seen <= {"CREATE_IN_PROGRESS", "CREATE_COMPLETE"} and settle(cf, arn)["StackStatus"] == "CREATE_COMPLETE"
+    assert [o["OutputKey"] for o in settle(cf, arn)["Outputs"]]
+    gone = cf.delete_stack(StackName="w-seen")
+    assert gone["ResponseMetadata"]["HTTPStatusCode"] == 200 and settle(cf, arn)["StackStatus"] == "DELETE_COMPLETE"
+
+
+def test_a_cloud_that_stops_answers_who_looks(own_cloud):
+    cf = own_cloud.client("cloudformation")
+    arn = cf.create_stack(StackName="w-stop", TemplateBody=waiting(1))["StackId"]
+    parked(cf, arn)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        look = pool.submit(lambda: cf.describe_stacks(StackName=arn)["Stacks"][0]["StackStatus"])
+        assert own_cloud.stop() == 0
+        assert look.exception() or look.result() == "CREATE_IN_PROGRESS"  # an error: it came when nobody listened any more
+    own_cloud.start()
+    cf = own_cloud.client("cloudformation")
+    assert cf.describe_stacks(StackName=arn)["Stacks"][0]["StackStatus"] == "CREATE_IN_PROGRESS"

@@ -14,6 +14,17 @@ struct str engine_request(struct arena *a, struct str op, struct str logical);
  * stack. Any thread, never blocks. */
 void engine_wake_step(struct str op, struct str logical);
 void engine_wake_stack(struct str stack);
+/* engine_look: done is called once, from any thread (also before engine_look returns), when no operation on the stack runs any more, or
+ * after two seconds; the look and its text are the engine's until then. False: nothing is under way, and done is never called. */
+struct engine_look {
+	struct str stack; /* its id */
+	void (*done)(struct engine_look *l);
+	struct engine_look *next; /* the engine's */
+	int64_t until_ms;
+};
+bool engine_look(struct engine_look *l);
+void engine_drain(struct cloud *cl); /* answers all looks; from then on nobody looks twice */
+void engine_drain_region(struct cloud *cl, struct region *r);
 /* engine_stop lets all operations end their step; they go on at the next start. */
 void engine_stop(struct cloud *cl);
 /* engine_open: at a region's start, inside its transaction: jobs for all operations that are not finished. */

@@ -294,6 +294,7 @@ static struct run *take_queued(void);
 static void *run_main(void *arg)
 {
 	struct run *u = arg, **p, *more;
+	struct str stack;
 	int r;
 
 	for (;;) {
@@ -313,10 +314,10 @@ static void *run_main(void *arg)
 	for (p = &engine.running; *p != u; p = &(*p)->next)
 		continue;
 	*p = u->next;
+	stack = u->stack_id;
 	arena_done(&u->arena);
 	pthread_mutex_destroy(&u->lock);
 	pthread_cond_destroy(&u->cond);
-	free((char *)(uintptr_t)u->stack_id.p);
 	free((char *)(uintptr_t)u->op_id.p);
 	free(u);
 	more = take_queued();
@@ -324,6 +325,8 @@ static void *run_main(void *arg)
 		engine.n_running--;
 	pthread_cond_broadcast(&engine.cond);
 	pthread_mutex_unlock(&engine.lock);
+	looks_over(stack);
+	free((char *)(uintptr_t)stack.p);
 	return more ? run_main(more) : NULL;
 }
 
@@ -466,6 +469,36 @@ void engine_wake_stack(struct str stack)
 	pthread_mutex_unlock(&engine.lock);
 }
 
+/* --- looks --- */
+static bool changes(const struct run *list, struct str stack)
+{
+	for (; list; list = list->next)
+		if (str_eq(list->stack_id, stack))
+			return true;
+	return false;
+}
+
+bool engine_look(struct engine_look *l)
+{
+	struct str stack = l->stack;
+	bool under_way;
+
+	pthread_mutex_lock(&engine.lock);
+	under_way = (changes(engine.running, stack) || changes(engine.queued, stack)) && looks_add(l);
+	pthread_mutex_unlock(&engine.lock);
+	return under_way;
+}
+
+void engine_drain(struct cloud *cl)
+{
+	looks_close();
+}
+
+void engine_drain_region(struct cloud *cl, struct region *r)
+{
+	looks_over(STR_NONE);
+}
+
 void engine_stop(struct cloud *cl)
 {
 	struct run *u, *next;
@@ -490,6 +523,8 @@ void engine_stop(struct cloud *cl)
 	engine.n_running = 0;
 	pthread_mutex_unlock(&engine.lock);
 	detections_stop();
+	looks_close();
+	looks_open();
 	atomic_store(&engine.stopping, false);
 }
 

@@ -115,6 +115,13 @@ int phase_begin(struct run *u);       /* 1: the nodes are ready to run, 0: the o
 int phase_end(struct run *u);         /* 1: another phase, 0: over, negative */
 struct call_facts engine_facts(void); /* where the engine's calls come from */
 
+/* --- looks.c --- */
+bool looks_add(struct engine_look *l);
+void looks_over(struct str stack); /* no operation on it runs any more: whoever looks is answered. Absent: all stacks */
+void looks_close(void);            /* the same for all, and no more are taken */
+void looks_open(void);             /* after looks_close: its thread has ended, and looks are taken again */
+
 /* --- run.c --- */
+bool run_thread(void *(*fn)(void *), void *arg); /* detached; false: there is none */
 bool run_stopping(void);
 bool run_thread(void *(*fn)(void *), void *arg); /* detached, with a small stack */

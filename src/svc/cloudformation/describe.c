@@ -146,18 +146,64 @@ static bool describe_one(struct call *c, const struct cfn_rec_stack *s, void *ar
 	return true;
 }
 
-CFN_HANDLER(describe_stacks, output)
+static int describe_named(struct call *c, struct str name, struct cloudformation_describe_stacks_output *out, struct cfn_rec_stack *ret)
 {
+	int r = cfn_stack(c, name, ret);
+
+	out->stacks = (struct cloudformation_stack_list){ .v = arena_new(c->arena, struct cloudformation_stack) };
+	if (r == 0)
+		(void)describe_one(c, ret, out);
+	return r;
+}
+
+/* A look at a stack that changes, while it waits for the end of the change. */
+struct put_off {
+	struct engine_look look; /* first */
+	struct call_park *park;
+};
+
+static int look_again(struct call *c, void *arg)
+{
+	const struct cloudformation_describe_stacks_input *in = c->in;
 	struct cfn_rec_stack s;
 	int r;
 
-	out->stacks.v = arena_array(c->arena, struct cloudformation_stack, in->stack_name.p ? 1 : PAGE_STACKS);
-	if (!in->stack_name.p)
-		return each_stack(c, "cfn.live", in->next_token, PAGE_STACKS, describe_one, out, &out->next_token);
-	r = cfn_stack(c, in->stack_name, &s);
-	if (r == 0)
-		(void)describe_one(c, &s, out);
+	if (!region_use(c->region))
+		return 0; /* what was seen before stands */
+	r = store_begin_read(c->region->store, &c->txn);
+	if (r == 0) {
+		r = describe_named(c, in->stack_name, c->out, &s);
+		store_end(c->txn);
+		c->txn = NULL;
+	}
+	region_unuse(c->region);
 	return r;
+}
+
+static void looked(struct engine_look *l)
+{
+	call_unpark(((struct put_off *)l)->park, look_again, NULL);
+}
+
+CFN_HANDLER(describe_stacks, output)
+{
+	struct put_off *p;
+	struct cfn_rec_stack s;
+	int r;
+
+	if (!in->stack_name.p) {
+		out->stacks.v = arena_array(c->arena, struct cloudformation_stack, PAGE_STACKS);
+		return each_stack(c, "cfn.live", in->next_token, PAGE_STACKS, describe_one, out, &out->next_token);
+	}
+	r = describe_named(c, in->stack_name, out, &s);
+	if (r < 0 || status_is_final(s.status))
+		return r;
+	p = arena_new(c->arena, struct put_off);
+	*p = (struct put_off){ .look = { .stack = s.id, .done = looked }, .park = call_park(c) };
+	if (p->park && engine_look(&p->look))
+		return CALL_PARKED;
+	c->park = NULL;
+	return 0;
 }
 
 struct listing {
