@@ -281,11 +281,20 @@ static int explain_listen(struct serving *s, int r)
 	}
 }
 
+static void listens(void *arg, struct http_server *http)
+{
+	struct serving *s = arg;
+
+	s->listener = (struct cloud_listener){ http, http_port(http), s->loopback };
+	cloud_set_listener(s->cloud, &s->listener);
+	cloud_set_port(s->cloud, s->listener.port);
+}
+
 static int start_http(struct serving *s)
 {
 	struct http_handler handler = cloud_http;
 	char *cert = NULL, *key = NULL;
-	struct http_opts ho = { .listen = s->o->listen, .handler = &handler, .tls_only = !s->loopback };
+	struct http_opts ho = { .listen = s->o->listen, .handler = &handler, .tls_only = !s->loopback, .bound = listens, .bound_arg = s };
 	int r = 0;
 
 	handler.arg = s->cloud;
@@ -310,6 +319,8 @@ static int start_http(struct serving *s)
 		mem_wipe(key, strlen(key));
 	free(cert);
 	free(key);
+	if (r < 0)
+		cloud_set_listener(s->cloud, NULL);
 	return r < 0 ? explain_listen(s, r) : 0;
 }
 
@@ -386,9 +397,9 @@ static int prepare(struct serving *s)
 	r = start_http(s);
 	if (r != 0)
 		return r;
-	s->listener = (struct cloud_listener){ s->http, http_port(s->http), s->loopback };
-	cloud_set_listener(s->cloud, &s->listener);
-	cloud_set_port(s->cloud, http_port(s->http));
+	r = cloud_run(s->cloud);
+	if (r < 0)
+		return cli_error("Try again when other programs have ended.", "no thread could be started: %s", strerror(-r));
 	s->state = (struct state){ .pid = getpid(),
 				   .supervisor = s->o->no_supervisor ? 0 : getppid(),
 				   .port = http_port(s->http),

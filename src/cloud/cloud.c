@@ -535,14 +535,17 @@ int cloud_open(const struct cloud_opts *o, const struct service *const *services
 	arena_done(&a);
 	if (r == 0)
 		r = start_regions(cl, o->regions);
-	if (r == 0)
-		r = runner_start(cl);
 	if (r < 0) {
 		cloud_close(cl);
 		return r;
 	}
 	*ret = cl;
 	return 0;
+}
+
+int cloud_run(struct cloud *cl)
+{
+	return runner_start(cl);
 }
 
 void cloud_close(struct cloud *cl)

@@ -30,6 +30,8 @@ struct cloud_opts {
 	bool no_sync;                     /* benchmarks only */
 };
 int cloud_open(const struct cloud_opts *o, const struct service *const *services, struct cloud **ret);
+/* cloud_run begins the timed jobs, and with them what a crash cut short; they give out addresses: once the port is told. -EAGAIN. */
+int cloud_run(struct cloud *cl);
 void cloud_close(struct cloud *cl);          /* jobs finish their step, stores close */
 extern const struct http_handler cloud_http; /* its arg must be set to the struct cloud */
 

@@ -45,7 +45,7 @@ struct cloud {
 
 	struct larges *larges;
 	pthread_t runner;
-	bool runner_on;
+	atomic_bool runner_on;
 	pthread_mutex_t run_lock;
 	pthread_cond_t run_cond;
 	bool run_wake, run_stop;

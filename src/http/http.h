@@ -114,6 +114,9 @@ struct http_opts {
 	void *tls_arg;
 	bool tls_only; /* refuse plain HTTP */
 	const struct http_handler *handler;
+	/* Told once, when the port is known and before the first connection is accepted; never after a failure to listen. May be NULL. */
+	void (*bound)(void *arg, struct http_server *s);
+	void *bound_arg;
 	/* tests shorten these; 0 means the default above */
 	int header_timeout_ms, idle_timeout_ms, stall_timeout_ms, connections_max;
 };

@@ -650,6 +650,8 @@ static int start(struct http_server *s, const struct http_opts *o, struct addrin
 	}
 	if (r == 0 && s->n_loops == 0)
 		r = -EINVAL;
+	if (r == 0 && o->bound)
+		o->bound(o->bound_arg, s);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old); /* signals are the main thread's */
 	for (int i = 0; r == 0 && i < s->n_loops; i++) {

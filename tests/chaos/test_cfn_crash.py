@@ -132,3 +132,18 @@ def test_crash_of_stacks_that_wait_in_each_other(own_cloud):
         assert not cf.describe_stacks()["Stacks"] and not cloud.client("ssm").describe_parameters()["Parameters"], seed
         rounds += 1
     print("rounds", rounds)
+
+
+def test_addresses_that_a_resumed_stack_gives_out_lead_here(own_cloud):
+    """What a killed cloud had under way goes on at once, also before anybody knows on which port it is reached this time."""
+    cloud = own_cloud
+    handle = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
+    body = template({"H%d" % i: {**handle, "DependsOn": "H%d" % (i - 1)} if i else handle for i in range(60)})
+    for i in range(3):
+        arn = client(cloud, "cloudformation", "us-east-1").create_stack(StackName="handles-%d" % i, TemplateBody=body)["StackId"]
+        cloud.kill()
+        cloud.start()
+        cf = client(cloud, "cloudformation", "us-east-1")
+        assert wait(cf, arn)["StackStatus"] == "CREATE_COMPLETE"
+        where = {r["PhysicalResourceId"].split("/")[2] for r in cf.describe_stack_resources(StackName=arn)["StackResources"]}
+        assert where == {"localhost:%d" % cloud.port}
