@@ -275,3 +275,36 @@ def test_a_client_that_goes_away_leaves_the_upload_usable(cloud, repo):
         if r.status == 204:
             break
     assert r.status == 204 and reg("DELETE", at).status == 204
+
+
+def test_slow_bodies_keep_no_region_from_stopping(own_cloud):
+    """Neither a layer nor a manifest that comes in drop by drop, the latter from whoever has a password."""
+    own_cloud.client("ecr", region="us-west-2").create_repository(repositoryName="xx")
+    reg = Registry(own_cloud, region="us-west-2")
+    at = reg("POST", "/v2/xx/blobs/uploads/").headers["location"]
+    auth = base64.b64encode(("AWS:" + reg.password).encode()).decode()
+    tls, slow = ssl.create_default_context(cafile=own_cloud.ca), []
+    for method, path in (("PATCH", at), ("PUT", "/v2/xx/manifests/v1")):
+        s = tls.wrap_socket(socket.create_connection(("127.0.0.1", own_cloud.port), 20), server_hostname=reg.host)
+        s.sendall(("%s %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Basic %s\r\nContent-Length: 10000\r\n\r\n" % (method, path, reg.host, auth)).encode() + b"x")
+        slow.append(s)
+    for _ in range(200):  # the upload is under way
+        if reg("GET", at).status == 409:
+            break
+    stop = subprocess.Popen([str(binary()), "region", "stop", "us-west-2", "--data", str(own_cloud.data)], stdout=subprocess.DEVNULL)
+    end = time.time() + 30
+    while stop.poll() is None and time.time() < end:
+        for s in slow:
+            try:
+                s.send(b"x")
+            except OSError:
+                pass
+        time.sleep(0.1)
+    assert stop.wait(5) == 0
+    try:
+        slow[1].sendall(b"x" * 10000)
+    except OSError:
+        pass
+    for s in slow:
+        assert s.recv(65536).startswith(b"HTTP/1.1 503")
+        s.close()

@@ -248,12 +248,19 @@ void registry_upload_headers(struct visit *v)
 
 int registry_upload_body(struct visit *v, struct str piece)
 {
-	int r = v->upload ? ecr_upload_write(v->upload, piece) : -EINVAL;
+	int r = v->upload ? 0 : -EINVAL;
 
+	if (r == 0 && !cloud_region(v->f->cloud, v->region->name))
+		r = -EHOSTDOWN; /* a slow upload must not keep the region from stopping */
+	if (r == 0)
+		r = ecr_upload_write(v->upload, piece);
 	if (r < 0 && !v->pending) {
 		v->pending = true;
-		registry_refuse(v, r == -ENOSPC ? 503 : 400, r == -EFBIG ? "SIZE_INVALID" : "BLOB_UPLOAD_INVALID",
-				r == -ENOSPC ? S("There is no space left on the device") : S("The chunk cannot be taken"));
+		if (r == -EHOSTDOWN)
+			registry_refuse(v, 503, "UNAVAILABLE", S("The region is stopped"));
+		else
+			registry_refuse(v, r == -ENOSPC ? 503 : 400, r == -EFBIG ? "SIZE_INVALID" : "BLOB_UPLOAD_INVALID",
+					r == -ENOSPC ? S("There is no space left on the device") : S("The chunk cannot be taken"));
 	}
 	return r;
 }

@@ -520,7 +520,8 @@ static void unsupported(struct visit *v)
 	registry_refuse(v, 405, "UNSUPPORTED", S("The operation is unsupported."));
 }
 
-static void route(struct visit *v, bool get)
+/* true: it goes on when the body is there. Else it was answered, or takes the body itself. */
+static bool route(struct visit *v, bool get)
 {
 	switch (v->path.what) {
 	case REG_PING:
@@ -528,7 +529,7 @@ static void route(struct visit *v, bool get)
 			registry_answer(v, 200, json_type, S("{}"));
 		else
 			unsupported(v);
-		return;
+		return false;
 	case REG_BLOB:
 		v->step = get ? get_blob : NULL;
 		break;
@@ -550,12 +551,18 @@ static void route(struct visit *v, bool get)
 		break;
 	case REG_UPLOAD:
 		registry_upload_headers(v);
-		return;
+		return false;
 	default:
 		break;
 	}
 	if (!v->step)
 		unsupported(v); /* _catalog, too: as ECR, which tells of its repositories by its API alone */
+	return v->step != NULL;
+}
+
+static void not_running(struct visit *v, struct str region)
+{
+	registry_refuse(v, 503, "UNAVAILABLE", str_printf(&v->f->http->arena, "The region %.*s is not running in this cloud", STR(region)));
 }
 
 static void headers(struct front_request *f)
@@ -573,8 +580,7 @@ static void headers(struct front_request *f)
 	v->region = front_region(f->cloud, region);
 	v->pending = true; /* whatever answers within headers() */
 	if (!v->region) {
-		registry_refuse(v, 503, "UNAVAILABLE",
-				str_printf(&f->http->arena, "The region %.*s is not running in this cloud", STR(region)));
+		not_running(v, region);
 		return;
 	}
 	r = uri_decode(&f->http->arena, f->http->path, false, &path) < 0 ? -ENOENT : registry_path_parse(path, &v->path);
@@ -593,7 +599,10 @@ static void headers(struct front_request *f)
 		return;
 	}
 	v->pending = false;
-	route(v, get);
+	if (route(v, get)) { /* a body that is slow to come keeps no region from stopping */
+		region_unuse(v->region);
+		v->region = NULL;
+	}
 }
 
 static int body(struct front_request *f, struct str piece)
@@ -604,12 +613,19 @@ static int body(struct front_request *f, struct str piece)
 static void done(struct front_request *f)
 {
 	struct visit *v = f->user;
+	struct str region;
 
 	v->pending = true;
-	if (v->path.what == REG_UPLOAD)
+	if (v->path.what == REG_UPLOAD) {
 		registry_upload_done(v);
-	else
+		return;
+	}
+	(void)host_parse(f->host, &v->account, &region);
+	v->region = front_region(f->cloud, region);
+	if (v->region)
 		v->step(v);
+	else
+		not_running(v, region);
 }
 
 /* The client went away, or its body was too large, before the request was complete: only then does nobody else answer. */
