@@ -68,6 +68,29 @@ WEAK = HEAD + key("StrangersKey", 'Principal: %s, Action: "kms:*", Resource: "*"
     + group("Web", "SecurityGroupIngress: [{ IpProtocol: tcp, FromPort: 443, ToPort: 443, CidrIp: 0.0.0.0/0 }], SecurityGroupEgress: [{ IpProtocol: '-1', CidrIp: 0.0.0.0/0 }]") \
     + group("Inner", "SecurityGroupIngress: [{ IpProtocol: '-1', CidrIp: 10.0.0.0/16 }]")
 
+WEAK += """
+  FnRole: { Type: AWS::IAM::Role, Properties: { %s } }
+  Fn:
+    Type: AWS::Lambda::Function
+    Properties:
+      Runtime: python3.12
+      Handler: index.handler
+      Role: !GetAtt FnRole.Arn
+      Environment: { Variables: { NAME: value } }
+      Code: { ZipFile: "def handler(e, c): return {'statusCode': 200, 'body': 'hi'}" }
+  Permission: { Type: AWS::Lambda::Permission, Properties: { FunctionName: !Ref Fn, Action: "lambda:InvokeFunction", Principal: apigateway.amazonaws.com } }
+  OpenFn: { Type: AWS::Lambda::Function, Properties: { Runtime: python3.12, Handler: index.handler, Role: !GetAtt FnRole.Arn, Code: { ZipFile: "x = 1" } } }
+  Url: { Type: AWS::Lambda::Url, Properties: { TargetFunctionArn: !GetAtt OpenFn.Arn, AuthType: NONE } }
+  Api: { Type: AWS::ApiGateway::RestApi, Properties: { Name: !Ref Prefix, Policy: { Version: "2012-10-17", Statement: [{ Effect: Allow, Principal: "*", Action: "execute-api:Invoke", Resource: "*" }] } } }
+  Open: { Type: AWS::ApiGateway::Method, Properties: { RestApiId: !Ref Api, ResourceId: !GetAtt Api.RootResourceId, HttpMethod: POST, AuthorizationType: NONE, Integration: { Type: MOCK } } }
+  Signed: { Type: AWS::ApiGateway::Method, Properties: { RestApiId: !Ref Api, ResourceId: !GetAtt Api.RootResourceId, HttpMethod: GET, AuthorizationType: AWS_IAM, MethodResponses: [{ StatusCode: "200" }], Integration: { Type: MOCK, RequestTemplates: { application/json: '{"statusCode": 200}' }, IntegrationResponses: [{ StatusCode: "200" }] } } }
+  Deployment: { Type: AWS::ApiGateway::Deployment, DependsOn: [Open, Signed], Properties: { RestApiId: !Ref Api } }
+  Stage: { Type: AWS::ApiGateway::Stage, Properties: { RestApiId: !Ref Api, DeploymentId: !Ref Deployment, StageName: prod } }
+  Images: { Type: AWS::ECR::Repository, Properties: { RepositoryName: !Sub "${Prefix}/images", RepositoryPolicyText: { Version: "2012-10-17", Statement: [{ Effect: Allow, Principal: "*", Action: "ecr:*" }] } } }
+  Secret: { Type: AWS::SSM::Parameter, Properties: { Type: String, Name: !Sub "/${Prefix}/db-password", Value: hush } }
+  Acl: { Type: AWS::EC2::NetworkAcl, Properties: { VpcId: !Ref Vpc } }
+""" % (TRUST % ("{ Service: lambda.amazonaws.com }", ""))
+
 # Promises that must be broken, with what was found.
 CAUGHT = {
     "StrangersKey is used only by those whom its policy lets": "account 999999999999",
@@ -83,6 +106,11 @@ CAUGHT = {
     "Admin has no key that lasts": "AdminKey",
     "Account lets no outsider in": "let in",
     "Halves is not open to the world": "open to the world",
+    "Fn is run, read and changed by no outsider": "apigateway.amazonaws.com for any account",
+    "OpenFn is run, read and changed by no outsider": "NONE",
+    "Open asks who is calling": "NONE",
+    "Signed asks who is calling": "allowed (200)",  # the API's policy lets everybody in who signs
+    "Images lets no outsider in": "allowed (200)",
 }
 # What the stack does not promise must be said.
 SAID = {
@@ -94,6 +122,12 @@ SAID = {
     "Web lets in only what is declared": "tcp 443-443 0.0.0.0/0",
     "Web lets out only what is declared": "all 0.0.0.0/0",
     "Inner lets in only what is declared": "all 10.0.0.0/16",
+    "the variables of Fn are sealed with the declared key": "KmsKeyArn names no key",
+    "Api answers through its endpoint only": "not PRIVATE",
+    "tags of Images stay with their images": "not IMMUTABLE",
+    "Images is sealed with the declared key": "names no key",
+    "Images scans what is pushed": "not on",
+    "Secret is sealed": "by its name it is a secret",
 }
 
 
@@ -129,6 +163,29 @@ def test_nothing_else_is_called_broken(weak):
     versions = {b + " keeps what is overwritten or deleted" for b in ("Account", "Plain")}
     beyond = {r + " has no rights of an administrator" for r in ("NotRole",)}
     assert broken(weak) <= set(CAUGHT) | tls | versions | beyond
+
+
+def test_what_is_not_looked_at_is_named(weak):
+    assert weak["notLookedAt"] == [{"region": EAST, "resource": "Acl", "type": "AWS::EC2::NetworkAcl"}]
+
+
+def test_the_reviewed_template_decides(cloud, weak):
+    """What was deployed is weaker than what was reviewed: proved is the latter, and that the former is the same."""
+    reviewed = WEAK.replace("Group: { Type: AWS::Logs::LogGroup, Properties: { ", "Group: { Type: AWS::Logs::LogGroup, Properties: { RetentionInDays: 30, ") \
+        .replace("  Acl:", "  Gone: { Type: AWS::SSM::Parameter, Properties: { Type: String, Value: x } }\n  NotAcl:").replace("AWS::EC2::NetworkAcl", "AWS::EC2::InternetGateway") \
+        .replace("Properties: { VpcId: !Ref Vpc } }\n", "}\n")
+    path = cloud.data.parent / "reviewed.yaml"
+    path.write_text(reviewed)
+    code, report, err = prove(cloud, "weak", "--regions", EAST, "--declared", "--template", str(path))
+    found = {p["promise"]: p["got"] for p in report["proofs"] if p["verdict"] == "broken" and p["family"] == "template"}
+    assert code == 1 and found == {
+        "Group is what was asked for": "other: RetentionInDays", "Gone is what was asked for": "it was not deployed",
+        "NotAcl is what was asked for": "it was not deployed", "Acl is what was asked for": "AWS::EC2::NetworkAcl"}, (found, err)
+    assert "Group keeps events as long as declared" in broken(report)
+    r = command(cloud, "prove", "weak", "--template", str(path) + ".no")
+    assert r.returncode == 2 and "cannot be read" in r.stderr
+    r = command(cloud, "prove", "--terraform", "-", "--template", str(path))
+    assert r.returncode == 2 and "not both" in r.stderr
 
 
 def test_declared_only_asks_for_none_of_it(cloud, weak):

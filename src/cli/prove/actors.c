@@ -240,7 +240,8 @@ int actors_make(struct prove *p, struct stack *const *stacks, size_t n_stacks)
 	struct arena *a = &p->arena;
 	struct json *buckets = json_new(a, JSON_ARRAY), *keys = json_new(a, JSON_ARRAY), *params = json_new(a, JSON_ARRAY),
 		    *groups = json_new(a, JSON_ARRAY), *functions = json_new(a, JSON_ARRAY), *others = json_new(a, JSON_ARRAY),
-		    *ids = json_new(a, JSON_ARRAY), *roles = json_new(a, JSON_ARRAY), *anything = json_new(a, JSON_ARRAY);
+		    *ids = json_new(a, JSON_ARRAY), *roles = json_new(a, JSON_ARRAY), *anything = json_new(a, JSON_ARRAY),
+		    *repositories = json_new(a, JSON_ARRAY);
 	struct json *insider = json_new(a, JSON_ARRAY), *keyless = json_new(a, JSON_ARRAY), *neighbour = json_new(a, JSON_ARRAY),
 		    *deleter = json_new(a, JSON_ARRAY), *assumer = json_new(a, JSON_ARRAY);
 
@@ -260,6 +261,8 @@ int actors_make(struct prove *p, struct stack *const *stacks, size_t n_stacks)
 				json_push(a, groups, json_new_str(a, t->arn));
 			else if (declared_is(t, "AWS::Lambda::Function") && t->arn.p)
 				json_push(a, functions, json_new_str(a, t->arn));
+			else if (declared_is(t, "AWS::ECR::Repository") && t->arn.p)
+				json_push(a, repositories, json_new_str(a, t->arn));
 		}
 	}
 	json_push(a, others, json_new_str(a, str_printf(a, "arn:*:s3:::" PROVE_NAME "-%.*s-*", STR(p->run))));
@@ -270,6 +273,7 @@ int actors_make(struct prove *p, struct stack *const *stacks, size_t n_stacks)
 	allow(a, insider, keys, "kms:*", NULL);
 	allow(a, insider, params, "ssm:*", NULL);
 	allow(a, insider, functions, "lambda:*", NULL);
+	allow(a, insider, repositories, "ecr:*", NULL);
 	if (groups->n)
 		json_push(a, groups, json_new_str(a, str_printf(a, "arn:*:logs:*:*:log-group:" PROVE_PATH "*")));
 	allow(a, insider, groups, "logs:*", NULL);

@@ -4,6 +4,7 @@
 #include "cli/prove/prove.h"
 
 #define LENGTH_MAX 128
+#define LENGTH_GOOD 14
 #define LENGTH_DEFAULT 6 /* CreateLoginProfile takes no shorter one, whatever the policy says */
 
 static const struct {
@@ -88,6 +89,11 @@ void attack_passwords(struct prove *p, struct declared *t)
 	if (str_to_i64(prop_str(t->props, "MinimumPasswordLength"), &length) < 0 || length < LENGTH_DEFAULT || length > LENGTH_MAX)
 		length = LENGTH_DEFAULT;
 	read_back(p, &m, t);
+	if (length < LENGTH_GOOD)
+		promise_absent(p, &m, str_printf(&p->arena, "%lld characters suffice; %d are usual", (long long)length, LENGTH_GOOD));
+	for (size_t i = 0; i < ELEMENTS(classes); i++)
+		if (!asked(t, classes[i].rule))
+			promise_absent(p, &m, str_printf(&p->arena, "%s is not asked for", classes[i].rule));
 	good = profile(p, "CreateLoginProfile", password(p, (size_t)length + 4, -1));
 	if (proof_allowed(p, &m, S("CreateLoginProfile with a password that obeys it"), &good, &a)->verdict != VERDICT_HELD)
 		return;

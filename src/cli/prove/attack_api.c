@@ -165,8 +165,8 @@ void attack_api(struct prove *p, struct declared *api)
 		return;
 	api_policy(p, &m, api);
 	(void)proof_denied(p, &m, S("GET from outside"), &h, REFUSED, &a);
-	if (!endpoint.n) {
-		proof_skip(p, &m, S("the stack has no endpoint for it"));
+	if (!endpoint.n || !prop_get(api->props, "Policy")) {
+		proof_skip(p, &m, endpoint.n ? S("it has no policy, so nobody gets in") : S("the stack has no endpoint for it"));
 		return;
 	}
 	twin = make_twin(p, api);
@@ -222,4 +222,104 @@ void attack_endpoint(struct prove *p, struct declared *e)
 	(void)proof_equal(p, &m, S("the endpoint's policy"), S("as declared"),
 			  same_document(p, doc, xml_text(xml_deep(a.xml, "vpcEndpointSet"), "item/policyDocument")) ? S("as declared")
 														    : S("another"));
+}
+
+/* --- who is asked who it is --- */
+static const struct declared *stage_of(struct prove *p, struct str api)
+{
+	for (size_t i = 0; i < p->stack->n; i++)
+		if (declared_is(&p->stack->v[i], "AWS::ApiGateway::Stage") && str_eq(prop_str(p->stack->v[i].props, "RestApiId"), api))
+			return &p->stack->v[i];
+	return NULL;
+}
+
+/* Does the API's own policy let this one in? arn absent: one who has not signed. */
+static bool policy_lets_in(struct prove *p, const struct declared *api, struct str arn)
+{
+	struct policy_ask ask = { .arn = arn,
+				  .account = p->account,
+				  .action = S("execute-api:Invoke"),
+				  .resource = str_printf(&p->arena, "arn:%.*s:execute-api:%.*s:%.*s:%.*s/prove/GET/",
+							 STR(p->stack->partition), STR(p->stack->region), STR(p->account),
+							 STR(api->physical)) };
+	const struct json *doc = prop_get(api->props, "Policy");
+
+	return doc && policy_says(p, doc, POLICY_RESOURCE, &ask, NULL) == DECISION_ALLOW;
+}
+
+/* A GET of the deployed method as it stands: it should change nothing, whoever gets in. */
+static void visit(struct prove *p, const struct promise *m, const struct declared *t, const struct declared *api, struct str path)
+{
+	const struct declared *stage = stage_of(p, api->physical);
+	struct hit h = outside(p, api->physical);
+	struct buf b;
+	struct answer a;
+	bool signs = str_is(prop_str(t->props, "AuthorizationType"), "AWS_IAM"), open;
+	struct promise user = *m;
+
+	if (!stage || !path.n) {
+		proof_skip(p, m, S("the stack has no stage of it: only read back"));
+		return;
+	}
+	buf_init(&b, 4096);
+	buf_printf(&b, "/%.*s", STR(prop_str(stage->props, "StageName")));
+	for (size_t i = 0, deep = 0; i < path.n; i++) { /* any value for a {parameter} */
+		deep += path.p[i] == '{';
+		if (path.p[i] == '{')
+			buf_str(&b, S(PROVE_NAME));
+		else if (!deep)
+			buf_c(&b, path.p[i]);
+		deep -= path.p[i] == '}';
+	}
+	h.path = str_dup(&p->arena, buf_view(&b));
+	buf_done(&b);
+	(void)proof_denied(p, m, S("GET, nobody signed"), &h, REFUSED "|UnauthorizedException|HTTP 401", &a);
+	h.who = actor(p, ACTOR_NOBODY);
+	open = policy_lets_in(p, api, p->actors[ACTOR_NOBODY].arn);
+	if (open)
+		user.declared = BASELINE;
+	if (signs && promise_owed(p, &user, !open))
+		(void)proof_denied(p, &user, str_printf(&p->arena, "GET, %.*s", STR(who_name(ACTOR_NOBODY))), &h, REFUSED, &a);
+}
+
+void attack_method(struct prove *p, struct declared *t)
+{
+	struct arena *a = &p->arena;
+	struct str auth = prop_str(t->props, "AuthorizationType"), verb = prop_str(t->props, "HttpMethod"),
+		   resource = prop_str(t->props, "ResourceId");
+	struct declared *api = stack_physical(p->stack, "AWS::ApiGateway::RestApi", prop_str(t->props, "RestApiId"));
+	struct promise m = { "access", str_printf(a, "%.*s asks who is calling", STR(t->id)), BASELINE, t };
+	bool private = api && str_is(json_scalar(list_at(prop_get(api->props, "EndpointConfiguration.Types"), 0)), "PRIVATE");
+	struct json *live, *at;
+
+	if (!api || !verb.p || str_is(verb, "OPTIONS")) /* browsers ask that before they say who they are */
+		return;
+	if (!auth.n || str_is(auth, "NONE")) {
+		if (private || str_is(prop_str(t->props, "ApiKeyRequired"), "true") ||
+		    (prop_get(api->props, "Policy") && !policy_lets_in(p, api, STR_NONE)))
+			promise_absent(p, &m,
+				       S("AuthorizationType NONE: only the API's policy, its endpoint or an API key stand in the way"));
+		else if (promise_owed(p, &m, false))
+			(void)proof_equal(p, &m, S("its authorization"), S("any"), S("NONE"));
+		return;
+	}
+	m.declared = str_printf(a, "%.*s, AuthorizationType", STR(t->id));
+	if (!promise_owed(p, &m, true))
+		return;
+	live = call_rest(p, "apigateway", p->stack->region, "GET",
+			 str_printf(a, "/restapis/%.*s/resources/%.*s/methods/%.*s", STR(api->physical), STR(resource), STR(verb)), NULL);
+	at = live ? call_rest(p, "apigateway", p->stack->region, "GET",
+			      str_printf(a, "/restapis/%.*s/resources/%.*s", STR(api->physical), STR(resource)), NULL)
+		  : NULL;
+	if (!at) {
+		(void)proof_add(p, &m, VERDICT_UNTRIED, S("GetMethod"), auth, p->trouble);
+		return;
+	}
+	(void)proof_equal(p, &m, S("its authorization"), auth, json_get_str(live, "authorizationType"));
+	if (private)
+		proof_skip(p, &m, S("the API is private: only read back"));
+	else if (str_is(verb, "GET") || str_is(verb, "ANY"))
+		visit(p, &m, t, api, json_get_str(at, "path"));
+	else
+		proof_skip(p, &m, str_printf(a, "%.*s is not tried, since it could change something: only read back", STR(verb)));
 }

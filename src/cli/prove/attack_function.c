@@ -35,6 +35,60 @@ static struct hit function_hit(struct prove *p, const struct declared *f, int wh
 	}
 }
 
+/* Whom its policy lets in, and what its URL asks for: read, since who gets in runs it. */
+static void doors(struct prove *p, struct declared *f)
+{
+	struct arena *a = &p->arena;
+	struct promise m = { "functions", str_printf(a, "%.*s is run, read and changed by no outsider", STR(f->id)), f->id, f };
+	struct str at = str_printf(a, API "/%.*s", STR(f->physical));
+	struct hit h = hit_rest(p, "lambda", p->stack->region, "GET", str_printf(a, "%.*s/policy", STR(at)), NULL, &p->caller);
+	struct answer ans;
+	struct json *doc = NULL;
+
+	if (call_hit(p, &h, "Lambda GetPolicy", &ans) == 0 && json_parse(a, json_get_str(ans.json, "Policy"), &doc, NULL) == 0)
+		policy_outsiders(p, m.family, m.text, f, doc, true);
+	else if (ans.status != 404)
+		(void)proof_add(p, &m, VERDICT_UNTRIED, S("GetPolicy"), S("an answer"), p->trouble);
+	h = hit_rest(p, "lambda", p->stack->region, "GET", str_printf(a, "/2021-10-31/functions/%.*s/url", STR(f->physical)), NULL,
+		     &p->caller);
+	m.declared = BASELINE;
+	if (call_hit(p, &h, "Lambda GetFunctionUrlConfig", &ans) < 0) {
+		if (ans.status != 404)
+			(void)proof_add(p, &m, VERDICT_UNTRIED, S("GetFunctionUrlConfig"), S("an answer"), p->trouble);
+		return;
+	}
+	for (size_t i = 0; i < p->stack->n; i++) {
+		const struct declared *u = &p->stack->v[i];
+
+		if (declared_is(u, "AWS::Lambda::Url") && str_eq(u->physical, f->arn) && str_is(prop_str(u->props, "AuthType"), "AWS_IAM"))
+			m.declared = str_printf(a, "%.*s, AuthType", STR(u->id));
+	}
+	if (promise_owed(p, &m, !str_eq(m.declared, BASELINE)))
+		(void)proof_equal(p, &m, S("what its URL asks of who calls"), S("AWS_IAM"), json_get_str(ans.json, "AuthType"));
+}
+
+static void variables(struct prove *p, const struct declared *f)
+{
+	struct promise m = { "encryption", str_printf(&p->arena, "the variables of %.*s are sealed with the declared key", STR(f->id)),
+			     str_printf(&p->arena, "%.*s, KmsKeyArn", STR(f->id)), f };
+	struct str key = prop_str(f->props, "KmsKeyArn"), got;
+	struct json *j;
+
+	if (!key.n) {
+		if (prop_get(f->props, "Environment.Variables"))
+			promise_absent(p, &m, S("KmsKeyArn names no key, so it is AWS's own"));
+		return;
+	}
+	if (!promise_owed(p, &m, true))
+		return;
+	j = call_rest(p, "lambda", p->stack->region, "GET", str_printf(&p->arena, API "/%.*s/configuration", STR(f->physical)), NULL);
+	got = json_get_str(j, "KMSKeyArn");
+	if (!j)
+		(void)proof_add(p, &m, VERDICT_UNTRIED, S("GetFunctionConfiguration"), key, p->trouble);
+	else
+		(void)proof_equal(p, &m, S("the key of its variables"), key, got);
+}
+
 void attack_function(struct prove *p, struct declared *f)
 {
 	static const char *const names[] = { "Invoke", "GetFunction", "UpdateFunctionConfiguration", "AddPermission" };
@@ -50,6 +104,8 @@ void attack_function(struct prove *p, struct declared *f)
 			h = function_hit(p, f, i, actor(p, who[k]));
 			(void)proof_denied(p, &m, str_printf(&p->arena, "%s, %.*s", names[i], STR(who_name(who[k]))), &h, DENIED, &a);
 		}
+	doors(p, f);
+	variables(p, f);
 }
 
 /* --- what its code can get at --- */

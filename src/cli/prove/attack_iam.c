@@ -581,6 +581,16 @@ void attack_principal(struct prove *p, struct declared *t)
 	}
 }
 
+static bool sounds_secret(struct prove *p, struct str name)
+{
+	static const char *const words[] = { "secret", "password", "passwd", "token", "credential", "apikey", "api-key", "private-key" };
+
+	for (size_t i = 0; i < ELEMENTS(words); i++)
+		if (str_find(str_lower(&p->arena, name), str_c(words[i])) >= 0)
+			return true;
+	return false;
+}
+
 void attack_parameter(struct prove *p, struct declared *t)
 {
 	static const enum actor who[] = { ACTOR_NOBODY, ACTOR_NEIGHBOUR };
@@ -589,6 +599,11 @@ void attack_parameter(struct prove *p, struct declared *t)
 	struct hit h = hit_json(p, "ssm", "AmazonSSM.GetParameter", p->stack->region, params, actor(p, ACTOR_INSIDER));
 	struct answer a;
 
+	if (str_is(prop_str(t->props, "Type"), "String") && sounds_secret(p, t->physical)) {
+		struct promise sealed = { "encryption", str_printf(&p->arena, "%.*s is sealed", STR(t->id)), t->id, t };
+
+		promise_absent(p, &sealed, S("by its name it is a secret, and of type String (CloudFormation makes no SecureString)"));
+	}
 	if (!promise_owed(p, &m, true) || proof_allowed(p, &m, S("GetParameter, a user with all rights"), &h, &a)->verdict != VERDICT_HELD)
 		return;
 	for (size_t i = 0; i < ELEMENTS(who); i++) {

@@ -55,6 +55,56 @@ static void imported(struct prove *p)
 	}
 }
 
+/* --- the template that was given --- */
+/* Properties that are not the same, by name; absent: none. */
+static struct str differences(struct prove *p, const struct json *want, const struct json *got)
+{
+	struct arena *a = &p->arena;
+	struct str out = STR_NONE;
+
+	for (int side = 0; side < 2; side++) {
+		const struct json *x = side ? got : want, *y = side ? want : got;
+
+		for (size_t i = 0; json_is(x, JSON_OBJECT) && i < x->n; i++) {
+			const struct json *other = json_get(y, x->members[i].key);
+
+			if (side ? !other : !other || !json_equal(&x->members[i].value, other))
+				out = str_printf(a, "%.*s%s%.*s", STR(out.p ? out : S("")), out.p ? ", " : "", STR(x->members[i].key));
+		}
+	}
+	return out;
+}
+
+void attack_template(struct prove *p)
+{
+	const struct str as_given = S("as in the template that was given");
+	struct stack *s = p->stack;
+	struct promise m = { "template", STR_NONE, S("the template that was given"), NULL };
+
+	for (size_t i = 0; s->deployed && i < s->tpl->n_resources; i++) {
+		const struct declared *t = stack_find(s, s->tpl->resources[i].id);
+		const struct declared *d = stack_find(s->deployed, s->tpl->resources[i].id);
+		struct str other = STR_NONE;
+
+		if (!template_active(&s->ctx, i) || (t && declared_is(t, "AWS::CDK::Metadata")))
+			continue;
+		m.text = str_printf(&p->arena, "%.*s is what was asked for", STR(s->tpl->resources[i].id));
+		if (t && d)
+			other = differences(p, t->props, d->props);
+		(void)proof_equal(p, &m, S("its properties, as deployed"), as_given,
+				  !t || !d  ? S("it was not deployed")
+				  : other.p ? str_printf(&p->arena, "other: %.*s", STR(other))
+					    : as_given);
+	}
+	for (size_t i = 0; s->deployed && i < s->deployed->n; i++) {
+		const struct declared *d = &s->deployed->v[i];
+
+		m.text = str_printf(&p->arena, "%.*s is what was asked for", STR(d->id));
+		if (!stack_find(s, d->id) && !declared_is(d, "AWS::CDK::Metadata"))
+			(void)proof_equal(p, &m, S("its properties, as deployed"), S("no such resource"), d->type);
+	}
+}
+
 void attack_keep(struct prove *p)
 {
 	protection(p);

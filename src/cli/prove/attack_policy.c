@@ -59,16 +59,17 @@ static const struct json *document(struct prove *p, const struct json *j)
 	return json_is(j, JSON_STRING) ? json_parse(&p->arena, json_str(j), &doc, NULL) == 0 ? doc : NULL : j;
 }
 
-static void read_document(struct prove *p, const struct guarded *g, const struct declared *owner, const struct json *doc)
+void policy_outsiders(struct prove *p, const char *family, struct str text, const struct declared *owner, const struct json *doc,
+		      bool services)
 {
-	struct promise m = { g->family, str_replace(&p->arena, str_c(g->text), S("%s"), owner->id), BASELINE, owner };
+	struct promise m = { family, text, BASELINE, owner };
 	const struct json *list = json_getz(doc, "Statement");
 	const struct str expected = S("nobody from outside");
 	size_t found = 0;
 
 	for (size_t i = 0; i < list_len(list); i++) {
 		const struct json *s = list_at(list, i);
-		struct str who = outsider(p, json_getz(s, "Principal"), g->services);
+		struct str who = outsider(p, json_getz(s, "Principal"), services);
 
 		if (json_getz(s, "NotPrincipal"))
 			who = S("anybody but some");
@@ -97,6 +98,8 @@ void attack_policies(struct prove *p)
 				continue;
 			if (declared_is(t, "AWS::S3::BucketPolicy"))
 				owner = stack_physical(s, "AWS::S3::Bucket", prop_str(t->props, "Bucket"));
-			read_document(p, &guarded[k], owner ? owner : t, doc);
+			owner = owner ? owner : t;
+			policy_outsiders(p, guarded[k].family, str_replace(&p->arena, str_c(guarded[k].text), S("%s"), owner->id), owner,
+					 doc, guarded[k].services);
 		}
 }

@@ -70,6 +70,7 @@ void attack_public(struct prove *p, struct declared *b)
 	const struct json *block = prop_get(b->props, "PublicAccessBlockConfiguration");
 	struct promise m = { "public", str_printf(&p->arena, "%.*s cannot be made public", STR(b->id)), BASELINE, b };
 	struct hit h = hit_s3(p, p->stack->region, "GET", b->physical, STR_NONE, S("publicAccessBlock="), &p->caller);
+	struct str owner = prop_str(list_at(prop_get(b->props, "OwnershipControls.Rules"), 0), "ObjectOwnership");
 	bool declared[ELEMENTS(flags)], all = true;
 	struct answer a;
 	struct xml_node *conf;
@@ -82,6 +83,8 @@ void attack_public(struct prove *p, struct declared *b)
 		m.declared = str_printf(&p->arena, "%.*s, PublicAccessBlockConfiguration", STR(b->id));
 	if (!b->canary.p || !promise_owed(p, &m, declared[0] || declared[1] || declared[2] || declared[3]))
 		return;
+	if (owner.n && !str_is(owner, "BucketOwnerEnforced"))
+		promise_absent(p, &m, str_printf(&p->arena, "ObjectOwnership is %.*s, so ACLs count", STR(owner)));
 	if (declared[1] || !p->declared_only)
 		open_policy(p, &m, b);
 	if (declared[0] || !p->declared_only)

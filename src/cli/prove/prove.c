@@ -13,7 +13,7 @@
 volatile sig_atomic_t prove_stop;
 
 static struct target_opts where;
-static const char *junit_file, *terraform_file;
+static const char *junit_file, *terraform_file, *template_file;
 static bool only_declared;
 
 static void on_signal(int sig)
@@ -133,9 +133,68 @@ static void link_policies(struct stack *s)
 	}
 }
 
+/* Types that are attacked, or read with what they belong to, or have nothing to promise. Others are named in the report. */
+static const char *const known[] = {
+	PROVE_PASSWORD_POLICY,
+	"AWS::ApiGateway::Account",
+	"AWS::ApiGateway::Deployment",
+	"AWS::ApiGateway::Method",
+	"AWS::ApiGateway::Resource",
+	"AWS::ApiGateway::RestApi",
+	"AWS::ApiGateway::Stage",
+	"AWS::CDK::Metadata",
+	"AWS::EC2::InternetGateway",
+	"AWS::EC2::Route",
+	"AWS::EC2::RouteTable",
+	"AWS::EC2::SecurityGroup",
+	"AWS::EC2::SecurityGroupEgress",
+	"AWS::EC2::SecurityGroupIngress",
+	"AWS::EC2::Subnet",
+	"AWS::EC2::SubnetRouteTableAssociation",
+	"AWS::EC2::VPC",
+	"AWS::EC2::VPCEndpoint",
+	"AWS::EC2::VPCGatewayAttachment",
+	"AWS::ECR::Repository",
+	"AWS::IAM::AccessKey",
+	"AWS::IAM::Group",
+	"AWS::IAM::GroupPolicy",
+	"AWS::IAM::InstanceProfile",
+	"AWS::IAM::ManagedPolicy",
+	"AWS::IAM::Policy",
+	"AWS::IAM::Role",
+	"AWS::IAM::RolePolicy",
+	"AWS::IAM::User",
+	"AWS::IAM::UserPolicy",
+	"AWS::KMS::Alias",
+	"AWS::KMS::Key",
+	"AWS::Lambda::Function",
+	"AWS::Lambda::Permission",
+	"AWS::Lambda::Url",
+	"AWS::Lambda::Version",
+	"AWS::Logs::LogGroup",
+	"AWS::Logs::ResourcePolicy",
+	"AWS::S3::Bucket",
+	"AWS::S3::BucketPolicy",
+	"AWS::SSM::Parameter",
+};
+
+static void name_unlooked(struct prove *p, const struct stack *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		struct unlooked u = { s->region, s->v[i].id, s->v[i].type };
+		bool is_known = false;
+
+		for (size_t k = 0; k < ELEMENTS(known) && !is_known; k++)
+			is_known = declared_is(&s->v[i], known[k]);
+		if (!is_known)
+			vec_push(&p->arena, p->unlooked, p->n_unlooked, p->cap_unlooked) = u;
+	}
+}
+
 static void attack_stack(struct prove *p, struct stack *s)
 {
 	p->stack = s;
+	name_unlooked(p, s);
 	link_policies(s);
 	for (size_t i = 0; i < s->n && !prove_stop; i++)
 		if (declared_is(&s->v[i], "AWS::S3::Bucket")) {
@@ -158,6 +217,10 @@ static void attack_stack(struct prove *p, struct stack *s)
 			attack_function(p, &s->v[i]);
 		else if (declared_is(&s->v[i], "AWS::ApiGateway::RestApi"))
 			attack_api(p, &s->v[i]);
+		else if (declared_is(&s->v[i], "AWS::ApiGateway::Method"))
+			attack_method(p, &s->v[i]);
+		else if (declared_is(&s->v[i], "AWS::ECR::Repository"))
+			attack_repository(p, &s->v[i]);
 		else if (declared_is(&s->v[i], "AWS::EC2::VPCEndpoint"))
 			attack_endpoint(p, &s->v[i]);
 	if (!prove_stop)
@@ -175,6 +238,8 @@ static void attack_stack(struct prove *p, struct stack *s)
 		attack_signatures(p);
 	if (!prove_stop)
 		attack_keep(p);
+	if (!prove_stop)
+		attack_template(p);
 	if (!prove_stop)
 		attack_trail(p);
 }
@@ -221,6 +286,13 @@ static int run(struct cli *c)
 	p->stack_name = terraform_file ? S("terraform") : str_c(c->args[0]);
 	p->run = random_from(&p->arena, S("abcdefghijklmnopqrstuvwxyz0123456789"), RUN_DIGITS);
 	p->declared_only = only_declared;
+	if (template_file && terraform_file)
+		return free(p), cli_usage(c, "--template or --terraform, not both");
+	if (template_file && r == 0) {
+		r = cli_read_file(&p->arena, template_file, &p->expected);
+		if (r < 0)
+			r = cli_error(NULL, "%s cannot be read: %s", template_file, strerror(-r));
+	}
 	if (r == 0 && terraform_file)
 		p->regions[0] = S("us-east-1"); /* until the state has been read: for the call that asks who is asking */
 	else if (r == 0 && !where.regions && !where.endpoint_url)
@@ -240,6 +312,8 @@ static int run(struct cli *c)
 static const struct cli_option options[] = {
 	{ "regions", "a,b,c", "where the stack is (default: every region that has it)", &where.regions, NULL, NULL },
 	{ "terraform", "FILE", "what Terraform has deployed: the output of `terraform show -json`, or -", &terraform_file, NULL, NULL },
+	{ "template", "FILE", "prove what FILE promises, and that it is what was deployed: the template you reviewed", &template_file, NULL,
+	  NULL },
 	{ "junit", "FILE", "write the result as JUnit XML, too", &junit_file, NULL, NULL },
 	{ "declared", NULL, "only what the stack declares, not what every stack owes", NULL, &only_declared, NULL },
 	{ "endpoint-url", "URL", "another cloud; keys from the AWS environment variables", &where.endpoint_url, NULL, NULL },
@@ -259,6 +333,7 @@ const struct cli_command cmd_prove = {
 		"Exit status: 0 all promises held, 1 one was broken, 2 something could not be tried.",
 	.examples = "  cloudkeep prove baseline\n"
 		    "  cloudkeep prove baseline --regions us-east-1,eu-west-1 --junit proof.xml\n"
+		    "  cloudkeep prove baseline --template reviewed.yaml\n"
 		    "  terraform show -json | cloudkeep prove --terraform -\n"
 		    "  cloudkeep prove baseline --json | jq '.proofs[] | select(.verdict == \"broken\")'",
 	.options = options,

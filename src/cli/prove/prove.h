@@ -85,6 +85,10 @@ struct stack {
 	size_t n, cap;
 	const struct json *params;
 	struct xml_node *described; /* of DescribeStacks */
+	struct stack *deployed;     /* when another template says what is to be proved: the stack by its own; else NULL */
+};
+struct unlooked { /* a resource of a type for which there is no attack */
+	struct str region, id, type;
 };
 enum actor { ACTOR_INSIDER, ACTOR_KEYLESS, ACTOR_NEIGHBOUR, ACTOR_NOBODY, ACTOR_DELETER, ACTOR_ASSUMER, ACTOR_COUNT };
 struct principal_made {
@@ -110,6 +114,9 @@ struct prove {
 	size_t n_undo, cap_undo;
 	struct proof *proofs;
 	size_t n_proofs, cap_proofs;
+	struct str expected; /* the template whose promises are to be proved; absent: the one that was deployed */
+	struct unlooked *unlooked;
+	size_t n_unlooked, cap_unlooked;
 	struct str trouble; /* why something could not be tried; absent */
 	bool cleaning;      /* stop is no longer looked at */
 };
@@ -275,6 +282,12 @@ void attack_endpoint(struct prove *p, struct declared *endpoint);
 void attack_network(struct prove *p);
 /* attack_policies reads whom the documents of the stack's resources let in: no other account, and no service for whomever it acts. */
 void attack_policies(struct prove *p);
-void attack_principal(struct prove *p, struct declared *t); /* a user or a group */
+/* policy_outsiders reads one document: services: a service must say for whom it acts. */
+void policy_outsiders(struct prove *p, const char *family, struct str text, const struct declared *owner, const struct json *doc,
+		      bool services);
+void attack_repository(struct prove *p, struct declared *repository);
+void attack_method(struct prove *p, struct declared *method); /* of an API */
+void attack_principal(struct prove *p, struct declared *t);   /* a user or a group */
 void attack_keep(struct prove *p);
+void attack_template(struct prove *p); /* what was deployed against the template that was given */
 void attack_trail(struct prove *p);

@@ -270,6 +270,10 @@ static void summary(const struct prove *p, const struct report_opts *o)
 			: untried ? VERDICT_UNTRIED
 				  : VERDICT_HELD),
 	       held + broken + untried, held, broken, untried, count(p, VERDICT_SKIPPED, STR_NONE), plain);
+	if (p->n_unlooked)
+		printf("\nNot looked at, since there is no attack for what it is:\n");
+	for (size_t i = 0; i < p->n_unlooked; i++)
+		printf("  %.*s: %.*s (%.*s)\n", STR(p->unlooked[i].region), STR(p->unlooked[i].id), STR(p->unlooked[i].type));
 	puts("What the network declares was read back, not tried with packets.");
 	printf("%s\n", o->left_behind ? "Not everything made for the proof could be removed; see above."
 				      : "Everything made for the proof was removed.");
@@ -278,7 +282,8 @@ static void summary(const struct prove *p, const struct report_opts *o)
 static void as_json(struct prove *p, const struct report_opts *o)
 {
 	struct arena *a = &p->arena;
-	struct json *j = json_object(a, "stack", p->stack_name), *list = json_new(a, JSON_ARRAY), *regions = json_new(a, JSON_ARRAY);
+	struct json *j = json_object(a, "stack", p->stack_name), *list = json_new(a, JSON_ARRAY), *regions = json_new(a, JSON_ARRAY),
+		    *unlooked = json_new(a, JSON_ARRAY);
 
 	for (size_t i = 0; i < p->n_regions; i++)
 		json_push(a, regions, json_new_str(a, p->regions[i]));
@@ -309,6 +314,14 @@ static void as_json(struct prove *p, const struct report_opts *o)
 		json_push(a, list, e);
 	}
 	json_set(a, j, S("proofs"), list);
+	for (size_t i = 0; i < p->n_unlooked; i++) {
+		struct json *e = json_object(a, "region", p->unlooked[i].region);
+
+		json_set_str(a, e, "resource", p->unlooked[i].id);
+		json_set_str(a, e, "type", p->unlooked[i].type);
+		json_push(a, unlooked, e);
+	}
+	json_set(a, j, S("notLookedAt"), unlooked);
 	struct str text = json_text(a, j);
 	printf("%.*s\n", STR(text));
 }

@@ -632,7 +632,10 @@ int terraform_read(struct prove *p, const char *file, struct stack **ret, size_t
 	}
 	*ret_n = p->n_regions;
 	for (size_t i = 0; i < t.n; i++)
-		if (!t.v[i].used)
+		if (!t.v[i].used) {
+			vec_push(&p->arena, p->unlooked, p->n_unlooked, p->cap_unlooked) = (struct unlooked){ t.v[i].region, t.v[i].address,
+													      t.v[i].type };
 			fprintf(stderr, "not looked at: %.*s\n", STR(t.v[i].address));
+		}
 	return p->n_regions ? 0 : -EBADMSG;
 }
