@@ -560,11 +560,9 @@ def test_interrupted_it_leaves_nothing(base, after, how):
 
 def test_what_a_killed_run_left_is_swept(base):
     p = subprocess.Popen([str(BINARY), "prove", "base", "--data", str(base.data)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    iam = client(base, "iam")
-    for _ in range(200):
-        if any("cloudkeep-prove" in u["UserName"] for u in iam.list_users()["Users"]):
-            break
-        time.sleep(0.005)
+    iam, s3, bucket = client(base, "iam"), client(base, "s3"), resources(base, "base")["DataBucket"]
+    while p.poll() is None and not s3.list_object_versions(Bucket=bucket).get("Versions"):
+        pass
     p.kill()
     p.wait()
     assert any("cloudkeep-prove" in u["UserName"] for u in iam.list_users()["Users"])
@@ -572,7 +570,7 @@ def test_what_a_killed_run_left_is_swept(base):
     assert r.returncode == 0, r.stdout + r.stderr
     code, report, err = prove(base, "base")
     assert code == 0, err
-    assert [u for u in iam.list_users()["Users"] if "cloudkeep-prove" in u["UserName"]] == []
+    assert left_behind(base) == []
 
 
 def test_someone_without_rights_is_told_so(base):

@@ -85,7 +85,16 @@ static int remove_role(struct prove *p, struct str name)
 	return iam(p, "DeleteRole", &a, "RoleName", name, NULL, STR_NONE, NULL, STR_NONE) < 0 && !gone(&a) ? -EIO : 0;
 }
 
-static int remove_objects(struct prove *p, const struct undo *u)
+/* Is what was made then (ISO 8601) of a run that was killed? */
+static bool is_old(const struct prove *p, struct str made)
+{
+	int64_t ms;
+
+	return time_parse_iso(made, &ms) == 0 && p->started_ms - ms > PROVE_SWEEP_AGE_MS;
+}
+
+/* All versions below a prefix; old_only: only what killed runs have left. */
+static int remove_objects(struct prove *p, const struct undo *u, bool old_only)
 {
 	struct arena *m = &p->arena;
 
@@ -99,6 +108,8 @@ static int remove_objects(struct prove *p, const struct undo *u)
 			return gone(&a) ? 0 : -EIO;
 		for (struct xml_node *v = a.xml ? a.xml->children : NULL; v; v = v->next) {
 			if (!str_is(v->name, "Version") && !str_is(v->name, "DeleteMarker"))
+				continue;
+			if (old_only && !is_old(p, xml_text(v, "LastModified")))
 				continue;
 			h = hit_s3(p, u->region, "DELETE", u->a, xml_text(v, "Key"),
 				   str_printf(m, "versionId=%.*s", STR(uri_encode(m, xml_text(v, "VersionId"), false))), &p->caller);
@@ -151,7 +162,7 @@ void undo_one(struct prove *p, struct undo *u)
 		r = remove_role(p, u->a);
 		break;
 	case UNDO_OBJECTS:
-		r = remove_objects(p, u);
+		r = remove_objects(p, u, false);
 		break;
 	case UNDO_BUCKET_POLICY:
 		r = restore_policy(p, u);
@@ -335,7 +346,6 @@ static void sweep(struct prove *p, const char *list, const char *name_member, in
 {
 	struct answer a;
 	struct xml_node *l;
-	int64_t ms;
 
 	if (iam(p, list, &a, "PathPrefix", S(PROVE_PATH), NULL, STR_NONE, NULL, STR_NONE) < 0)
 		return;
@@ -344,13 +354,69 @@ static void sweep(struct prove *p, const char *list, const char *name_member, in
 		l = l->next;
 	for (l = l ? l->children : NULL; l; l = l->next)
 		for (struct xml_node *m = l->children; m; m = m->next)
-			if (str_starts(xml_text(m, name_member), S(PROVE_NAME "-")) &&
-			    time_parse_iso(xml_text(m, "CreateDate"), &ms) == 0 && p->started_ms - ms > PROVE_SWEEP_AGE_MS)
+			if (str_starts(xml_text(m, name_member), S(PROVE_NAME "-")) && is_old(p, xml_text(m, "CreateDate")))
 				(void)away(p, xml_text(m, name_member));
 }
 
-void actors_sweep(struct prove *p)
+/* Functions and APIs of one region: listed by name, with the time they were made (API Gateway: seconds). */
+static void sweep_named(struct prove *p, struct str region, const char *service, const char *path, const char *list, const char *name,
+			const char *made, const char *id)
+{
+	struct arena *a = &p->arena;
+	struct hit h = hit_rest(p, service, region, "GET", str_c(path), NULL, &p->caller);
+	struct answer ans, gone_too;
+	const struct json *all;
+
+	if (hit(p, &h, &ans) < 0 || !answer_ok(&ans))
+		return;
+	all = json_getz(ans.json, list);
+	for (size_t i = 0; i < list_len(all); i++) {
+		const struct json *one = list_at(all, i);
+		struct str when = json_scalar(json_getz(one, made));
+		int64_t s;
+		bool old = str_to_i64(when, &s) == 0 ? p->started_ms - s * 1000 > PROVE_SWEEP_AGE_MS : is_old(p, when);
+
+		if (!old || !str_starts(json_get_str(one, name), S(PROVE_NAME "-")))
+			continue;
+		h = hit_rest(p, service, region, "DELETE", str_printf(a, "%s/%.*s", path, STR(json_get_str(one, id))), NULL, &p->caller);
+		(void)hit(p, &h, &gone_too);
+	}
+}
+
+static void sweep_endpoints(struct prove *p, struct str region)
+{
+	struct hit h = hit_query(p, "ec2", region, "DescribeVpcEndpoints", &p->caller);
+	struct answer a, b;
+	struct xml_node *set;
+
+	hit_param(p, &h, "Filter.1.Name", S("tag:Name"));
+	hit_param(p, &h, "Filter.1.Value.1", S(PROVE_NAME "-*"));
+	if (hit(p, &h, &a) < 0 || !answer_ok(&a))
+		return;
+	set = xml_deep(a.xml, "vpcEndpointSet");
+	for (struct xml_node *e = set ? set->children : NULL; e; e = e->next) {
+		if (!is_old(p, xml_text(e, "creationTimestamp")))
+			continue;
+		h = hit_query(p, "ec2", region, "DeleteVpcEndpoints", &p->caller);
+		hit_param(p, &h, "VpcEndpointId.1", xml_text(e, "vpcEndpointId"));
+		(void)hit(p, &h, &b);
+	}
+}
+
+void actors_sweep(struct prove *p, struct stack *const *stacks, size_t n)
 {
 	sweep(p, "ListUsers", "UserName", remove_user);
 	sweep(p, "ListRoles", "RoleName", remove_role);
+	for (size_t k = 0; k < n; k++) {
+		struct undo u = { .region = stacks[k]->region, .b = S(PROVE_NAME "-") };
+
+		for (size_t i = 0; i < stacks[k]->n; i++) {
+			u.a = stacks[k]->v[i].physical;
+			if (declared_is(&stacks[k]->v[i], "AWS::S3::Bucket"))
+				(void)remove_objects(p, &u, true);
+		}
+		sweep_named(p, u.region, "lambda", "/2015-03-31/functions", "Functions", "FunctionName", "LastModified", "FunctionName");
+		sweep_named(p, u.region, "apigateway", "/restapis", "item", "name", "createdDate", "id");
+		sweep_endpoints(p, u.region);
+	}
 }

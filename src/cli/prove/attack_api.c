@@ -110,6 +110,9 @@ static struct str other_endpoint(struct prove *p, struct str endpoint)
 	hit_param(p, &h, "ServiceName", str_printf(&p->arena, "com.amazonaws.%.*s.execute-api", STR(p->stack->region)));
 	hit_param(p, &h, "VpcEndpointType", S("Interface"));
 	hit_param(p, &h, "PrivateDnsEnabled", S("false"));
+	hit_param(p, &h, "TagSpecification.1.ResourceType", S("vpc-endpoint")); /* so that it is found should this run be killed */
+	hit_param(p, &h, "TagSpecification.1.Tag.1.Key", S("Name"));
+	hit_param(p, &h, "TagSpecification.1.Tag.1.Value", str_printf(&p->arena, PROVE_NAME "-%.*s", STR(p->run)));
 	if (call_hit(p, &h, "EC2 CreateVpcEndpoint", &a) < 0)
 		return STR_NONE;
 	id = xml_text(xml_deep(a.xml, "vpcEndpoint"), "vpcEndpointId");

@@ -189,6 +189,7 @@ int hit(struct prove *p, const struct hit *in, struct answer *ret)
 		r = client_send(h.plain ? p->plain : p->tls, &p->arena, str_z(&p->arena, h.method), to, h.headers, h.n_headers,
 				h.body.p ? h.body : S(""), &ret->reply, &ret->error);
 	ret->took_ms = clock_mono_ms() - t;
+	p->silent = r < 0 || ret->reply.status >= 500;
 	if (r < 0)
 		return r;
 	ret->status = ret->reply.status;

@@ -259,12 +259,15 @@ static int prove(struct cli *c, struct prove *p)
 		return r;
 	r = actors_make(p, stacks, p->n_regions);
 	if (r < 0 && !prove_stop)
-		(void)cli_error("Run it as an administrator of the account.", "the attackers cannot be made: %.*s", STR(p->trouble));
+		(void)cli_error(p->silent ? "Is the cloud running? See: cloudkeep status" : "Run it as an administrator of the account.",
+				"the attackers cannot be made: %.*s", STR(p->trouble));
 	if (r == 0)
-		actors_sweep(p);
+		actors_sweep(p, stacks, p->n_regions);
 	for (size_t i = 0; r == 0 && i < p->n_regions && !prove_stop; i++)
 		attack_stack(p, stacks[i]);
 	o.left_behind = undo_all(p);
+	if (o.left_behind)
+		fprintf(stderr, "cloudkeep prove: what is left is removed by the next run, once it is an hour old\n");
 	if (prove_stop) {
 		(void)cli_error(NULL, "interrupted; %s",
 				o.left_behind ? "not everything made for the proof could be removed"

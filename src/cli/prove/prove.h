@@ -119,6 +119,7 @@ struct prove {
 	size_t n_unlooked, cap_unlooked;
 	struct str trouble; /* why something could not be tried; absent */
 	bool cleaning;      /* stop is no longer looked at */
+	bool silent;        /* the last request had no answer, or one of a cloud in trouble: whatever is missing proves nothing */
 };
 extern volatile sig_atomic_t prove_stop; /* the number of the signal that asks to end; 0: none */
 
@@ -199,8 +200,8 @@ size_t undo_all(struct prove *p); /* how many things could not be removed */
 void undo_one(struct prove *p, struct undo *u);
 struct undo *undo_hit(struct prove *p, struct str what, const struct hit *h); /* h is copied */
 int actor_service_role(struct prove *p, const char *suffix, const char *service,
-		       struct str *ret_arn); /* trusts a service, may do nothing */
-void actors_sweep(struct prove *p);          /* removes what killed runs left behind */
+		       struct str *ret_arn);                               /* trusts a service, may do nothing */
+void actors_sweep(struct prove *p, struct stack *const *stacks, size_t n); /* removes what killed runs left behind */
 static inline const struct creds *actor(const struct prove *p, enum actor a)
 {
 	return &p->actors[a].creds;

@@ -33,7 +33,7 @@ struct proof *proof_add(struct prove *p, const struct promise *m, enum verdict v
 			   .attempt = attempt,
 			   .expected = expected,
 			   .got = got,
-			   .verdict = v };
+			   .verdict = v == VERDICT_BROKEN && p->silent ? VERDICT_UNTRIED : v };
 
 	vec_push(&p->arena, p->proofs, p->n_proofs, p->cap_proofs) = f;
 	return &p->proofs[p->n_proofs - 1];
