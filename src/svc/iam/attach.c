@@ -50,17 +50,10 @@ int iam_attach_one(struct call *c, enum iam_kind kind, struct iam_rec_entity *e,
 	return iam_save(c, kind, e);
 }
 
-static int entity_to_change(struct call *c, enum iam_kind kind, struct str name, struct iam_rec_entity *ret)
-{
-	int r = iam_load(c, kind, name, ret);
-
-	return r < 0 || kind != IAM_ROLE ? r : iam_read_only_role(c, ret);
-}
-
 static int attach(struct call *c, enum iam_kind kind, struct str name, struct str arn)
 {
 	struct iam_rec_entity e;
-	int r = entity_to_change(c, kind, name, &e);
+	int r = iam_load_to_change(c, kind, name, &e);
 
 	return r < 0 ? r : iam_attach_one(c, kind, &e, arn);
 }
@@ -69,7 +62,7 @@ static int detach(struct call *c, enum iam_kind kind, struct str name, struct st
 {
 	struct iam_rec_entity e;
 	struct keybuf k;
-	int r = entity_to_change(c, kind, name, &e);
+	int r = iam_load_to_change(c, kind, name, &e);
 
 	if (r < 0)
 		return r;
@@ -98,8 +91,8 @@ static bool path_matches(struct str arn, struct str prefix)
 	return !prefix.p || (at >= 0 && str_starts(str_skip(arn, (size_t)at + 7), prefix));
 }
 
-static int list_attached(struct call *c, enum iam_kind kind, struct str name, struct str prefix, struct str marker, struct opt_int max,
-			 struct iam_attached_policy_list *ret, struct str *ret_marker, struct opt_bool *ret_truncated)
+static int list_attached(struct call *c, enum iam_kind kind, struct str name, struct str prefix, const struct iam_page *page,
+			 struct iam_attached_policy_list *ret)
 {
 	struct iam_rec_attachment at;
 	struct iam_rec_entity e;
@@ -110,9 +103,9 @@ static int list_attached(struct call *c, enum iam_kind kind, struct str name, st
 
 	if (r < 0)
 		return r;
-	ret->v = arena_array(c->arena, struct iam_attached_policy, iam_page_size(max));
+	ret->v = arena_array(c->arena, struct iam_attached_policy, iam_page_size(page->max));
 	iam_key_of(&k, c->account, "iam.attach", e.id, STR_NONE);
-	r = iam_pages_open(&p, c, &k, marker, max);
+	r = iam_pages_open(&p, c, &k, page);
 	while (r >= 0 && (r = iam_pages_next(&p, &rest, &value)) > 0) {
 		r = record_decode(&iam_records, IAM_REC_ATTACHMENT, c->arena, value, &at);
 		if (r < 0)
@@ -122,10 +115,7 @@ static int list_attached(struct call *c, enum iam_kind kind, struct str name, st
 		ret->v[ret->n++] = (struct iam_attached_policy){ at.name, at.arn };
 		iam_pages_take(&p);
 	}
-	iam_pages_close(&p);
-	if (r >= 0)
-		iam_pages_end(&p, ret_marker, ret_truncated);
-	return r < 0 ? r : 0;
+	return iam_pages_close(&p, r);
 }
 
 int iam_attached_list(struct call *c, struct str id, struct iam_attached_policy_list *ret)
@@ -162,8 +152,7 @@ int iam_detach_user_policy(struct call *c, const struct iam_detach_user_policy_r
 int iam_list_attached_user_policies(struct call *c, const struct iam_list_attached_user_policies_request *in,
 				    struct iam_list_attached_user_policies_response *out)
 {
-	return list_attached(c, IAM_USER, in->user_name, in->path_prefix, in->marker, in->max_items, &out->attached_policies, &out->marker,
-			     &out->is_truncated);
+	return list_attached(c, IAM_USER, in->user_name, in->path_prefix, IAM_PAGE(in, out), &out->attached_policies);
 }
 
 int iam_attach_group_policy(struct call *c, const struct iam_attach_group_policy_request *in, struct iam_attach_group_policy_response *out)
@@ -179,8 +168,7 @@ int iam_detach_group_policy(struct call *c, const struct iam_detach_group_policy
 int iam_list_attached_group_policies(struct call *c, const struct iam_list_attached_group_policies_request *in,
 				     struct iam_list_attached_group_policies_response *out)
 {
-	return list_attached(c, IAM_GROUP, in->group_name, in->path_prefix, in->marker, in->max_items, &out->attached_policies,
-			     &out->marker, &out->is_truncated);
+	return list_attached(c, IAM_GROUP, in->group_name, in->path_prefix, IAM_PAGE(in, out), &out->attached_policies);
 }
 
 int iam_attach_role_policy(struct call *c, const struct iam_attach_role_policy_request *in, struct iam_attach_role_policy_response *out)
@@ -196,8 +184,7 @@ int iam_detach_role_policy(struct call *c, const struct iam_detach_role_policy_r
 int iam_list_attached_role_policies(struct call *c, const struct iam_list_attached_role_policies_request *in,
 				    struct iam_list_attached_role_policies_response *out)
 {
-	return list_attached(c, IAM_ROLE, in->role_name, in->path_prefix, in->marker, in->max_items, &out->attached_policies, &out->marker,
-			     &out->is_truncated);
+	return list_attached(c, IAM_ROLE, in->role_name, in->path_prefix, IAM_PAGE(in, out), &out->attached_policies);
 }
 
 /* --- permissions boundaries --- */
@@ -237,7 +224,7 @@ int iam_boundary_set(struct call *c, enum iam_kind kind, struct iam_rec_entity *
 static int boundary_change(struct call *c, enum iam_kind kind, struct str name, struct str arn)
 {
 	struct iam_rec_entity e;
-	int r = entity_to_change(c, kind, name, &e);
+	int r = iam_load_to_change(c, kind, name, &e);
 
 	if (r < 0)
 		return r;
@@ -321,7 +308,7 @@ int iam_list_entities_for_policy(struct call *c, const struct iam_list_entities_
 	out->policy_groups.v = arena_array(c->arena, struct iam_policy_group, max);
 	out->policy_roles.v = arena_array(c->arena, struct iam_policy_role, max);
 	iam_key_of(&k, c->account, table, policy.arn, STR_NONE);
-	r = iam_pages_open(&p, c, &k, in->marker, in->max_items);
+	r = iam_pages_open(&p, c, &k, IAM_PAGE(in, out));
 	while (r >= 0 && (r = iam_pages_next(&p, &rest, &value)) > 0) {
 		if (key_take_str(&rest, c->arena, &letter) < 0 || key_take_str(&rest, c->arena, &id) < 0) {
 			r = -EBADMSG;
@@ -335,8 +322,5 @@ int iam_list_entities_for_policy(struct call *c, const struct iam_list_entities_
 		if (r > 0)
 			iam_pages_take(&p);
 	}
-	iam_pages_close(&p);
-	if (r >= 0)
-		iam_pages_end(&p, &out->marker, &out->is_truncated);
-	return r < 0 ? r : 0;
+	return iam_pages_close(&p, r);
 }

@@ -178,7 +178,7 @@ int iam_list_server_certificates(struct call *c, const struct iam_list_server_ce
 	out->server_certificate_metadata_list.v = arena_array(c->arena, struct iam_server_certificate_metadata,
 							      iam_page_size(in->max_items));
 	iam_key_of(&k, c->account, "iam.certificate", STR_NONE, STR_NONE);
-	r = iam_pages_open(&p, c, &k, in->marker, in->max_items);
+	r = iam_pages_open(&p, c, &k, IAM_PAGE(in, out));
 	while (r >= 0 && (r = iam_pages_next(&p, &rest, &value)) > 0) {
 		r = iam_decode(c, value, &e);
 		if (r == 0)
@@ -190,10 +190,7 @@ int iam_list_server_certificates(struct call *c, const struct iam_list_server_ce
 		out->server_certificate_metadata_list.v[out->server_certificate_metadata_list.n++] = *metadata(c, &e, &m);
 		iam_pages_take(&p);
 	}
-	iam_pages_close(&p);
-	if (r >= 0)
-		iam_pages_end(&p, &out->marker, &out->is_truncated);
-	return r < 0 ? r : 0;
+	return iam_pages_close(&p, r);
 }
 
 int iam_update_server_certificate(struct call *c, const struct iam_update_server_certificate_request *in,

@@ -54,18 +54,9 @@ static int add_group(struct call *c, const struct iam_rec_entity *e, struct iam_
 	return r < 0 ? r : iam_attached_list(c, e->id, &d->attached_managed_policies);
 }
 
-static int add_profile(struct call *c, const struct iam_rec_entity *e, void *arg)
-{
-	struct iam_instance_profile_list *l = arg;
-
-	return iam_profile_view(c, e, false, &l->v[l->n++]);
-}
-
 static int add_role(struct call *c, const struct iam_rec_entity *e, struct iam_role_detail *d)
 {
 	struct iam_rec_used used;
-	struct opt_bool truncated;
-	struct str marker;
 	int r;
 
 	*d = (struct iam_role_detail){ .path = e->path, .role_name = e->name, .role_id = e->id, .arn = e->arn, .create_date = e->created };
@@ -76,8 +67,7 @@ static int add_role(struct call *c, const struct iam_rec_entity *e, struct iam_r
 	if (iam_used_get(c, e->id, &used) == 0)
 		*d->role_last_used = (struct iam_role_last_used){ used.at, used.region };
 	d->instance_profile_list.v = arena_array(c->arena, struct iam_instance_profile, IAM_PAGE_DEFAULT);
-	r = iam_list_linked(c, "iam.inprofile", e->id, STR_NONE, (struct opt_int){ 0 }, add_profile, &d->instance_profile_list, &marker,
-			    &truncated);
+	r = iam_list_linked(c, "iam.inprofile", e->id, &(struct iam_page){ 0 }, iam_add_profile_view, &d->instance_profile_list);
 	if (r < 0)
 		return r;
 	r = iam_inline_list(c, e->id, &d->role_policy_list);
@@ -149,13 +139,14 @@ static int add_entity(struct call *c, struct walk *w, enum iam_kind kind, const 
 static int walk_kind(struct call *c, struct walk *w, enum iam_kind kind, const char *table, struct str after, struct str *ret_last)
 {
 	struct iam_rec_entity e;
+	struct iam_page page = { after.n ? page_token(c, after) : STR_NONE, OPT_INT((int64_t)w->left) };
 	struct iam_pages p = { 0 };
 	struct keybuf k;
 	struct str rest, value;
 	int r;
 
 	iam_key_of(&k, c->account, table, STR_NONE, STR_NONE);
-	r = iam_pages_open(&p, c, &k, after.n ? page_token(c, after) : STR_NONE, OPT_INT((int64_t)w->left));
+	r = iam_pages_open(&p, c, &k, &page);
 	while (r >= 0 && (r = iam_pages_next(&p, &rest, &value)) > 0) {
 		r = iam_decode(c, value, &e);
 		if (r < 0)
@@ -163,10 +154,10 @@ static int walk_kind(struct call *c, struct walk *w, enum iam_kind kind, const c
 		r = add_entity(c, w, kind, &e);
 		iam_pages_take(&p);
 	}
-	iam_pages_close(&p);
+	r = iam_pages_close(&p, r);
 	w->left -= p.taken;
 	*ret_last = p.more ? (p.last.p ? p.last : S("")) : STR_NONE;
-	return r < 0 ? r : 0;
+	return r;
 }
 
 static int walk_aws(struct call *c, struct walk *w)

@@ -393,52 +393,11 @@ int iam_read_only_role(struct call *c, const struct iam_rec_entity *role)
 			 STR(role->name));
 }
 
-/* --- pages --- */
-
-int iam_pages_open(struct iam_pages *p, struct call *c, const struct keybuf *prefix, struct str marker, struct opt_int max)
+int iam_load_to_change(struct call *c, enum iam_kind kind, struct str name, struct iam_rec_entity *ret)
 {
-	struct str last, after = STR_NONE;
+	int r = iam_load(c, kind, name, ret);
 
-	*p = (struct iam_pages){ .c = c, .prefix = *prefix, .max = max.has ? (size_t)max.v : IAM_PAGE_DEFAULT };
-	if (marker.p) {
-		if (page_parse(c, marker, &last) < 0 || prefix->n + last.n > STORE_KEY_BYTES_MAX)
-			return call_fail(c, &iam_err_validation_error, "Invalid Marker.");
-		after = str_join(c->arena, (struct str[]){ key_view(prefix), last }, 2, S(""));
-	}
-	p->open = true;
-	return store_range_open(&p->range, c->txn, key_view(&p->prefix), after, false);
-}
-
-int iam_pages_next(struct iam_pages *p, struct str *ret_rest, struct str *ret_value)
-{
-	struct str key, value;
-	int r = store_range_next(&p->range, &key, &value);
-
-	if (r <= 0)
-		return r;
-	if (p->taken >= p->max || p->seen >= IAM_SCAN_MAX) {
-		p->more = true;
-		return 0;
-	}
-	p->seen++;
-	assert(key.n >= p->prefix.n);
-	*ret_rest = p->last = str_dup(p->c->arena, str_skip(key, p->prefix.n));
-	*ret_value = value;
-	return 1;
-}
-
-void iam_pages_close(struct iam_pages *p)
-{
-	if (p->open)
-		store_range_close(&p->range);
-	p->open = false;
-}
-
-void iam_pages_end(struct iam_pages *p, struct str *ret_marker, struct opt_bool *ret_truncated)
-{
-	*ret_truncated = OPT_BOOL(p->more);
-	if (p->more)
-		*ret_marker = page_token(p->c, p->last);
+	return r < 0 || kind != IAM_ROLE ? r : iam_read_only_role(c, ret);
 }
 
 struct str iam_rest_str(struct call *c, struct str rest)

@@ -26,43 +26,7 @@ static int add_group(struct call *c, const struct iam_rec_entity *e, void *arg)
 int iam_list_groups(struct call *c, const struct iam_list_groups_request *in, struct iam_list_groups_response *out)
 {
 	out->groups.v = arena_array(c->arena, struct iam_group, iam_page_size(in->max_items));
-	return iam_list_entities(c, "iam.group", in->path_prefix, in->marker, in->max_items, add_group, &out->groups, &out->marker,
-				 &out->is_truncated);
-}
-
-/* iam_list_linked reads a page of a table of (id, other id) and gives the other entities. */
-int iam_list_linked(struct call *c, const char *table, struct str id, struct str marker, struct opt_int max,
-		    int (*add)(struct call *c, const struct iam_rec_entity *e, void *arg), void *arg, struct str *ret_marker,
-		    struct opt_bool *ret_truncated)
-{
-	struct iam_rec_entity e;
-	struct iam_pages p = { 0 };
-	struct keybuf k;
-	struct str rest, value;
-	enum iam_kind kind;
-	int r;
-
-	iam_key_of(&k, c->account, table, id, STR_NONE);
-	r = iam_pages_open(&p, c, &k, marker, max);
-	while (r >= 0 && (r = iam_pages_next(&p, &rest, &value)) > 0) {
-		r = iam_get_id(c->txn, c->arena, c->account, iam_rest_str(c, rest), &kind, &e);
-		if (r < 0)
-			break;
-		r = add(c, &e, arg);
-		iam_pages_take(&p);
-	}
-	iam_pages_close(&p);
-	if (r >= 0)
-		iam_pages_end(&p, ret_marker, ret_truncated);
-	return r < 0 ? r : 0;
-}
-
-static int add_member(struct call *c, const struct iam_rec_entity *e, void *arg)
-{
-	struct iam_user_list *l = arg;
-
-	iam_user_view(c, e, false, &l->v[l->n++]);
-	return 0;
+	return iam_list_entities(c, "iam.group", in->path_prefix, IAM_PAGE(in, out), add_group, &out->groups);
 }
 
 int iam_get_group(struct call *c, const struct iam_get_group_request *in, struct iam_get_group_response *out)
@@ -75,7 +39,7 @@ int iam_get_group(struct call *c, const struct iam_get_group_request *in, struct
 	out->group = arena_new(c->arena, struct iam_group);
 	iam_group_view(c, &e, out->group);
 	out->users.v = arena_array(c->arena, struct iam_user, iam_page_size(in->max_items));
-	return iam_list_linked(c, "iam.member", e.id, in->marker, in->max_items, add_member, &out->users, &out->marker, &out->is_truncated);
+	return iam_list_linked(c, "iam.member", e.id, IAM_PAGE(in, out), iam_add_user_view, &out->users);
 }
 
 int iam_list_groups_for_user(struct call *c, const struct iam_list_groups_for_user_request *in,
@@ -87,8 +51,7 @@ int iam_list_groups_for_user(struct call *c, const struct iam_list_groups_for_us
 	if (r < 0)
 		return r;
 	out->groups.v = arena_array(c->arena, struct iam_group, iam_page_size(in->max_items));
-	return iam_list_linked(c, "iam.memberof", e.id, in->marker, in->max_items, add_group, &out->groups, &out->marker,
-			       &out->is_truncated);
+	return iam_list_linked(c, "iam.memberof", e.id, IAM_PAGE(in, out), add_group, &out->groups);
 }
 
 int iam_update_group(struct call *c, const struct iam_update_group_request *in, struct iam_update_group_response *out)

@@ -93,25 +93,35 @@ int iam_count_mfa(struct call *c, int delta); /* of devices in use */
 /* The user that UserName means; absent: the caller. Refuses. root: *ret has only id and arn. */
 int iam_self(struct call *c, struct str user_name, struct iam_rec_entity *ret);
 int iam_no_entity(struct call *c, const char *fmt, ...) _printf_(2, 3);
+int iam_load_to_change(struct call *c, enum iam_kind kind, struct str name, struct iam_rec_entity *ret); /* refuses those of a service */
 int iam_read_only_role(struct call *c, const struct iam_rec_entity *role); /* refuses for service-linked roles */
 
 /* --- pages: a range read in pages of MaxItems --- */
+struct iam_page { /* what a listing was asked for, and where its answer says how to go on (NULL: nowhere) */
+	struct str marker;
+	struct opt_int max;
+	struct str *ret_marker;
+	struct opt_bool *ret_truncated;
+};
+#define IAM_PAGE(in, out) (&(struct iam_page){ (in)->marker, (in)->max_items, &(out)->marker, &(out)->is_truncated })
 struct iam_pages {
 	struct call *c;
+	const struct iam_page *page;
 	struct keybuf prefix;
 	struct store_range range;
 	size_t max, taken, seen;
 	bool more, open;
 	struct str last; /* rest of the key last given out */
 };
-int iam_pages_open(struct iam_pages *p, struct call *c, const struct keybuf *prefix, struct str marker, struct opt_int max);
+int iam_pages_open(struct iam_pages *p, struct call *c, const struct keybuf *prefix, const struct iam_page *page); /* page stays */
 int iam_pages_next(struct iam_pages *p, struct str *ret_rest, struct str *ret_value); /* 1, 0 at the end, negative */
 static inline void iam_pages_take(struct iam_pages *p)
 {
 	p->taken++;
 }
-void iam_pages_close(struct iam_pages *p); /* accepts a zeroed one */
-void iam_pages_end(struct iam_pages *p, struct str *ret_marker, struct opt_bool *ret_truncated);
+/* iam_pages_close ends the page, also one that was not opened, after result r of the walk: 0, or r where that is negative. */
+int iam_pages_close(struct iam_pages *p, int r);
+size_t iam_page_size(struct opt_int max);
 struct str iam_rest_str(struct call *c, struct str rest); /* first part of the rest of a key */
 int iam_decode(struct call *c, struct str value, struct iam_rec_entity *ret);
 

@@ -16,13 +16,6 @@ static int inline_get(struct call *c, const struct iam_rec_entity *e, struct str
 	return record_get(c->txn, &iam_records, IAM_REC_INLINE, c->arena, &k, ret);
 }
 
-static int entity_to_change(struct call *c, enum iam_kind kind, struct str name, struct iam_rec_entity *ret)
-{
-	int r = iam_load(c, kind, name, ret);
-
-	return r < 0 || kind != IAM_ROLE ? r : iam_read_only_role(c, ret);
-}
-
 static int put(struct call *c, enum iam_kind kind, struct str name, struct str policy, struct str document)
 {
 	static const int most[IAM_KINDS] = { IAM_INLINE_USER_BYTES_MAX, IAM_INLINE_GROUP_BYTES_MAX, IAM_INLINE_ROLE_BYTES_MAX };
@@ -30,7 +23,7 @@ static int put(struct call *c, enum iam_kind kind, struct str name, struct str p
 	struct iam_rec_entity e;
 	struct keybuf k;
 	int64_t bytes;
-	int r = entity_to_change(c, kind, name, &e);
+	int r = iam_load_to_change(c, kind, name, &e);
 
 	if (r < 0)
 		return r;
@@ -76,7 +69,7 @@ static int delete (struct call *c, enum iam_kind kind, struct str name, struct s
 	struct iam_rec_inline p;
 	struct iam_rec_entity e;
 	struct keybuf k;
-	int r = entity_to_change(c, kind, name, &e);
+	int r = iam_load_to_change(c, kind, name, &e);
 
 	if (r < 0)
 		return r;
@@ -93,8 +86,7 @@ static int delete (struct call *c, enum iam_kind kind, struct str name, struct s
 	return iam_save(c, kind, &e);
 }
 
-static int list(struct call *c, enum iam_kind kind, struct str name, struct str marker, struct opt_int max, struct str_list *ret,
-		struct str *ret_marker, struct opt_bool *ret_truncated)
+static int list(struct call *c, enum iam_kind kind, struct str name, const struct iam_page *page, struct str_list *ret)
 {
 	struct iam_rec_entity e;
 	struct iam_pages p = { 0 };
@@ -104,17 +96,14 @@ static int list(struct call *c, enum iam_kind kind, struct str name, struct str 
 
 	if (r < 0)
 		return r;
-	ret->v = arena_array(c->arena, struct str, iam_page_size(max));
+	ret->v = arena_array(c->arena, struct str, iam_page_size(page->max));
 	iam_key_of(&k, c->account, "iam.inline", e.id, STR_NONE);
-	r = iam_pages_open(&p, c, &k, marker, max);
+	r = iam_pages_open(&p, c, &k, page);
 	while (r >= 0 && (r = iam_pages_next(&p, &rest, &value)) > 0) {
 		ret->v[ret->n++] = iam_rest_str(c, rest);
 		iam_pages_take(&p);
 	}
-	iam_pages_close(&p);
-	if (r >= 0)
-		iam_pages_end(&p, ret_marker, ret_truncated);
-	return r < 0 ? r : 0;
+	return iam_pages_close(&p, r);
 }
 
 int iam_inline_list(struct call *c, struct str id, struct iam_policy_detail_list *ret)
@@ -157,7 +146,7 @@ int iam_delete_user_policy(struct call *c, const struct iam_delete_user_policy_r
 
 int iam_list_user_policies(struct call *c, const struct iam_list_user_policies_request *in, struct iam_list_user_policies_response *out)
 {
-	return list(c, IAM_USER, in->user_name, in->marker, in->max_items, &out->policy_names, &out->marker, &out->is_truncated);
+	return list(c, IAM_USER, in->user_name, IAM_PAGE(in, out), &out->policy_names);
 }
 
 int iam_put_group_policy(struct call *c, const struct iam_put_group_policy_request *in, struct iam_put_group_policy_response *out)
@@ -178,7 +167,7 @@ int iam_delete_group_policy(struct call *c, const struct iam_delete_group_policy
 
 int iam_list_group_policies(struct call *c, const struct iam_list_group_policies_request *in, struct iam_list_group_policies_response *out)
 {
-	return list(c, IAM_GROUP, in->group_name, in->marker, in->max_items, &out->policy_names, &out->marker, &out->is_truncated);
+	return list(c, IAM_GROUP, in->group_name, IAM_PAGE(in, out), &out->policy_names);
 }
 
 int iam_put_role_policy(struct call *c, const struct iam_put_role_policy_request *in, struct iam_put_role_policy_response *out)
@@ -199,5 +188,5 @@ int iam_delete_role_policy(struct call *c, const struct iam_delete_role_policy_r
 
 int iam_list_role_policies(struct call *c, const struct iam_list_role_policies_request *in, struct iam_list_role_policies_response *out)
 {
-	return list(c, IAM_ROLE, in->role_name, in->marker, in->max_items, &out->policy_names, &out->marker, &out->is_truncated);
+	return list(c, IAM_ROLE, in->role_name, IAM_PAGE(in, out), &out->policy_names);
 }

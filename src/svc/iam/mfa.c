@@ -261,7 +261,7 @@ int iam_list_mfa_devices(struct call *c, const struct iam_list_mfa_devices_reque
 		return r;
 	out->mfa_devices.v = arena_array(c->arena, struct iam_mfa_device, iam_page_size(in->max_items));
 	iam_key_of(&k, c->account, "iam.usermfa", user.id, STR_NONE);
-	r = iam_pages_open(&p, c, &k, in->marker, in->max_items);
+	r = iam_pages_open(&p, c, &k, IAM_PAGE(in, out));
 	while (r >= 0 && (r = iam_pages_next(&p, &rest, &value)) > 0) {
 		r = iam_get(c->txn, c->arena, c->account, IAM_MFA, str_dup(c->arena, value), &e);
 		if (r == 0)
@@ -271,10 +271,7 @@ int iam_list_mfa_devices(struct call *c, const struct iam_list_mfa_devices_reque
 		out->mfa_devices.v[out->mfa_devices.n++] = (struct iam_mfa_device){ user.name, e.arn, m.enabled };
 		iam_pages_take(&p);
 	}
-	iam_pages_close(&p);
-	if (r >= 0)
-		iam_pages_end(&p, &out->marker, &out->is_truncated);
-	return r < 0 ? r : 0;
+	return iam_pages_close(&p, r);
 }
 
 int iam_list_virtual_mfa_devices(struct call *c, const struct iam_list_virtual_mfa_devices_request *in,
@@ -290,7 +287,7 @@ int iam_list_virtual_mfa_devices(struct call *c, const struct iam_list_virtual_m
 
 	out->virtual_mfa_devices.v = arena_array(c->arena, struct iam_virtual_mfa_device, iam_page_size(in->max_items));
 	iam_key_of(&k, c->account, "iam.mfa", STR_NONE, STR_NONE);
-	r = iam_pages_open(&p, c, &k, in->marker, in->max_items);
+	r = iam_pages_open(&p, c, &k, IAM_PAGE(in, out));
 	while (r >= 0 && (r = iam_pages_next(&p, &rest, &value)) > 0) {
 		struct iam_virtual_mfa_device d = { 0 };
 
@@ -311,10 +308,7 @@ int iam_list_virtual_mfa_devices(struct call *c, const struct iam_list_virtual_m
 		out->virtual_mfa_devices.v[out->virtual_mfa_devices.n++] = d;
 		iam_pages_take(&p);
 	}
-	iam_pages_close(&p);
-	if (r >= 0)
-		iam_pages_end(&p, &out->marker, &out->is_truncated);
-	return r < 0 ? r : 0;
+	return iam_pages_close(&p, r);
 }
 
 /* --- a code presented with a call --- */

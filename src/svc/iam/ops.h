@@ -216,12 +216,12 @@ int iam_update_user(struct call *c, const struct iam_update_user_request *in, st
 int iam_upload_server_certificate(struct call *c, const struct iam_upload_server_certificate_request *in,
 				  struct iam_upload_server_certificate_response *out);
 
-/* Listings. add gets every entity of the page. */
-int iam_list_entities(struct call *c, const char *table, struct str path_prefix, struct str marker, struct opt_int max,
-		      int (*add)(struct call *c, const struct iam_rec_entity *e, void *arg), void *arg, struct str *ret_marker,
-		      struct opt_bool *ret_truncated);
-int iam_list_linked(struct call *c, const char *table, struct str id, struct str marker, struct opt_int max,
-		    int (*add)(struct call *c, const struct iam_rec_entity *e, void *arg), void *arg, struct str *ret_marker,
-		    struct opt_bool *ret_truncated);
-size_t iam_page_size(struct opt_int max);
+/* Listings (pages.c). add gets every entity of the page: those of a table whose path begins with a prefix, or the other entities of a
+ * table of (id, other id). */
+int iam_list_entities(struct call *c, const char *table, struct str path_prefix, const struct iam_page *page,
+		      int (*add)(struct call *c, const struct iam_rec_entity *e, void *arg), void *arg);
+int iam_list_linked(struct call *c, const char *table, struct str id, const struct iam_page *page,
+		    int (*add)(struct call *c, const struct iam_rec_entity *e, void *arg), void *arg);
+int iam_add_user_view(struct call *c, const struct iam_rec_entity *e, void *list);
+int iam_add_profile_view(struct call *c, const struct iam_rec_entity *e, void *list);
 int iam_refuse_policies(struct call *c, const struct iam_rec_entity *e); /* DeleteConflict while policies are left */

@@ -338,7 +338,7 @@ int iam_list_policy_versions(struct call *c, const struct iam_list_policy_versio
 		return 0;
 	}
 	iam_key_of(&k, c->account, "iam.version", p.own.id, STR_NONE);
-	r = iam_pages_open(&pages, c, &k, in->marker, in->max_items);
+	r = iam_pages_open(&pages, c, &k, IAM_PAGE(in, out));
 	while (r >= 0 && (r = iam_pages_next(&pages, &rest, &value)) > 0) {
 		r = record_decode(&iam_records, IAM_REC_VERSION, c->arena, value, &v);
 		if (r < 0)
@@ -353,10 +353,7 @@ int iam_list_policy_versions(struct call *c, const struct iam_list_policy_versio
 		};
 		iam_pages_take(&pages);
 	}
-	iam_pages_close(&pages);
-	if (r >= 0)
-		iam_pages_end(&pages, &out->marker, &out->is_truncated);
-	return r < 0 ? r : 0;
+	return iam_pages_close(&pages, r);
 }
 
 int iam_set_default_policy_version(struct call *c, const struct iam_set_default_policy_version_request *in,
@@ -449,12 +446,13 @@ static int list_own(struct call *c, struct listing *l, struct str after)
 {
 	struct iam_policy_ref p = { 0 };
 	struct iam_pages pages = { 0 };
-	struct str rest, value, token = after.p ? page_token(c, after) : STR_NONE;
+	struct iam_page page = { after.p ? page_token(c, after) : STR_NONE, l->in->max_items };
+	struct str rest, value;
 	struct keybuf k;
 	int r;
 
 	iam_key_of(&k, c->account, "iam.policy", STR_NONE, STR_NONE);
-	r = iam_pages_open(&pages, c, &k, token, l->in->max_items);
+	r = iam_pages_open(&pages, c, &k, &page);
 	while (r >= 0 && (r = iam_pages_next(&pages, &rest, &value)) > 0) {
 		r = iam_decode(c, value, &p.own);
 		if (r < 0)
@@ -465,11 +463,11 @@ static int list_own(struct call *c, struct listing *l, struct str after)
 		iam_policy_view(c, &p, false, &l->out->policies.v[l->out->policies.n++]);
 		iam_pages_take(&pages);
 	}
-	iam_pages_close(&pages);
+	r = iam_pages_close(&pages, r);
 	l->out->is_truncated = OPT_BOOL(pages.more);
-	if (r >= 0 && pages.more)
+	if (r == 0 && pages.more)
 		l->out->marker = page_token(c, str_join(c->arena, (struct str[]){ S("L"), pages.last }, 2, S("")));
-	return r < 0 ? r : 0;
+	return r;
 }
 
 int iam_list_policies(struct call *c, const struct iam_list_policies_request *in, struct iam_list_policies_response *out)

@@ -31,19 +31,11 @@ int iam_get_instance_profile(struct call *c, const struct iam_get_instance_profi
 	return iam_profile_view(c, &e, true, out->instance_profile);
 }
 
-static int add_profile(struct call *c, const struct iam_rec_entity *e, void *arg)
-{
-	struct iam_instance_profile_list *l = arg;
-
-	return iam_profile_view(c, e, false, &l->v[l->n++]);
-}
-
 int iam_list_instance_profiles(struct call *c, const struct iam_list_instance_profiles_request *in,
 			       struct iam_list_instance_profiles_response *out)
 {
 	out->instance_profiles.v = arena_array(c->arena, struct iam_instance_profile, iam_page_size(in->max_items));
-	return iam_list_entities(c, "iam.profile", in->path_prefix, in->marker, in->max_items, add_profile, &out->instance_profiles,
-				 &out->marker, &out->is_truncated);
+	return iam_list_entities(c, "iam.profile", in->path_prefix, IAM_PAGE(in, out), iam_add_profile_view, &out->instance_profiles);
 }
 
 int iam_list_instance_profiles_for_role(struct call *c, const struct iam_list_instance_profiles_for_role_request *in,
@@ -55,8 +47,7 @@ int iam_list_instance_profiles_for_role(struct call *c, const struct iam_list_in
 	if (r < 0)
 		return r;
 	out->instance_profiles.v = arena_array(c->arena, struct iam_instance_profile, iam_page_size(in->max_items));
-	return iam_list_linked(c, "iam.inprofile", role.id, in->marker, in->max_items, add_profile, &out->instance_profiles, &out->marker,
-			       &out->is_truncated);
+	return iam_list_linked(c, "iam.inprofile", role.id, IAM_PAGE(in, out), iam_add_profile_view, &out->instance_profiles);
 }
 
 static int pair_load(struct call *c, struct str profile_name, struct str role_name, struct iam_rec_entity *profile,

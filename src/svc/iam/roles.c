@@ -208,8 +208,7 @@ static int add_role(struct call *c, const struct iam_rec_entity *e, void *arg)
 int iam_list_roles(struct call *c, const struct iam_list_roles_request *in, struct iam_list_roles_response *out)
 {
 	out->roles.v = arena_array(c->arena, struct iam_role, iam_page_size(in->max_items));
-	return iam_list_entities(c, "iam.role", in->path_prefix, in->marker, in->max_items, add_role, &out->roles, &out->marker,
-				 &out->is_truncated);
+	return iam_list_entities(c, "iam.role", in->path_prefix, IAM_PAGE(in, out), add_role, &out->roles);
 }
 
 /* role_to_change loads a role that may be changed; refuses for unknown and service-linked ones. */

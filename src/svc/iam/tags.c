@@ -51,8 +51,7 @@ static int untag(struct call *c, enum iam_kind kind, struct str name, const stru
 }
 
 /* list pages over at most 50 tags; the marker is the key of the last one given. */
-static int list(struct call *c, enum iam_kind kind, struct str name, struct str marker, struct opt_int max, struct iam_tag_list *ret,
-		struct str *ret_marker, struct opt_bool *ret_truncated)
+static int list(struct call *c, enum iam_kind kind, struct str name, const struct iam_page *page, struct iam_tag_list *ret)
 {
 	struct iam_rec_entity e;
 	struct str last;
@@ -61,18 +60,18 @@ static int list(struct call *c, enum iam_kind kind, struct str name, struct str 
 
 	if (r < 0)
 		return r;
-	if (marker.p) {
-		if (page_parse(c, marker, &last) < 0)
+	if (page->marker.p) {
+		if (page_parse(c, page->marker, &last) < 0)
 			return call_fail(c, &iam_err_validation_error, "Invalid Marker.");
 		while (from < e.tags.n && !str_eq(e.tags.v[from].key, last))
 			from++;
 		from += from < e.tags.n;
 	}
-	n = e.tags.n - from < iam_page_size(max) ? e.tags.n - from : iam_page_size(max);
+	n = e.tags.n - from < iam_page_size(page->max) ? e.tags.n - from : iam_page_size(page->max);
 	*ret = iam_tags_view(c, &(struct str_map){ e.tags.v + from, n });
-	*ret_truncated = OPT_BOOL(from + n < e.tags.n);
-	if (ret_truncated->v)
-		*ret_marker = page_token(c, e.tags.v[from + n - 1].key);
+	*page->ret_truncated = OPT_BOOL(from + n < e.tags.n);
+	if (page->ret_truncated->v)
+		*page->ret_marker = page_token(c, e.tags.v[from + n - 1].key);
 	return 0;
 }
 
@@ -88,7 +87,7 @@ int iam_untag_user(struct call *c, const struct iam_untag_user_request *in, stru
 
 int iam_list_user_tags(struct call *c, const struct iam_list_user_tags_request *in, struct iam_list_user_tags_response *out)
 {
-	return list(c, IAM_USER, in->user_name, in->marker, in->max_items, &out->tags, &out->marker, &out->is_truncated);
+	return list(c, IAM_USER, in->user_name, IAM_PAGE(in, out), &out->tags);
 }
 
 int iam_tag_role(struct call *c, const struct iam_tag_role_request *in, struct iam_tag_role_response *out)
@@ -103,7 +102,7 @@ int iam_untag_role(struct call *c, const struct iam_untag_role_request *in, stru
 
 int iam_list_role_tags(struct call *c, const struct iam_list_role_tags_request *in, struct iam_list_role_tags_response *out)
 {
-	return list(c, IAM_ROLE, in->role_name, in->marker, in->max_items, &out->tags, &out->marker, &out->is_truncated);
+	return list(c, IAM_ROLE, in->role_name, IAM_PAGE(in, out), &out->tags);
 }
 
 int iam_tag_instance_profile(struct call *c, const struct iam_tag_instance_profile_request *in,
@@ -121,7 +120,7 @@ int iam_untag_instance_profile(struct call *c, const struct iam_untag_instance_p
 int iam_list_instance_profile_tags(struct call *c, const struct iam_list_instance_profile_tags_request *in,
 				   struct iam_list_instance_profile_tags_response *out)
 {
-	return list(c, IAM_PROFILE, in->instance_profile_name, in->marker, in->max_items, &out->tags, &out->marker, &out->is_truncated);
+	return list(c, IAM_PROFILE, in->instance_profile_name, IAM_PAGE(in, out), &out->tags);
 }
 
 int iam_tag_policy(struct call *c, const struct iam_tag_policy_request *in, struct iam_tag_policy_response *out)
@@ -136,7 +135,7 @@ int iam_untag_policy(struct call *c, const struct iam_untag_policy_request *in, 
 
 int iam_list_policy_tags(struct call *c, const struct iam_list_policy_tags_request *in, struct iam_list_policy_tags_response *out)
 {
-	return list(c, IAM_POLICY, in->policy_arn, in->marker, in->max_items, &out->tags, &out->marker, &out->is_truncated);
+	return list(c, IAM_POLICY, in->policy_arn, IAM_PAGE(in, out), &out->tags);
 }
 
 int iam_tag_open_id_connect_provider(struct call *c, const struct iam_tag_open_id_connect_provider_request *in,
@@ -154,7 +153,7 @@ int iam_untag_open_id_connect_provider(struct call *c, const struct iam_untag_op
 int iam_list_open_id_connect_provider_tags(struct call *c, const struct iam_list_open_id_connect_provider_tags_request *in,
 					   struct iam_list_open_id_connect_provider_tags_response *out)
 {
-	return list(c, IAM_OIDC, in->open_id_connect_provider_arn, in->marker, in->max_items, &out->tags, &out->marker, &out->is_truncated);
+	return list(c, IAM_OIDC, in->open_id_connect_provider_arn, IAM_PAGE(in, out), &out->tags);
 }
 
 int iam_tag_saml_provider(struct call *c, const struct iam_tag_saml_provider_request *in, struct iam_tag_saml_provider_response *out)
@@ -170,7 +169,7 @@ int iam_untag_saml_provider(struct call *c, const struct iam_untag_saml_provider
 int iam_list_saml_provider_tags(struct call *c, const struct iam_list_saml_provider_tags_request *in,
 				struct iam_list_saml_provider_tags_response *out)
 {
-	return list(c, IAM_SAML, in->saml_provider_arn, in->marker, in->max_items, &out->tags, &out->marker, &out->is_truncated);
+	return list(c, IAM_SAML, in->saml_provider_arn, IAM_PAGE(in, out), &out->tags);
 }
 
 int iam_tag_mfa_device(struct call *c, const struct iam_tag_mfa_device_request *in, struct iam_tag_mfa_device_response *out)
@@ -186,7 +185,7 @@ int iam_untag_mfa_device(struct call *c, const struct iam_untag_mfa_device_reque
 int iam_list_mfa_device_tags(struct call *c, const struct iam_list_mfa_device_tags_request *in,
 			     struct iam_list_mfa_device_tags_response *out)
 {
-	return list(c, IAM_MFA, in->serial_number, in->marker, in->max_items, &out->tags, &out->marker, &out->is_truncated);
+	return list(c, IAM_MFA, in->serial_number, IAM_PAGE(in, out), &out->tags);
 }
 
 int iam_tag_server_certificate(struct call *c, const struct iam_tag_server_certificate_request *in,
@@ -204,6 +203,5 @@ int iam_untag_server_certificate(struct call *c, const struct iam_untag_server_c
 int iam_list_server_certificate_tags(struct call *c, const struct iam_list_server_certificate_tags_request *in,
 				     struct iam_list_server_certificate_tags_response *out)
 {
-	return list(c, IAM_CERTIFICATE, in->server_certificate_name, in->marker, in->max_items, &out->tags, &out->marker,
-		    &out->is_truncated);
+	return list(c, IAM_CERTIFICATE, in->server_certificate_name, IAM_PAGE(in, out), &out->tags);
 }

@@ -35,52 +35,10 @@ int iam_get_user(struct call *c, const struct iam_get_user_request *in, struct i
 	return 0;
 }
 
-/* each_entity fills a listing by calling add for every entity whose path begins with prefix. */
-int iam_list_entities(struct call *c, const char *table, struct str path_prefix, struct str marker, struct opt_int max,
-		      int (*add)(struct call *c, const struct iam_rec_entity *e, void *arg), void *arg, struct str *ret_marker,
-		      struct opt_bool *ret_truncated)
-{
-	struct iam_rec_entity e;
-	struct iam_pages p = { 0 };
-	struct keybuf k;
-	struct str rest, value;
-	int r;
-
-	iam_key_of(&k, c->account, table, STR_NONE, STR_NONE);
-	r = iam_pages_open(&p, c, &k, marker, max);
-	while (r >= 0 && (r = iam_pages_next(&p, &rest, &value)) > 0) {
-		r = iam_decode(c, value, &e);
-		if (r < 0)
-			break;
-		if (path_prefix.p && !str_starts(e.path, path_prefix))
-			continue;
-		r = add(c, &e, arg);
-		iam_pages_take(&p);
-	}
-	iam_pages_close(&p);
-	if (r >= 0)
-		iam_pages_end(&p, ret_marker, ret_truncated);
-	return r < 0 ? r : 0;
-}
-
-size_t iam_page_size(struct opt_int max)
-{
-	return max.has ? (size_t)max.v : IAM_PAGE_DEFAULT;
-}
-
-static int add_user(struct call *c, const struct iam_rec_entity *e, void *arg)
-{
-	struct iam_user_list *l = arg;
-
-	iam_user_view(c, e, false, &l->v[l->n++]);
-	return 0;
-}
-
 int iam_list_users(struct call *c, const struct iam_list_users_request *in, struct iam_list_users_response *out)
 {
 	out->users.v = arena_array(c->arena, struct iam_user, iam_page_size(in->max_items));
-	return iam_list_entities(c, "iam.user", in->path_prefix, in->marker, in->max_items, add_user, &out->users, &out->marker,
-				 &out->is_truncated);
+	return iam_list_entities(c, "iam.user", in->path_prefix, IAM_PAGE(in, out), iam_add_user_view, &out->users);
 }
 
 int iam_update_user(struct call *c, const struct iam_update_user_request *in, struct iam_update_user_response *out)
@@ -231,7 +189,7 @@ int iam_list_access_keys(struct call *c, const struct iam_list_access_keys_reque
 		return r;
 	out->access_key_metadata.v = arena_array(c->arena, struct iam_access_key_metadata, iam_page_size(in->max_items));
 	iam_key_of(&k, c->account, "iam.userkey", user.id, STR_NONE);
-	r = iam_pages_open(&p, c, &k, in->marker, in->max_items);
+	r = iam_pages_open(&p, c, &k, IAM_PAGE(in, out));
 	while (r >= 0 && (r = iam_pages_next(&p, &rest, &value)) > 0) {
 		r = key_load(c, &user, iam_rest_str(c, rest), &key);
 		if (r < 0)
@@ -243,10 +201,7 @@ int iam_list_access_keys(struct call *c, const struct iam_list_access_keys_reque
 							  .create_date = key.created };
 		iam_pages_take(&p);
 	}
-	iam_pages_close(&p);
-	if (r >= 0)
-		iam_pages_end(&p, &out->marker, &out->is_truncated);
-	return r < 0 ? r : 0;
+	return iam_pages_close(&p, r);
 }
 
 int iam_update_access_key(struct call *c, const struct iam_update_access_key_request *in, struct iam_update_access_key_response *out)
