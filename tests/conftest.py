@@ -135,3 +135,34 @@ def own_cloud():
     log = pathlib.Path(str(c.data) + ".log").read_text(errors="replace")
     shutil.rmtree(d, ignore_errors=True)
     assert code in (0, None), "cloudkeep ended with %r: %s" % (code, log[-4000:])
+
+
+# Clients of the module's cloud, as its root user in its first region.
+@pytest.fixture(scope="module")
+def cf(cloud):
+    return cloud.client("cloudformation")
+
+
+@pytest.fixture(scope="module")
+def iam(cloud):
+    return cloud.client("iam")
+
+
+@pytest.fixture(scope="module")
+def kms(cloud):
+    return cloud.client("kms")
+
+
+@pytest.fixture(scope="module")
+def logs(cloud):
+    return cloud.client("logs")
+
+
+@pytest.fixture(scope="module")
+def s3(cloud):
+    return cloud.client("s3")
+
+
+@pytest.fixture(scope="module")
+def ssm(cloud):
+    return cloud.client("ssm")

@@ -2,46 +2,24 @@
 """CloudFormation as a confused deputy: change sets and templates of stacks one has no right to, roles that were not handed over,
 executing what somebody else has prepared, secrets in what stacks tell of themselves, template addresses that lead elsewhere."""
 import json
-import pathlib
-import sys
 import time
 import uuid
 
 import pytest
 from botocore.exceptions import ClientError
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "clients"))
-from test_cloudformation import create, delete, parameter, settle, template  # noqa: E402
+from stack_lib import create, delete, parameter, settle, template
+from refusals import allow, code
 
 TRUST = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "cloudformation.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
-
-
-def allow(action, resource="*", **kw):
-    return dict({"Effect": "Allow", "Action": action, "Resource": resource}, **kw)
 
 
 def fresh(prefix):
     return prefix + uuid.uuid4().hex[:10]
 
 
-def code(fn, **kw):
-    with pytest.raises(ClientError) as e:
-        fn(**kw)
-    return e.value.response["Error"]["Code"]
-
-
 def own_stacks(cloud, name):
     return "arn:aws:cloudformation:us-east-1:%s:stack/%s*/*" % (cloud.account, name)
-
-
-@pytest.fixture(scope="module")
-def cf(cloud):
-    return cloud.client("cloudformation")
-
-
-@pytest.fixture(scope="module")
-def ssm(cloud):
-    return cloud.client("ssm")
 
 
 @pytest.fixture(scope="module")

@@ -5,22 +5,14 @@ import json
 import pathlib
 import socket
 import ssl
-import sys
 import time
 import urllib.parse
 import uuid
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "clients"))
-from test_cfn_custom import answer, asked, begin, custom, keeper, reply, status  # noqa: E402
-from test_cfn_waits import put  # noqa: E402
-from test_cloudformation import settle, template  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def cf(cloud):
-    return cloud.client("cloudformation")
+from test_cfn_custom import answer, asked, begin, custom, keeper, reply, status
+from stack_lib import put, settle, template
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,11 @@ import time
 import uuid
 
 import pytest
-from botocore.exceptions import ClientError
 
 from tests.conftest import binary
 from tests.registry import Registry, sha
+
+from refusals import code
 
 PULL = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability"]
 PUSH = ["ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload", "ecr:PutImage", "ecr:BatchCheckLayerAvailability"]
@@ -28,12 +29,6 @@ TOKEN = allow("ecr:GetAuthorizationToken")
 
 def user(cloud, *statements):
     return cloud.user("u" + uuid.uuid4().hex[:12], TOKEN, *statements)
-
-
-def code(fn, **kw):
-    with pytest.raises(ClientError) as e:
-        fn(**kw)
-    return e.value.response["Error"]["Code"]
 
 
 @pytest.fixture(scope="module")

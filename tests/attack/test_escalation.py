@@ -2,30 +2,15 @@
 """Privilege escalation known from the field: each way is tried without the right it needs, and again where a policy really
 gives it, so that a denial is known to come from the policy and not from a broken call."""
 import json
-import pathlib
-import sys
 import uuid
 
 import pytest
 from botocore.exceptions import ClientError
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "clients"))
-from refusals import refused  # noqa: E402
+from refusals import allow, deny, document, refused
 
 ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"
 EVERYTHING = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
-
-
-def allow(action, resource="*", **kw):
-    return dict({"Effect": "Allow", "Action": action, "Resource": resource}, **kw)
-
-
-def deny(action, resource="*", **kw):
-    return dict(allow(action, resource, **kw), Effect="Deny")
-
-
-def document(*statements):
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
 def trust(principal, **kw):

@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who has no key gets no memory, and who is slow stops nobody."""
 import hashlib
-import pathlib
 import socket
 import subprocess
-import sys
 import threading
 import time
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "clients"))
-from conftest import binary  # noqa: E402
-from refusals import refused  # noqa: E402
+from tests.conftest import binary
+from refusals import refused
 
 BODY = 7 << 20
 MIB = 1024

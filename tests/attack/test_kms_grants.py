@@ -1,17 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Grants give what they say and no more: not through grants made under them, not to other grants of the same key."""
-import pathlib
-import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "clients"))
-from refusals import refused  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def kms(cloud):
-    return cloud.client("kms")
+from refusals import refused
 
 
 @pytest.fixture

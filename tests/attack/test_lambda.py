@@ -9,7 +9,6 @@ import pathlib
 import stat
 import struct
 import subprocess
-import sys
 import time
 import uuid
 import zipfile
@@ -18,10 +17,9 @@ import zlib
 import pytest
 from botocore.exceptions import ClientError
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "clients"))
-from refusals import refused  # noqa: E402
-from test_lambda import ECHO, TRUST, create, fn, make_zip, name, role  # noqa: E402,F401 (fixtures)
-from test_lambda_invoke import ask, body, permit, until  # noqa: E402
+from refusals import refused
+from test_lambda import ECHO, TRUST, create, fn, make_zip, name, role  # noqa: F401 (fixtures)
+from test_lambda_invoke import ask, body, permit, until
 
 DENIED = "AccessDeniedException"
 

@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """CloudWatch Logs: reading what is not one's own, writing without the right, tokens that were made elsewhere, patterns that are
 to take forever."""
-import json
 import pathlib
-import sys
 import time
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "clients"))
-from refusals import refused  # noqa: E402
+from refusals import refused
 
 
 def now():

@@ -2,23 +2,16 @@
 """Every way to make something public, against the public access block; and what an unsigned caller may do at all."""
 import itertools
 import json
-import pathlib
-import sys
 import uuid
 
 import pytest
 from botocore.exceptions import ClientError
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "clients"))
-from refusals import refused  # noqa: E402
+from refusals import document, refused
 
 ALL = "http://acs.amazonaws.com/groups/global/AllUsers"
 SIGNED = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
 FLAGS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
-
-
-def document(*statements):
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
 def grant(bucket, principal="*", action="s3:GetObject", effect="Allow", **kw):
@@ -27,11 +20,6 @@ def grant(bucket, principal="*", action="s3:GetObject", effect="Allow", **kw):
 
 def block(s3, bucket, *on):
     s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={f: f in on for f in FLAGS})
-
-
-@pytest.fixture(scope="module")
-def s3(cloud):
-    return cloud.client("s3")
 
 
 @pytest.fixture(scope="module")

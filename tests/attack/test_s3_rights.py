@@ -1,36 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """S3: what a caller may do with half a right. Every test takes a way around one statement of a policy."""
 import json
-import pathlib
-import sys
 import uuid
 
 import pytest
 from botocore.exceptions import ClientError
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "clients"))
-from refusals import refused  # noqa: E402
-
-
-def allow(action, resource="*", **kw):
-    return dict({"Effect": "Allow", "Action": action, "Resource": resource}, **kw)
-
-
-def deny(action, resource="*", **kw):
-    return dict(allow(action, resource, **kw), Effect="Deny")
-
-
-def document(*statements):
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+from refusals import allow, deny, document, refused
 
 
 def fresh():
     return "u" + uuid.uuid4().hex[:12]
-
-
-@pytest.fixture(scope="module")
-def s3(cloud):
-    return cloud.client("s3")
 
 
 @pytest.fixture

@@ -1,21 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """SAML responses that must not become sessions: wrapped, unsigned, somebody else's, too old, not for us, or made to hurt the parser."""
 import copy
-import pathlib
-import sys
 import time
 
 import pytest
 from botocore.exceptions import ClientError
 from lxml import etree
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from idp import A, ATTRIBUTES, DS, EXC, NS, SIGN_IN, Idp, b64, encode, new_id, stamp  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def iam(cloud):
-    return cloud.client("iam")
+from idp import A, ATTRIBUTES, DS, EXC, NS, SIGN_IN, Idp, b64, encode, new_id, stamp
 
 
 @pytest.fixture(scope="module")

@@ -2,17 +2,14 @@
 """What was told in confidence is found in no file of the cloud afterwards: not in its stores, its trail, nor its log."""
 import base64
 import pathlib
-import sys
 import uuid
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "clients"))
-from issuer import Issuer, Key, certificate, pem  # noqa: E402
-from registry import Registry, sha  # noqa: E402
-from test_cloudformation import settle, template  # noqa: E402
+from issuer import Issuer, Key, certificate, pem
+from registry import Registry, sha
+from stack_lib import settle, template
 
 
 def inside(text):

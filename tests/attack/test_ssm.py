@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parameter Store: names that point elsewhere, and listings that must not cost memory."""
-import pathlib
-import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "clients"))
-from refusals import refused  # noqa: E402
+from refusals import refused
 
 
 def resident_kib(cloud):

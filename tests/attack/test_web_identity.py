@@ -2,9 +2,7 @@
 """Tokens that must not become sessions, and issuers that must not hold anybody up."""
 import base64
 import json
-import pathlib
 import socket
-import sys
 import threading
 import time
 
@@ -13,16 +11,9 @@ from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "clients"))
-from issuer import Issuer, Key, b64  # noqa: E402
-from registry import Registry  # noqa: E402
-from test_cloudformation import parameter, settle, template  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def iam(cloud):
-    return cloud.client("iam")
+from issuer import Issuer, Key, b64
+from registry import Registry
+from stack_lib import parameter, settle, template
 
 
 @pytest.fixture(scope="module")

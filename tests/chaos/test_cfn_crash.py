@@ -2,17 +2,13 @@
 """kill -9 in the middle of three-region deployments, again and again: every stack comes to a proper end after the restart,
 what is complete is all there, and what was given up has left nothing behind."""
 import os
-import pathlib
 import random
-import sys
 import threading
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "clients"))
-from test_cfn_nested import nested, upload  # noqa: E402
-from test_cfn_reference import REGIONS, TEMPLATE, client, leftovers, wait  # noqa: E402
-from test_cfn_waits import put, signal_ok, waiting  # noqa: E402
-from test_cloudformation import parameter, template  # noqa: E402
+from test_cfn_nested import nested, upload
+from test_cfn_reference import REGIONS, TEMPLATE, client, leftovers, wait
+from stack_lib import parameter, put, signal_ok, template, waiting
 
 SECONDS = float(os.environ.get("CLOUDKEEP_CRASH_SECONDS", "60"))
 

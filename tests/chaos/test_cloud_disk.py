@@ -9,7 +9,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 from cloud_load import command
-from conftest import Cloud
+from tests.conftest import Cloud
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`cloudkeep prove` on templates: one stack in which each resource has one weakness, each of which is caught or said; and one that is
 right and written in other ways, in which nothing is. Each is deployed and proved once."""
-import json
 
 import pytest
 

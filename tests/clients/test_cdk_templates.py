@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What templates of the CDK ask for, reduced to the resources in question: each was found by deploying an app."""
 import json
-import pathlib
-import sys
 
 import pytest
 from botocore.exceptions import ClientError
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from test_cloudformation import create, delete, physical, reasons, refused, settle, template, update  # noqa: E402
-from test_lambda import make_zip  # noqa: E402
+from stack_lib import create, delete, physical, reasons, refused, settle, template, update
+from test_lambda import make_zip
 
 API = {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "cdk"}}
 MOCK = {"Type": "AWS::ApiGateway::Method", "Properties": {
@@ -24,11 +21,6 @@ def h(e, c):
         assert f.read() == ours.read()
     return [os.environ["NPM_CONFIG_FETCH_RETRIES"], subprocess.run(["/tmp/program"], capture_output=True, text=True).stdout.strip()]
 """
-
-
-@pytest.fixture(scope="module")
-def cf(cloud):
-    return cloud.client("cloudformation")
 
 
 def trust(service):

@@ -1,28 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Change sets beyond plain changes: early validation, existing resources that are imported, change sets of type IMPORT."""
-import pathlib
-import sys
 import uuid
 
-import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from test_cloudformation import ROLE, change_set, create, delete, parameter, physical, reasons, refused, settle, story, template, update  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def cf(cloud):
-    return cloud.client("cloudformation")
-
-
-@pytest.fixture(scope="module")
-def s3(cloud):
-    return cloud.client("s3")
-
-
-@pytest.fixture(scope="module")
-def ssm(cloud):
-    return cloud.client("ssm")
+from stack_lib import ROLE, create, delete, parameter, physical, reasons, refused, settle, story, template, update
 
 
 def bucket(name, **kw):

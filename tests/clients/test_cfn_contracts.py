@@ -2,19 +2,11 @@
 """What the CDK's command line and other tools read from CloudFormation, word for word: sentences, codes, original texts, what can be
 asked after the end."""
 import json
-import pathlib
-import sys
 
 import pytest
 from botocore.exceptions import ClientError
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from test_cloudformation import create, delete, events, key, parameter, physical, refused, settle, template, update  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def cf(cloud):
-    return cloud.client("cloudformation")
+from stack_lib import create, delete, events, key, parameter, physical, refused, settle, template, update
 
 
 def error(fn, **kw):

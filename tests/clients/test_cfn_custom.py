@@ -3,16 +3,12 @@
 tests answer in its place, as any HTTP client with the address can."""
 import io
 import json
-import pathlib
-import sys
 import time
 import zipfile
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from test_cfn_waits import clock, put, until  # noqa: E402
-from test_cloudformation import create, delete, parameter, physical, reasons, settle, story, template  # noqa: E402
+from stack_lib import clock, create, delete, parameter, physical, put, reasons, settle, story, template, until
 
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]})
 CODE = """
@@ -40,11 +36,6 @@ def keeper(cloud):
     fn.invoke(FunctionName="keeper", InvocationType="Event", Payload=json.dumps(
         {"StackId": "x/warm/x", "LogicalResourceId": "-", "RequestType": "-", "RequestId": "-"}))
     return arn
-
-
-@pytest.fixture(scope="module")
-def cf(cloud):
-    return cloud.client("cloudformation")
 
 
 @pytest.fixture(scope="module")

@@ -1,22 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Drift: what was changed behind CloudFormation's back is found and told exactly, and nothing else is."""
 import json
-import pathlib
-import sys
 import time
 
-import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from test_cfn_waits import put, parked, waiting  # noqa: E402
-from test_cloudformation import create, delete, parameter, physical, refused, settle, template, update  # noqa: E402
+from stack_lib import create, delete, parameter, parked, physical, put, refused, settle, template, update, waiting
 
 IAM = {"Capabilities": ["CAPABILITY_NAMED_IAM"]}
-
-
-@pytest.fixture(scope="module")
-def cf(cloud):
-    return cloud.client("cloudformation")
 
 
 def resource(kind, **props):

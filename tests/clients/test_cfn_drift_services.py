@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Drift of networks, functions, log groups, repositories and APIs: in sync when made, told exactly when changed, gone when deleted."""
 import json
-import pathlib
-import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-import test_apigateway_stack  # noqa: E402
-from test_cfn_drift import IAM, allow, cf, detect, drifted, in_sync, policy, resource, told, trust  # noqa: E402,F401
-from test_cloudformation import create, delete, physical, template  # noqa: E402
+import test_apigateway_stack
+from test_cfn_drift import IAM, allow, detect, drifted, in_sync, policy, resource, told, trust
+from stack_lib import create, delete, physical, template
 
 CODE = "exports.handler = async () => 1"
 

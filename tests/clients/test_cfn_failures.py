@@ -2,25 +2,11 @@
 """What is left after operations that failed: stacks that stay as they are, updates made again after a failure, what is deleted with a
 stack, and what a rollback keeps."""
 import json
-import pathlib
-import sys
 
 import pytest
 from botocore.exceptions import ClientError
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from test_cfn_waits import command, parked, put, signal_ok, until, waiting  # noqa: E402
-from test_cloudformation import create, delete, key, parameter, physical, reasons, refused, settle, story, template, update  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def cf(cloud):
-    return cloud.client("cloudformation")
-
-
-@pytest.fixture(scope="module")
-def ssm(cloud):
-    return cloud.client("ssm")
+from stack_lib import command, create, delete, key, parameter, parked, physical, put, reasons, refused, settle, signal_ok, story, template, until, update, waiting
 
 
 def names(ssm, prefix):

@@ -1,24 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stacks in stacks: made, changed, rolled back and deleted with the stack around them."""
 import json
-import pathlib
-import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from test_cfn_waits import parked, put, signal_ok, until, waiting  # noqa: E402
-from test_cloudformation import create, delete, key, parameter, physical, reasons, refused, settle, story, template, update  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def cf(cloud):
-    return cloud.client("cloudformation")
-
-
-@pytest.fixture(scope="module")
-def ssm(cloud):
-    return cloud.client("ssm")
+from stack_lib import create, delete, key, parameter, parked, physical, put, reasons, refused, settle, signal_ok, story, template, until, update, waiting
 
 
 @pytest.fixture(scope="module")

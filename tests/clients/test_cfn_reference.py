@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """The reference stack in three regions at once: everything is made, and everything goes again."""
-import json
 import pathlib
 import threading
 import time

@@ -2,77 +2,10 @@
 """Stacks that wait for somebody outside: wait conditions, and what can be done to a stack meanwhile."""
 import concurrent.futures
 import json
-import os
-import pathlib
 import signal
-import ssl
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-
-import pytest
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from test_cloudformation import create, delete, parameter, physical, reasons, refused, settle, story, template  # noqa: E402
 
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-
-
-def command(cloud, *args):
-    program = pathlib.Path(os.environ.get("CLOUDKEEP_BUILD", ROOT / "build")) / "src" / "cli" / "cloudkeep"
-    subprocess.run([str(program), *args, "--data", str(cloud.data)], check=True, stdout=subprocess.DEVNULL)
-
-
-@pytest.fixture(scope="module")
-def cf(cloud):
-    return cloud.client("cloudformation")
-
-
-def put(cloud, url, body, method="PUT"):
-    """Answers as the handlers do: a PUT with an empty content type. Returns the status."""
-    ctx = ssl.create_default_context(cafile=cloud.ca)
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    req = urllib.request.Request(url, data=data, method=method, headers={"Content-Type": ""})
-    try:
-        return urllib.request.urlopen(req, context=ctx).status
-    except urllib.error.HTTPError as e:
-        print(e.code, e.read())
-        return e.code
-
-
-def waiting(count=1, timeout=3000, **more):
-    return template({"H": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
-                     "W": {"Type": "AWS::CloudFormation::WaitCondition", "Properties": {"Handle": {"Ref": "H"}, "Timeout": str(timeout), "Count": count}}, **more},
-                    Outputs={"Data": {"Value": {"Fn::GetAtt": ["W", "Data"]}}, "Url": {"Value": {"Ref": "H"}}})
-
-
-def until(what, seconds=20):
-    end = time.time() + seconds
-    while time.time() < end:
-        got = what()
-        if got:
-            return got
-        time.sleep(0.02)
-    raise AssertionError("it does not happen")
-
-
-def parked(cf, name, logical="W"):
-    """The stack waits; returns the handle's address."""
-    def both():
-        r = {x["LogicalResourceId"]: x for x in cf.describe_stack_resources(StackName=name)["StackResources"]}
-        return "H" in r and r["H"]["ResourceStatus"] == "CREATE_COMPLETE" and logical in r and r["H"]["PhysicalResourceId"]
-    return until(both)
-
-
-def signal_ok(uid="a", status="SUCCESS", **kw):
-    return {"Status": status, "UniqueId": uid, "Data": "d-" + uid, "Reason": "why", **kw}
-
-
-def clock(cloud, by):
-    command(cloud, "clock", by)
+from stack_lib import clock, command, create, delete, parameter, parked, physical, put, reasons, refused, settle, signal_ok, story, template, until, waiting
 
 
 def test_signals_complete_the_stack(cloud, cf):

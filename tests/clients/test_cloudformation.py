@@ -2,103 +2,11 @@
 """CloudFormation through boto3: stacks, updates, replacements, rollbacks, change sets as the CDK uses them, exports,
 capabilities, and who may do what."""
 import json
-import time
 
 import pytest
 from botocore.exceptions import ClientError
 
-KEY_POLICY = {"Version": "2012-10-17", "Statement": [
-    {"Effect": "Allow", "Principal": {"AWS": {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:root"}}, "Action": "kms:*", "Resource": "*"}]}
-
-
-def key(**props):
-    return {"Type": "AWS::KMS::Key", "Properties": {"KeyPolicy": KEY_POLICY, **props}}
-
-
-def parameter(value="v", **props):
-    return {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": value, **props}}
-
-
-def template(resources, **sections):
-    return json.dumps({"Resources": resources, **sections})
-
-
-def settle(cf, name, seconds=30):
-    end = time.time() + seconds
-    while time.time() < end:
-        s = cf.describe_stacks(StackName=name)["Stacks"][0]
-        if not s["StackStatus"].endswith("_IN_PROGRESS"):
-            return s
-        time.sleep(0.02)
-    raise AssertionError("%s stays in %s" % (name, s["StackStatus"]))
-
-
-def create(cf, name, body, want="CREATE_COMPLETE", **kw):
-    arn = cf.create_stack(StackName=name, TemplateBody=body, **kw)["StackId"]
-    s = settle(cf, arn)
-    assert s["StackStatus"] == want, (s.get("StackStatusReason"), reasons(cf, arn))
-    return s
-
-
-def update(cf, name, body=None, want="UPDATE_COMPLETE", **kw):
-    if body:
-        kw["TemplateBody"] = body
-    cf.update_stack(StackName=name, **kw)
-    s = settle(cf, name)
-    assert s["StackStatus"] == want, (s.get("StackStatusReason"), reasons(cf, name))
-    return s
-
-
-def delete(cf, name, want="DELETE_COMPLETE", **kw):
-    arn = cf.describe_stacks(StackName=name)["Stacks"][0]["StackId"]
-    cf.delete_stack(StackName=name, **kw)
-    s = settle(cf, arn)
-    assert s["StackStatus"] == want, (s.get("StackStatusReason"), reasons(cf, arn))
-    return s
-
-
-def events(cf, name):
-    out, token = [], {}
-    while True:
-        r = cf.describe_stack_events(StackName=name, **token)
-        out += r["StackEvents"]
-        if "NextToken" not in r:
-            return out[::-1]
-        token = {"NextToken": r["NextToken"]}
-
-
-def reasons(cf, name):
-    return [(e["LogicalResourceId"], e["ResourceStatus"], e.get("ResourceStatusReason")) for e in events(cf, name)]
-
-
-def story(cf, name, logical):
-    return [(e["ResourceStatus"], e.get("ResourceStatusReason")) for e in events(cf, name) if e["LogicalResourceId"] == logical]
-
-
-def physical(cf, name, logical):
-    return cf.describe_stack_resource(StackName=name, LogicalResourceId=logical)["StackResourceDetail"]["PhysicalResourceId"]
-
-
-def refused(code, text, fn, **kw):
-    with pytest.raises(ClientError) as e:
-        fn(**kw)
-    assert e.value.response["Error"]["Code"] == code, e.value
-    assert text in e.value.response["Error"]["Message"], e.value
-
-
-@pytest.fixture(scope="module")
-def cf(cloud):
-    return cloud.client("cloudformation")
-
-
-@pytest.fixture(scope="module")
-def kms(cloud):
-    return cloud.client("kms")
-
-
-@pytest.fixture(scope="module")
-def ssm(cloud):
-    return cloud.client("ssm")
+from stack_lib import ROLE, change_set, create, delete, events, key, parameter, physical, reasons, refused, settle, story, template, update
 
 
 # --- create, look, delete ---
@@ -356,8 +264,6 @@ def test_exports_and_imports(cf, ssm):
 
 
 # --- capabilities, roles, rights ---
-ROLE = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [
-    {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}}}
 
 
 def test_capabilities(cf):
@@ -454,11 +360,6 @@ def test_session_credentials_and_calling_service(cloud, cf, ssm):
 
 
 # --- change sets, as the CDK uses them ---
-def change_set(cf, stack, name, body, kind, **kw):
-    r = cf.create_change_set(StackName=stack, ChangeSetName=name, TemplateBody=body, ChangeSetType=kind, **kw)
-    return r, cf.describe_change_set(ChangeSetName=r["Id"], StackName=r["StackId"], IncludePropertyValues=True)
-
-
 def test_change_set_create_execute_update(cf, ssm):
     refused("ValidationError", "Stack with id cdk does not exist", cf.describe_stacks, StackName="cdk")
     body = template({"P": parameter("1", Name="/cdk/p")}, Parameters={"BootstrapVersion": {"Type": "String", "Default": "21"}})

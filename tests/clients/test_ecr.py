@@ -2,14 +2,8 @@
 """ECR through boto3: repositories, their policies, tags and settings, and AWS::ECR::Repository."""
 import json
 
-import pytest
-from botocore.exceptions import ClientError
 
-
-def code(fn, **kw):
-    with pytest.raises(ClientError) as e:
-        fn(**kw)
-    return e.value.response["Error"]["Code"]
+from refusals import code
 
 
 LIFECYCLE = json.dumps({"rules": [{"rulePriority": 1, "description": "few", "selection": {

@@ -10,14 +10,10 @@ from botocore.exceptions import ClientError
 
 from tests.conftest import binary
 
+from refusals import code
+
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
-
-
-def code(fn, **kw):
-    with pytest.raises(ClientError) as e:
-        fn(**kw)
-    return e.value.response["Error"]["Code"]
 
 
 def sha(b):

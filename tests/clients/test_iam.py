@@ -3,31 +3,12 @@
 import concurrent.futures
 import json
 
-import pytest
 from botocore.exceptions import ClientError
+
+from refusals import allow, document, refused
 
 DOC = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
 TRUST = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
-
-
-def refused(code, call, **kw):
-    with pytest.raises(ClientError) as e:
-        call(**kw)
-    assert e.value.response["Error"]["Code"] == code, e.value
-    return e.value.response["Error"]["Message"]
-
-
-def allow(action, resource="*", **kw):
-    return dict({"Effect": "Allow", "Action": action, "Resource": resource}, **kw)
-
-
-def document(*statements):
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-
-
-@pytest.fixture(scope="module")
-def iam(cloud):
-    return cloud.client("iam")
 
 
 # --- users ---

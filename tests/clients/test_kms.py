@@ -9,11 +9,6 @@ from refusals import refused
 ALLOW_ALL_KMS = {"Effect": "Allow", "Action": "kms:*", "Resource": "*"}
 
 
-@pytest.fixture(scope="module")
-def kms(cloud):
-    return cloud.client("kms")
-
-
 @pytest.fixture
 def key(kms):
     return kms.create_key(Description="test")["KeyMetadata"]

@@ -11,11 +11,6 @@ from test_lambda import TRUST, create, fn, make_zip, name  # noqa: F401 (fixture
 LOGS = {"Effect": "Allow", "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], "Resource": "*"}
 
 
-@pytest.fixture(scope="module")
-def logs(cloud):
-    return cloud.client("logs")
-
-
 def new_role(cloud, name, *statements):
     iam = cloud.client("iam")
     arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]

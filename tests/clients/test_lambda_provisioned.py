@@ -5,10 +5,7 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
-from test_cloudformation import create as create_stack
-from test_cloudformation import delete as delete_stack
-from test_cloudformation import physical, reasons, template
-from test_cloudformation import update as update_stack
+from stack_lib import create as create_stack, delete as delete_stack, physical, reasons, template, update as update_stack
 from test_lambda import ECHO, TRUST, code_of, create, fn, make_zip, name, role  # noqa: F401 (fixtures)
 from test_lambda_invoke import body, move_clock, until
 

@@ -4,15 +4,10 @@ import re
 
 import pytest
 from botocore.exceptions import ClientError
-from test_cloudformation import create, delete, physical, reasons, template, update
+from stack_lib import create, delete, physical, reasons, template, update
 from test_lambda import ECHO, TRUST, make_zip
 
 PROFILE = "arn:aws:signer:us-east-1:%s:/signing-profiles/p%d/AbCdEfGhIj"
-
-
-@pytest.fixture(scope="module")
-def cf(cloud):
-    return cloud.client("cloudformation")
 
 
 @pytest.fixture(scope="module")

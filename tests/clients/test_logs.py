@@ -14,11 +14,6 @@ def now():
     return int(time.time() * 1000)
 
 
-@pytest.fixture(scope="module")
-def logs(cloud):
-    return cloud.client("logs")
-
-
 @pytest.fixture
 def stream(logs, request):
     group = "/t/" + request.node.name.replace("[", "-").replace("]", "")

@@ -21,11 +21,6 @@ def now():
     return int(time.time() * 1000)
 
 
-@pytest.fixture(scope="module")
-def logs(cloud):
-    return cloud.client("logs")
-
-
 def everything(logs, **kw):
     out = []
     while True:

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from refusals import refused
-from test_cloudformation import create, delete, settle, template, update
+from stack_lib import create, delete, settle, template, update
 
 DAY = 86400000
 

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from refusals import refused
-from test_cloudformation import create as create_stack, delete as delete_stack, template
+from stack_lib import create as create_stack, delete as delete_stack, template
 
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]})
 PRINT = "exports.handler = async (event) => { console.log('GOT ' + JSON.stringify(event)); };\n"
@@ -27,11 +27,6 @@ def make_zip(text):
     with zipfile.ZipFile(b, "w") as z:
         z.writestr("index.js", text)
     return b.getvalue()
-
-
-@pytest.fixture(scope="module")
-def logs(cloud):
-    return cloud.client("logs")
 
 
 @pytest.fixture(scope="module")

@@ -13,14 +13,9 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.conftest import binary
 
+from refusals import refused
+
 offset = 0  # of the cloud's clock, in seconds
-
-
-def refused(code, call, **kw):
-    with pytest.raises(ClientError) as e:
-        call(**kw)
-    assert e.value.response["Error"]["Code"] == code, e.value
-    return e.value.response["Error"]["Message"]
 
 
 def code(seed, steps=0):
@@ -194,7 +189,6 @@ def test_used_codes_stay_used(own_cloud):
     refused("AccessDenied", own_cloud.client("sts", key=d.user).get_session_token, SerialNumber=d.serial, TokenCode=which)
     d.sts = own_cloud.client("sts", key=d.user)
     d.session(code(d.seed, 1))
-
 
 
 def test_credential_report(cloud, iam, device):

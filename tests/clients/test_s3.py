@@ -18,11 +18,6 @@ from refusals import refused
 MB = 1 << 20
 
 
-@pytest.fixture(scope="module")
-def s3(cloud):
-    return cloud.client("s3")
-
-
 @pytest.fixture
 def bucket(s3):
     name = "t-" + uuid.uuid4().hex

@@ -12,11 +12,6 @@ ALLOW = lambda *actions, **kw: dict({"Effect": "Allow", "Action": list(actions),
 DENY = lambda *actions, **kw: dict({"Effect": "Deny", "Action": list(actions), "Resource": "*"}, **kw)
 
 
-@pytest.fixture(scope="module")
-def s3(cloud):
-    return cloud.client("s3")
-
-
 @pytest.fixture
 def bucket(s3):
     name = "a-" + uuid.uuid4().hex

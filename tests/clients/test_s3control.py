@@ -9,7 +9,8 @@ import pytest
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from botocore.exceptions import ClientError
+
+from refusals import code
 
 
 @pytest.fixture
@@ -17,12 +18,6 @@ def local_names(monkeypatch):
     """Names below .localhost lead to this machine whatever the resolver says."""
     real = socket.getaddrinfo
     monkeypatch.setattr(socket, "getaddrinfo", lambda host, *a, **k: real("127.0.0.1" if str(host).endswith(".localhost") else host, *a, **k))
-
-
-def code(fn, **kw):
-    with pytest.raises(ClientError) as e:
-        fn(**kw)
-    return e.value.response["Error"]["Code"]
 
 
 def test_one_set_of_tags(cloud, local_names):

@@ -3,33 +3,19 @@
 import base64
 import hashlib
 import json
-import pathlib
-import sys
 import time
 
 import pytest
-from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from lxml import etree
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from idp import ATTRIBUTES, DS, NS, SIGN_IN, Idp, encode, stamp  # noqa: E402
-from issuer import certificate  # noqa: E402
+from idp import ATTRIBUTES, DS, NS, SIGN_IN, Idp, encode, stamp
+from issuer import certificate
+
+from refusals import refused
 
 WAIT = {"Delay": 1, "MaxAttempts": 60}
-
-
-def refused(code, call, **kw):
-    with pytest.raises(ClientError) as e:
-        call(**kw)
-    assert e.value.response["Error"]["Code"] == code, e.value
-    return e.value.response["Error"]["Message"]
-
-
-@pytest.fixture(scope="module")
-def iam(cloud):
-    return cloud.client("iam")
 
 
 @pytest.fixture(scope="module")

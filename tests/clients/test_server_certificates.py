@@ -2,25 +2,16 @@
 """Server certificates: taken with the key that is theirs, given out without it."""
 import base64
 import json
-import pathlib
-import sys
 
 import pytest
-from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from issuer import certificate, pem  # noqa: E402
+from issuer import certificate, pem
+
+from refusals import refused
 
 WAIT = {"Delay": 1, "MaxAttempts": 60}
-
-
-def refused(code, call, **kw):
-    with pytest.raises(ClientError) as e:
-        call(**kw)
-    assert e.value.response["Error"]["Code"] == code, e.value
-    return e.value.response["Error"]["Message"]
 
 
 def text(cert):

@@ -6,11 +6,6 @@ from botocore.exceptions import ClientError
 from refusals import refused
 
 
-@pytest.fixture(scope="module")
-def ssm(cloud):
-    return cloud.client("ssm")
-
-
 def test_put_get_versions(ssm, cloud):
     assert ssm.put_parameter(Name="/v/a", Value="1", Type="String")["Version"] == 1
     refused("ParameterAlreadyExists", ssm.put_parameter, Name="/v/a", Value="2", Type="String")

@@ -1,35 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """STS with boto3: who am I, roles and their trust policies, sessions and what they may not do."""
 import base64
-import json
 import time
 
 import pytest
-from botocore.exceptions import ClientError
 
-
-def refused(code, call, **kw):
-    with pytest.raises(ClientError) as e:
-        call(**kw)
-    assert e.value.response["Error"]["Code"] == code, e.value
-    return e.value.response["Error"]["Message"]
-
-
-def allow(action, resource="*", **kw):
-    return dict({"Effect": "Allow", "Action": action, "Resource": resource}, **kw)
-
-
-def document(*statements):
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+from refusals import allow, document, refused
 
 
 def trust(principal, action="sts:AssumeRole", **kw):
     return document(dict({"Effect": "Allow", "Principal": principal, "Action": action}, **kw))
-
-
-@pytest.fixture(scope="module")
-def iam(cloud):
-    return cloud.client("iam")
 
 
 counter = [0]

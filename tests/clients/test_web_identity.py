@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """OpenID Connect providers, and roles for whom they vouch: sts:AssumeRoleWithWebIdentity without any key of ours."""
 import json
-import pathlib
 import sys
 import time
 
@@ -9,20 +8,9 @@ import pytest
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric import ec
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from issuer import Issuer, Key, certificate, thumbprint  # noqa: E402
+from issuer import Issuer, Key, thumbprint
 
-
-def refused(code, call, **kw):
-    with pytest.raises(ClientError) as e:
-        call(**kw)
-    assert e.value.response["Error"]["Code"] == code, e.value
-    return e.value.response["Error"]["Message"]
-
-
-@pytest.fixture(scope="module")
-def iam(cloud):
-    return cloud.client("iam")
+from refusals import refused
 
 
 @pytest.fixture(scope="module")
