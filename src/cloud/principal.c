@@ -3,7 +3,13 @@
  * authorization needs to know of the caller or the role, never a key or a token. Each member of struct principal is here: a
  * condition on one that were left out would not hold for what is done later. */
 #include "cloud/call.h"
+#include <assert.h>
 #include <errno.h>
+
+/* Whoever adds a member finds out here that it must be in the text. */
+static_assert(sizeof(struct principal) == sizeof(struct policy_principal) + 5 * sizeof(struct str) + 2 * sizeof(struct str_list) +
+						  2 * sizeof(struct str_map) + 3 * sizeof(int64_t),
+	      "a member of struct principal is not in its text");
 
 static void set_list(struct arena *a, struct json *j, const char *name, const struct str_list *l)
 {
@@ -28,9 +34,32 @@ static struct str_list get_list(struct arena *a, const struct json *j, const cha
 	return l;
 }
 
+static void set_map(struct arena *a, struct json *j, const char *name, const struct str_map *m)
+{
+	struct json *v = json_new(a, JSON_OBJECT);
+
+	for (size_t i = 0; i < m->n; i++)
+		json_set(a, v, m->v[i].key, json_new_str(a, m->v[i].value));
+	if (m->n)
+		json_set(a, j, str_c(name), v);
+}
+
+static struct str_map get_map(struct arena *a, const struct json *j, const char *name)
+{
+	const struct json *v = json_getz(j, name);
+	struct str_map m = { 0 };
+
+	if (!json_is(v, JSON_OBJECT))
+		return m;
+	m = (struct str_map){ arena_array(a, struct str_pair, v->n + 1), v->n };
+	for (size_t i = 0; i < v->n; i++)
+		m.v[i] = (struct str_pair){ v->members[i].key, json_str(&v->members[i].value) };
+	return m;
+}
+
 struct str principal_text(struct arena *a, const struct principal *p)
 {
-	struct json *j = json_new(a, JSON_OBJECT), *tags = json_new(a, JSON_OBJECT);
+	struct json *j = json_new(a, JSON_OBJECT);
 
 	json_set_int(a, j, "type", p->p.type);
 	json_set_str(a, j, "account", p->p.account);
@@ -46,9 +75,8 @@ struct str principal_text(struct arena *a, const struct principal *p)
 	json_set_str(a, j, "federated", p->federated);
 	set_list(a, j, "session_policies", &p->session_policies);
 	set_list(a, j, "transitive_tags", &p->transitive_tags);
-	for (size_t i = 0; i < p->tags.n; i++)
-		json_set(a, tags, p->tags.v[i].key, json_new_str(a, p->tags.v[i].value));
-	json_set(a, j, S("tags"), tags);
+	set_map(a, j, "tags", &p->tags);
+	set_map(a, j, "said_keys", &p->said_keys);
 	json_set_int(a, j, "issued_ms", p->issued_ms);
 	json_set_int(a, j, "expires_ms", p->expires_ms);
 	json_set_bool(a, j, "mfa", p->mfa);
@@ -58,7 +86,7 @@ struct str principal_text(struct arena *a, const struct principal *p)
 
 int principal_parse(struct arena *a, struct str text, struct principal *ret)
 {
-	struct json *j, *tags;
+	struct json *j;
 	int64_t type;
 
 	*ret = (struct principal){ 0 };
@@ -81,12 +109,8 @@ int principal_parse(struct arena *a, struct str text, struct principal *ret)
 	ret->federated = json_get_str(j, "federated");
 	ret->session_policies = get_list(a, j, "session_policies");
 	ret->transitive_tags = get_list(a, j, "transitive_tags");
-	tags = json_getz(j, "tags");
-	if (json_is(tags, JSON_OBJECT)) {
-		ret->tags = (struct str_map){ arena_array(a, struct str_pair, tags->n + 1), tags->n };
-		for (size_t i = 0; i < tags->n; i++)
-			ret->tags.v[i] = (struct str_pair){ tags->members[i].key, json_str(&tags->members[i].value) };
-	}
+	ret->tags = get_map(a, j, "tags");
+	ret->said_keys = get_map(a, j, "said_keys");
 	(void)json_to_i64(json_getz(j, "issued_ms"), &ret->issued_ms);
 	(void)json_to_i64(json_getz(j, "expires_ms"), &ret->expires_ms);
 	ret->mfa = json_to_bool(json_getz(j, "mfa"), false);
