@@ -168,6 +168,9 @@ def test_tags_and_source_identity(cloud, iam, sts, issuer, provider):
     plain = issuer.role(iam, "untagged", provider)
     refused("AccessDenied", assume, sts=sts, arn=plain, token=issuer.token(**claim))
     refused("AccessDenied", assume, sts=sts, arn=plain, token=issuer.token(**{"https://aws.amazon.com/source_identity": "alice"}))
+    one = issuer.role(iam, "onestatement", provider, actions=all3, StringEquals={"aud": "sts.amazonaws.com", "aws:RequestTag/team": "blue"})
+    assume(sts, one, issuer.token(**claim))  # all three actions see all keys of the request
+    refused("AccessDenied", assume, sts=sts, arn=one, token=issuer.token())
     only = issuer.role(iam, "onlyred", provider, actions=all3[:2], StringEquals={"aws:RequestTag/team": "red"})
     refused("AccessDenied", assume, sts=sts, arn=only, token=issuer.token(**claim))
 

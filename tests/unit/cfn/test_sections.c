@@ -230,7 +230,8 @@ static void summary(void **state)
 	assert_str(s.capabilities_reason, "The following resource(s) require capabilities: [AWS::IAM::Policy, AWS::IAM::Role]");
 	assert_int_equal(s.resource_types.n, 3);
 	template_summary(&test_arena,
-			 parse("Resources:\n  A: {Type: AWS::IAM::OIDCProvider}\n  B: {Type: AWS::IAM::ServerCertificate}\n  C: {Type: "
+			 parse("Resources:\n  A: {Type: AWS::IAM::OIDCProvider}\n  B: {Type: AWS::IAM::ServerCertificate}\n  D: {Type: "
+			       "AWS::IAM::SAMLProvider}\n  C: {Type: "
 			       "AWS::IAM::VirtualMFADevice}\n"),
 			 &s);
 	assert_int_equal(s.capabilities.n, 0);
