@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """`cloudkeep prove` on templates: one stack in which each resource has one weakness, each of which is caught or said; and one that is
 right and written in other ways, in which nothing is. Each is deployed and proved once."""
+import json
+import subprocess
 
 import pytest
 
-from test_prove import EAST, broken, command, prove, untried
+from test_prove import BINARY, EAST, TEMPLATE, broken, client, command, deploy, left_behind, prove, resources, untried
 
 HEAD = """
 AWSTemplateFormatVersion: "2010-09-09"
@@ -164,6 +166,12 @@ def test_nothing_else_is_called_broken(weak):
     assert broken(weak) <= set(CAUGHT) | tls | versions | beyond
 
 
+def test_the_table_says_what_to_do(cloud, weak):
+    r = command(cloud, "prove", "weak", "--regions", EAST)
+    assert r.returncode == 1 and "waive it with the reason in the resource's Metadata" in r.stdout
+    assert "us-east-1: Acl (AWS::EC2::NetworkAcl)" in r.stdout and "\033[" not in r.stdout
+
+
 def test_what_is_not_looked_at_is_named(weak):
     assert weak["notLookedAt"] == [{"region": EAST, "resource": "Acl", "type": "AWS::EC2::NetworkAcl"}]
 
@@ -291,3 +299,23 @@ def test_nothing_right_is_called_broken(cloud):
     assert len(outsiders) > 10 and set(outsiders) == {"held"}  # tried all the same
     tls = [p for p in report["proofs"] if p["promise"] == "Bucket takes no plain HTTP"]
     assert len(tls) > 6 and all(p["verdict"] == "held" for p in tls)
+
+
+# --- whatever happens ---
+
+def test_a_cloud_that_goes_away_breaks_no_promise(own_cloud):
+    """What has no answer is not tried; and what could not be removed is said, and removed by a later run."""
+    deploy(own_cloud, "base", TEMPLATE.read_text())
+    s3, bucket = client(own_cloud, "s3"), resources(own_cloud, "base")["DataBucket"]
+    p = subprocess.Popen([str(BINARY), "prove", "base", "--json", "--data", str(own_cloud.data)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while p.poll() is None and not s3.list_object_versions(Bucket=bucket).get("Versions"):
+        pass
+    own_cloud.kill()
+    out, err = p.communicate(timeout=60)
+    report = json.loads(out)
+    assert p.returncode == 2 and broken(report) == set() and untried(report) and report["leftBehind"] > 0, out + err
+    assert "once it is an hour old" in err
+    own_cloud.start()
+    own_cloud.__dict__.pop("clients")
+    assert command(own_cloud, "clock", "+2h").returncode == 0
+    assert prove(own_cloud, "base")[0] == 0 and left_behind(own_cloud) == []

@@ -246,6 +246,14 @@ static void table(const struct prove *p, const struct report_opts *o)
 	}
 }
 
+static bool broken_baseline(const struct prove *p)
+{
+	for (size_t i = 0; i < p->n_proofs; i++)
+		if (p->proofs[i].verdict == VERDICT_BROKEN && str_eq(p->proofs[i].declared, BASELINE))
+			return true;
+	return false;
+}
+
 static void summary(const struct prove *p, const struct report_opts *o)
 {
 	const char *plain = o->colour ? "\033[0m" : "";
@@ -265,6 +273,10 @@ static void summary(const struct prove *p, const struct report_opts *o)
 				       STR(f->declared), STR(f->attempt), STR(f->expected), STR(f->got));
 		}
 	}
+	if (broken_baseline(p))
+		puts("\nWhat is broken as (baseline), the stack does not declare: declare it, or waive it with the reason in the "
+		     "resource's Metadata\n"
+		     "(see: cloudkeep prove --help), or ask for --declared promises only.");
 	printf("\n%s%zu attempts: %zu held, %zu broken, %zu not tried; %zu promises not made or waived.%s\n",
 	       paint(o, broken    ? VERDICT_BROKEN
 			: untried ? VERDICT_UNTRIED
