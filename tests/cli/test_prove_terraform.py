@@ -34,6 +34,7 @@ def make(cloud, region):
          "Condition": {"ArnEquals": {"kms:EncryptionContext:aws:logs:arn": group_arn}}}]})
     key = kms.create_key(Policy=key_policy)["KeyMetadata"]
     kms.enable_key_rotation(KeyId=key["KeyId"])
+    cloud.client("ssm", region=region).put_parameter(Name="/app/secret", Type="SecureString", KeyId=key["KeyId"], Value="hush")
     logs = cloud.client("logs", region=region)
     logs.create_log_group(logGroupName="/app/" + region, kmsKeyId=key["Arn"])
     logs.put_retention_policy(logGroupName="/app/" + region, retentionInDays=90)
@@ -68,6 +69,8 @@ def make(cloud, region):
                                       "to_port": 443, "cidr_blocks": ["10.0.0.0/16"], "self": False},
         "aws_cloudwatch_log_group.l": {"id": "/app/" + region, "name": "/app/" + region, "arn": group_arn, "kms_key_id": key["Arn"],
                                        "retention_in_days": 90, "tags": {}},
+        "aws_ssm_parameter.s": {"id": "/app/secret", "name": "/app/secret", "type": "SecureString", "key_id": key["KeyId"],
+                                "arn": "arn:aws:ssm:%s:%s:parameter/app/secret" % (region, cloud.account)},
         "random_id.x": {"id": "x"},
     }
 
@@ -160,6 +163,16 @@ def test_catches_what_happened_to_a_log_group(cloud, world):
     _, report, _ = prove(cloud, shown({"us-east-1": world["us-east-1"]}))
     logs.associate_kms_key(logGroupName="/app/us-east-1", kmsKeyId=key["arn"])
     assert "%s is sealed with the declared key" % name in promises(report)
+
+
+def test_catches_a_secret_in_the_clear(cloud, world):
+    ssm, key = cloud.client("ssm"), world["us-east-1"]["aws_kms_key.k"]["key_id"]
+    ssm.delete_parameter(Name="/app/secret")
+    ssm.put_parameter(Name="/app/secret", Type="String", Value="hush")
+    code, report, _ = prove(cloud, shown({"us-east-1": world["us-east-1"]}))
+    ssm.delete_parameter(Name="/app/secret")
+    ssm.put_parameter(Name="/app/secret", Type="SecureString", KeyId=key, Value="hush")
+    assert code == 1 and promises(report) == {"module.us-east-1.aws_ssm_parameter.s is sealed"}
 
 
 def test_a_tag_waives_with_its_reason(cloud, world):

@@ -595,17 +595,18 @@ void attack_parameter(struct prove *p, struct declared *t)
 {
 	static const enum actor who[] = { ACTOR_NOBODY, ACTOR_NEIGHBOUR };
 	struct promise m = { "access", str_printf(&p->arena, "%.*s is read by no outsider", STR(t->id)), t->id, t };
+	struct promise sealed = { "encryption", str_printf(&p->arena, "%.*s is sealed", STR(t->id)), t->id, t };
 	struct json *params = json_object(&p->arena, "Name", t->physical);
 	struct hit h = hit_json(p, "ssm", "AmazonSSM.GetParameter", p->stack->region, params, actor(p, ACTOR_INSIDER));
 	struct answer a;
 
 	if (str_is(prop_str(t->props, "Type"), "String") && sounds_secret(p, t->physical)) {
-		struct promise sealed = { "encryption", str_printf(&p->arena, "%.*s is sealed", STR(t->id)), t->id, t };
-
 		promise_absent(p, &sealed, S("by its name it is a secret, and of type String (CloudFormation makes no SecureString)"));
 	}
 	if (!promise_owed(p, &m, true) || proof_allowed(p, &m, S("GetParameter, a user with all rights"), &h, &a)->verdict != VERDICT_HELD)
 		return;
+	if (str_is(prop_str(t->props, "Type"), "SecureString") && promise_owed(p, &sealed, true)) /* Terraform, Pulumi */
+		(void)proof_equal(p, &sealed, S("its type"), S("SecureString"), json_get_str(json_getz(a.json, "Parameter"), "Type"));
 	for (size_t i = 0; i < ELEMENTS(who); i++) {
 		h.who = actor(p, who[i]);
 		proof_event(proof_denied(p, &m, str_printf(&p->arena, "GetParameter, %.*s", STR(who_name(who[i]))), &h, DENIED, &a), &a,
