@@ -378,6 +378,7 @@ struct detection {
 	struct drift_stack stack;
 	struct cfn_rec_drift *found;
 	size_t n_found;
+	struct str fault; /* nothing was found out */
 };
 
 static int begin(struct detection *x)
@@ -454,8 +455,10 @@ static int end(struct store_txn *t, void *arg)
 	int64_t drifted = 0;
 	int r = stack_load(t, &x->arena, x->rec.account, x->rec.stack, &now);
 
-	x->rec.reason = failures(x);
-	if (r == -ENOENT || (r == 0 && !str_eq(now.op, x->rec.op)))
+	x->rec.reason = x->fault.p ? x->fault : failures(x);
+	if (x->fault.p)
+		r = 0;
+	else if (r == -ENOENT || (r == 0 && !str_eq(now.op, x->rec.op)))
 		x->rec.reason = S("The stack was changed while its drift was being detected.");
 	else if (r == 0) {
 		for (size_t i = 0; i < x->n_found && r == 0; i++)
@@ -487,7 +490,9 @@ static int detect(struct detector *d)
 		if (drift_checkable(d->cloud, row) && (!x.rec.only.n || str_list_has(&x.rec.only, row->logical)))
 			r = look_at(&x, i);
 	}
-	if (r == 0 || (r == -ENOENT && x.who.p.account.p)) /* the stack is gone: said, too */
+	if (r == -EBADMSG)
+		x.fault = S("What is stored of the stack cannot be read.");
+	if (r == 0 || ((r == -ENOENT || r == -EBADMSG) && x.who.p.account.p)) /* gone, or broken: said, too */
 		r = store_write(d->region->store, end, &x);
 	region_unuse(d->region);
 	arena_done(&x.arena);
