@@ -67,7 +67,6 @@ enum desc_shape_flags {
 	DS_WRAPPER = 8,
 	DS_HAS_MIN = 16,
 	DS_HAS_MAX = 32,
-	DS_EVENTSTREAM = 64,
 	DS_JSONVALUE = 128
 };
 struct desc_shape {

@@ -58,7 +58,7 @@ void exchange_reply(struct exchange *x, struct wire_reply *w)
 	for (size_t i = 0; i < x->call.n_headers && w->n_headers < ELEMENTS(w->headers); i++)
 		w->headers[w->n_headers++] = x->call.headers[i];
 	reply.n_headers = w->n_headers;
-	if (w->stream) {
+	if (w->stream && !w->stream->pipe) {
 		reply.source = &src;
 		reply.source_bytes = w->stream->length;
 	}
@@ -73,7 +73,11 @@ void exchange_reply(struct exchange *x, struct wire_reply *w)
 	}
 	release(x);
 	x->replied = true;
-	http_reply(r, &reply); /* x is in the request's memory: not touched after this */
+	/* x is in the request's memory: not touched after this. */
+	if (w->stream && w->stream->pipe)
+		http_pipe_reply(r, &reply, w->stream->pipe);
+	else
+		http_reply(r, &reply);
 }
 
 void exchange_fail(struct exchange *x)

@@ -212,4 +212,5 @@ struct body {
 	ssize_t (*read)(struct body *b, char *buf, size_t n);                     /* answer: > 0, 0 at the end, negative */
 	void (*free)(struct body *b); /* always called once; removes what was not taken over by the handler */
 	uint64_t length;              /* answer: bytes that read will give */
+	struct http_pipe *pipe; /* answer, instead of read and length: it is made while it is sent. Only where call->http has a loop */
 };

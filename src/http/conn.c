@@ -154,6 +154,36 @@ static void out_advance(struct conn *c, size_t k)
 	assert(k == 0);
 }
 
+/* refill_chunk: the same for an answer in chunks; -EAGAIN: its source has nothing yet. */
+static int refill_chunk(struct conn *c)
+{
+	static const char last[] = "0\r\n\r\n";
+	struct req *q = c->req;
+	char head[24];
+	size_t before = q->info.http10 ? 0 : HTTP_CHUNK_HEAD_BYTES;
+	ssize_t k;
+
+	if (q->ended)
+		return 0;
+	if (!c->own)
+		c->own = xmalloc(HTTP_SOURCE_BYTES);
+	k = q->source.read(q->source.arg, c->own + before, HTTP_SOURCE_BYTES - HTTP_CHUNK_HEAD_BYTES - 2);
+	if (k < 0)
+		return (int)k;
+	q->ended = k == 0;
+	if (q->info.http10) {
+		c->out[1] = (struct iovec){ c->own, (size_t)k };
+	} else if (q->ended) {
+		c->out[1] = (struct iovec){ (void *)(uintptr_t)last, sizeof last - 1 };
+	} else {
+		(void)snprintf(head, sizeof head, "%04zx\r\n", (size_t)k);
+		memcpy(c->own, head, before);
+		memcpy(c->own + before + k, "\r\n", 2);
+		c->out[1] = (struct iovec){ c->own, before + (size_t)k + 2 };
+	}
+	return c->out[1].iov_len > 0;
+}
+
 /* refill gets the next piece of a streamed answer: 1, 0 when there is none to get, negative errno. */
 static int refill(struct conn *c)
 {
@@ -162,6 +192,8 @@ static int refill(struct conn *c)
 	char *to = c->own;
 	ssize_t k;
 
+	if (q && q->chunked)
+		return refill_chunk(c);
 	if (!q || q->source_left == 0)
 		return 0;
 	if (n > q->source_left)
@@ -189,8 +221,15 @@ static int flush(struct conn *c)
 		if (c->out[1].iov_len == 0) {
 			int r = refill(c);
 
-			if (r < 0)
+			if (r == -EAGAIN && c->req->chunked) {
+				if (c->out[0].iov_len == 0) {
+					c->starved = true;
+					loop_timeout(c, TIMEOUT_NONE); /* it is not the client who is slow */
+					return -EAGAIN;
+				}
+			} else if (r < 0) {
 				return r == -EAGAIN ? -EIO : r;
+			}
 			if (r == 0 && c->out[0].iov_len == 0)
 				return 0;
 		}
@@ -650,7 +689,7 @@ static void watch(struct conn *c)
 		return;
 	case CONN_REPLY:
 	case CONN_REFUSAL:
-		loop_watch(c, EPOLLOUT);
+		loop_watch(c, c->starved ? 0 : EPOLLOUT);
 		return;
 	case CONN_LINGER:
 		loop_watch(c, EPOLLIN);
@@ -701,8 +740,8 @@ void conn_event(struct conn *c, uint32_t ev)
 		loop_watch(c, 0); /* errors are told all the same */
 		return;
 	}
-	if (c->state == CONN_REPLY && !(ev & EPOLLOUT)) {
-		loop_watch(c, EPOLLOUT);
+	if (c->state == CONN_REPLY && (c->starved || !(ev & EPOLLOUT))) {
+		watch(c);
 		return;
 	}
 	conn_run(c);
@@ -763,4 +802,16 @@ void conn_resumed(struct req *q)
 	loop_timeout(c, TIMEOUT_STALL);
 	if (!c->busy)
 		loop_ready(c);
+}
+
+void conn_continued(struct req *q)
+{
+	struct conn *c = q->r.conn;
+
+	if (!c || !c->starved)
+		return;
+	assert(c->state == CONN_REPLY && !c->busy);
+	c->starved = false;
+	loop_timeout(c, TIMEOUT_STALL);
+	loop_ready(c);
 }

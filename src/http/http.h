@@ -79,8 +79,10 @@ struct http_handler {
 };
 struct http_source { /* a streamed answer body */
 	void *arg;
-	ssize_t (*read)(void *arg, char *buf, size_t n); /* > 0 bytes, 0 end (early end closes the connection), negative errno */
-	void (*close)(void *arg);                        /* always called once */
+	/* > 0 bytes, 0 end (early end closes the connection), negative errno; of a chunked answer also -EAGAIN: nothing now,
+	 * http_continue tells when there is. */
+	ssize_t (*read)(void *arg, char *buf, size_t n);
+	void (*close)(void *arg); /* always called once */
 };
 struct http_reply {
 	int status;
@@ -89,18 +91,36 @@ struct http_reply {
 	struct str body;                  /* borrowed: lives in r->arena or static */
 	const struct http_source *source; /* instead of body; copied */
 	uint64_t source_bytes;            /* its length */
+	bool chunked;                     /* nobody knows its length yet: it is sent in chunks until it ends */
 	bool head;                        /* answer to HEAD: lengths are sent, no body */
 	bool close;                       /* close the connection after it */
 };
 /* http_reply sends the answer, from any thread, once per request. After it r may be freed at any time. The head is
  * copied (control characters in field values become blanks); the body is not. */
 void http_reply(struct http_request *r, const struct http_reply *reply);
+/* http_continue: the source of a chunked answer has something again. Loop only, until the source is closed. */
+void http_continue(struct http_request *r);
 void http_resume(struct http_request *r); /* any thread, before the reply: read on after body() returned 1 */
 /* http_post runs fn(arg) on the loop's thread soon. Any thread. After http_stop it is dropped. */
 void http_post(struct http_loop *l, void (*fn)(void *arg), void *arg);
 /* http_timer calls fn(arg) once on the loop's thread after delay; returns a handle for http_timer_cancel. Loop only. */
 void *http_timer(struct http_loop *l, int64_t delay_ms, void (*fn)(void *arg), void *arg);
 void http_timer_cancel(struct http_loop *l, void *timer);
+
+/* --- answers that are made while they are sent (src/http/pipe.c) ---
+ * One thread writes, a loop sends; between them lie at most max bytes. Whoever writes finds no room when the client is slow, and
+ * is called when there is some again. A client that went away takes everything. Freed when both ends have let it go. */
+struct http_pipe;
+#define HTTP_PIPE_LEAST_BYTES 4096 /* room is only told of when it is that much */
+/* room(arg) is called on any thread while the writer has the pipe; it must not call the pipe. */
+struct http_pipe *http_pipe_new(size_t max, void (*room)(void *arg), void *arg);
+size_t http_pipe_room(struct http_pipe *p);                /* bytes that may be put; 0: room() will be called */
+void http_pipe_put(struct http_pipe *p, struct str piece); /* no more than there is room for */
+/* http_pipe_end: the answer ends with rest, whatever its size; cut: or is broken off before its end, so that the client sees it. The
+ * writer lets go. */
+void http_pipe_end(struct http_pipe *p, struct str rest, bool cut);
+void http_pipe_reply(struct http_request *r, const struct http_reply *reply, struct http_pipe *p); /* the pipe is the answer's body */
+void http_pipe_drop(struct http_pipe *p);                                                          /* instead: there is no answer */
 
 struct ssl_ctx_st; /* OpenSSL's SSL_CTX */
 struct http_opts {

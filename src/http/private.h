@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* private.h - what the files of src/http share. Nobody else includes it.
  *
- * loop.c owns loops, listeners, timers and posts; conn.c a connection's life; reply.c the writing of answers;
+ * loop.c owns loops, listeners, timers and posts; conn.c a connection's life; reply.c the writing of answers; pipe.c those that
+ * are made meanwhile;
  * tls.c everything that touches OpenSSL's SSL. All of a connection happens on its loop's thread; the only things other
  * threads touch are the post queue (under its mutex) and a request they were given, until they reply to it. */
 #pragma once
@@ -26,6 +27,7 @@
 #define HTTP_TAIL_BYTES 80 /* Date, Connection and the empty line */
 #define HTTP_DATE_BYTES 29
 #define TLS_RECORD_BYTES 16384
+#define HTTP_CHUNK_HEAD_BYTES 6 /* four digits and the line's end */
 
 enum timeout_kind { TIMEOUT_NONE, TIMEOUT_IDLE, TIMEOUT_HEADER, TIMEOUT_STALL, TIMEOUT_LINGER, TIMEOUT_KINDS };
 
@@ -59,6 +61,7 @@ struct req {                   /* a request and what the front keeps with it */
 	struct http_source source;
 	uint64_t source_left;
 	bool has_source, close;
+	bool chunked, ended; /* the length isn't known; the source has ended */
 };
 
 enum conn_state {
@@ -90,6 +93,7 @@ struct conn {
 	bool closing;    /* close after the answer */
 	bool watched;    /* in the epoll set */
 	bool ready;      /* in the loop's ready list */
+	bool starved;    /* the source of the answer has nothing yet */
 	bool want_write; /* TLS must write before it can read on */
 	char *in;        /* bytes received and not used yet; NULL mostly */
 	size_t in_off, in_n, in_cap;
@@ -176,6 +180,7 @@ void conn_close(struct conn *c);      /* at once; tells the handler if a request
 bool conn_idle(const struct conn *c); /* between requests */
 void conn_replied(struct req *q);     /* on the loop: the reply is there */
 void conn_resumed(struct req *q);
+void conn_continued(struct req *q); /* the source has something again */
 
 /* --- adopt.c --- */
 struct str via_name(const struct via *v);

@@ -214,7 +214,10 @@ static void write_head(struct req *q, const struct http_reply *a, uint64_t lengt
 		p = put_safe(p, a->headers[i].value);
 		p = PUT(p, "\r\n");
 	}
-	if (a->status != 204 && (a->status != 304 || length > 0)) {
+	if (a->chunked && a->status != 204 && a->status != 304) {
+		if (!q->info.http10) /* which knows no chunks: there the connection's end is the answer's */
+			p = PUT(p, "Transfer-Encoding: chunked\r\n");
+	} else if (a->status != 204 && (a->status != 304 || length > 0)) {
 		p = PUT(p, "Content-Length: ");
 		p = put_u64(p, length);
 		p = PUT(p, "\r\n");
@@ -278,6 +281,8 @@ void http_reply(struct http_request *r, const struct http_reply *a)
 		q->source = *a->source;
 		q->source_left = empty ? 0 : length;
 		q->has_source = true;
+		q->chunked = a->chunked && !empty;
+		q->close |= a->chunked && q->info.http10;
 	}
 	if (!empty && !a->source && length != a->body.n)
 		q->close = true; /* a length without bytes: only right for HEAD; the client must not wait on a kept connection */
@@ -288,6 +293,12 @@ void http_reply(struct http_request *r, const struct http_reply *a)
 	q->reply_post = (struct post){ .fn = arrived, .arg = q };
 	if (!loop_post(l, &q->reply_post))
 		loop_orphan(q);
+}
+
+void http_continue(struct http_request *r)
+{
+	assert(loop_is_current(r->loop));
+	conn_continued((struct req *)r);
 }
 
 static void resumed(void *arg)

@@ -63,6 +63,7 @@ void api_accept(struct env *e, int listener)
 	c = xzalloc(sizeof *c);
 	c->env = e;
 	c->w = (struct watch){ WATCH_CONN, fd, c };
+	c->armed = EPOLLIN;
 	buf_init(&c->in, FN_HEAD_BYTES_MAX + 2 * FN_READ_BYTES);
 	buf_init(&c->body, FN_PAYLOAD_BYTES_MAX);
 	buf_init(&c->out, OUT_BYTES_MAX);
@@ -73,12 +74,12 @@ void api_accept(struct env *e, int listener)
 }
 
 /* --- writing --- */
-static void arm(struct api_conn *c, bool write)
+static void arm(struct api_conn *c)
 {
-	struct epoll_event ev = { .events = EPOLLIN | (write ? EPOLLOUT : 0), .data.ptr = &c->w };
+	struct epoll_event ev = { .events = (c->stalled ? 0 : EPOLLIN) | (c->want_write ? EPOLLOUT : 0), .data.ptr = &c->w };
 
-	if (c->want_write != write && epoll_ctl(c->env->f->ep, EPOLL_CTL_MOD, c->w.fd, &ev) == 0)
-		c->want_write = write;
+	if (c->armed != ev.events && epoll_ctl(c->env->f->ep, EPOLL_CTL_MOD, c->w.fd, &ev) == 0)
+		c->armed = ev.events;
 }
 
 /* empty forgets what is in a buffer, and gives back its memory when that was much. */
@@ -99,7 +100,8 @@ static void flush(struct api_conn *c)
 		ssize_t n = send(c->w.fd, c->out.p + c->out_off, c->out.n - c->out_off, MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EAGAIN) {
-			arm(c, true);
+			c->want_write = true;
+			arm(c);
 			return;
 		}
 		if (n <= 0) {
@@ -110,7 +112,8 @@ static void flush(struct api_conn *c)
 	}
 	empty(&c->out);
 	c->out_off = 0;
-	arm(c, false);
+	c->want_write = false;
+	arm(c);
 	if (c->close)
 		api_drop(c);
 }
@@ -184,6 +187,31 @@ static void too_large(struct api_conn *c)
 	reply(c, 413, "RequestEntityTooLarge", "Exceeded maximum allowed payload size (6291556 bytes).");
 }
 
+static struct str trailer(const struct api_conn *c, const char *name)
+{
+	for (size_t i = 0; i < c->r.n_trailers; i++)
+		if (str_eq_ci(c->r.trailers[i].name, str_c(name)))
+			return c->r.trailers[i].value;
+	return STR_NONE;
+}
+
+/* Of an answer that came to its end; trailers tell of an error that came after its beginning. */
+static void response(struct api_conn *c, struct str body)
+{
+	struct str type = trailer(c, "Lambda-Runtime-Function-Error-Type"), error = trailer(c, "Lambda-Runtime-Function-Error-Body");
+	struct invocation *i = c->env->inv;
+
+	if (!i->streamed && http_header(&c->r, "Content-Type").p)
+		i->content_type = str_dup(&i->arena, http_header(&c->r, "Content-Type"));
+	if (!type.n) {
+		env_answer(c->env, FN_DONE, c->streaming ? S("") : body, STR_NONE);
+		return;
+	}
+	if (base64_decode(&c->arena, error, &error) < 0)
+		error = S("");
+	env_answer(c->env, c->streaming ? FN_DONE : FN_FAILED, error, type);
+}
+
 /* answer: POST invocation/ID/response or /error. */
 static void answer(struct api_conn *c, struct str id, struct str what)
 {
@@ -201,7 +229,7 @@ static void answer(struct api_conn *c, struct str id, struct str what)
 		/* First the reply: in the callback the environment may end. */
 		reply(c, 202, NULL, NULL);
 		if (str_is(what, "response"))
-			env_answer(e, FN_DONE, body, STR_NONE);
+			response(c, body);
 		else
 			env_answer(e, FN_FAILED, body, error_type_of(c, body));
 	}
@@ -250,6 +278,16 @@ static bool is_awaited(const struct api_conn *c)
 	       str_cut(str_skip(c->r.path, sizeof PREFIX "invocation/" - 1), '/', &id, &what) && str_eq(id, e->inv->event.request_id);
 }
 
+/* streams: is this an answer that somebody takes while it comes? */
+static bool streams(const struct api_conn *c)
+{
+	const struct env *e = c->env;
+
+	return c->r.chunked && !c->unwanted && e->state == ENV_BUSY && e->inv->event.sink && !e->inv->streamed &&
+	       str_ends(c->r.path, S("/response")) && str_is(c->r.method, "POST") &&
+	       str_eq_ci(http_header(&c->r, "Lambda-Runtime-Function-Response-Mode"), S("streaming"));
+}
+
 static void refuse(struct api_conn *c)
 {
 	c->close = true;
@@ -288,6 +326,9 @@ static int read_head(struct api_conn *c)
 	c->left = c->r.content_length;
 	if (c->info.expect_continue)
 		buf_put(&c->out, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+	c->streaming = streams(c);
+	if (c->streaming)
+		env_stream(c->env, http_header(&c->r, "Content-Type"));
 	if (c->r.chunked) {
 		c->step = CONN_READ_CHUNKED;
 	} else if (c->left > FN_PAYLOAD_BYTES_MAX) {
@@ -313,38 +354,79 @@ static int read_body(struct api_conn *c)
 	return c->left == 0;
 }
 
-static int read_chunked(struct api_conn *c)
+/* deliver gives the piece at the beginning of in to whoever takes the answer: 1 all of it, 0 not now, negative when it is too much. */
+static int deliver(struct api_conn *c)
+{
+	size_t n = c->piece;
+
+	if (c->streaming && c->left > FN_STREAM_BYTES_MAX) {
+		env_broken(c->env, "Function.ResponseSizeTooLarge",
+			   "Response payload size exceeded maximum allowed payload size (209715200 bytes).");
+		return -EFBIG;
+	}
+	if (c->streaming)
+		n = env_write(c->env, str_of(c->in.p, c->piece));
+	take(c, n);
+	c->piece -= n;
+	c->stalled = c->piece > 0;
+	arm(c);
+	return !c->stalled;
+}
+
+/* read_data takes what of a chunked body is there: 1 it is at its end, 0 more is needed or nobody takes it now. */
+static int read_data(struct api_conn *c)
 {
 	size_t used;
 	struct str data;
-	int r;
+	int r = 1;
 
-	while (c->step == CONN_READ_CHUNKED && c->in.n) {
+	while (r > 0 && (c->piece || c->in.n)) {
+		if (c->piece) {
+			r = deliver(c);
+			continue;
+		}
 		r = parse_chunked(&c->chunk, c->in.p, c->in.n, &used, &data);
-		if (r < 0 || c->left > FN_DISCARD_BYTES_MAX)
+		if (r < 0 || (!c->streaming && c->left > FN_DISCARD_BYTES_MAX))
 			return -EBADMSG;
+		if (r == PARSE_END) {
+			take(c, used);
+			c->step = CONN_READ_TRAILERS;
+			return 1;
+		}
 		if (r == PARSE_DATA) {
 			c->left += data.n;
-			if (!c->unwanted)
+			if (c->streaming) {
+				used -= data.n;
+				c->piece = data.n;
+			} else if (!c->unwanted) {
 				buf_str(&c->body, data);
+			}
 			c->too_large = !buf_ok(&c->body);
 		}
 		take(c, used);
-		if (r == PARSE_END)
-			c->step = CONN_READ_TRAILERS;
+		r = 1;
 	}
-	if (c->step == CONN_READ_TRAILERS) {
-		ssize_t n = parse_scan_trailers(&c->scan, c->in.p, c->in.n);
+	return r < 0 ? r : 0;
+}
 
-		if (n < 0)
-			return -EBADMSG;
-		if (n == 0)
-			return 0;
-		take(c, (size_t)n);
-		c->scan = (struct parse_scan){ 0 };
-		return 1;
-	}
-	return 0;
+static int read_trailers(struct api_conn *c)
+{
+	ssize_t n = parse_scan_trailers(&c->scan, c->in.p, c->in.n);
+
+	if (n <= 0)
+		return n < 0 ? -EBADMSG : 0;
+	if (c->scan.lines && parse_trailers(&c->arena, arena_dup(&c->arena, c->in.p, (size_t)n), (size_t)n, c->scan.lines, &c->r) < 0)
+		return -EBADMSG;
+	take(c, (size_t)n);
+	c->scan = (struct parse_scan){ 0 };
+	return 1;
+}
+
+static int read_chunked(struct api_conn *c)
+{
+	int r = c->step == CONN_READ_CHUNKED ? read_data(c) : 1;
+
+	return r > 0 ? read_trailers(c) : r;
 }
 
 /* work_once handles what was read; true: there may be more, which waited until replies were sent. */
@@ -364,11 +446,14 @@ static bool work_once(struct api_conn *c)
 		if (r > 0) {
 			c->step = CONN_READ_HEAD;
 			handle(c);
+			c->streaming = false;
 			empty(&c->body);
 		}
 	}
 	if (c->dead)
 		return false;
+	if (r < 0 && c->streaming)
+		env_broken(c->env, "Runtime.TruncatedResponse", "The response is not in chunks as HTTP has them.");
 	if (r < 0)
 		refuse(c);
 	else if (c->out.n)
@@ -380,6 +465,13 @@ static void work(struct api_conn *c)
 {
 	while (work_once(c))
 		;
+}
+
+void api_resume(struct api_conn *c)
+{
+	c->stalled = false;
+	arm(c);
+	work(c);
 }
 
 void api_event(struct api_conn *c, uint32_t events)
@@ -398,6 +490,8 @@ void api_event(struct api_conn *c, uint32_t events)
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n <= 0 || c->in.n + (size_t)n > FN_HEAD_BYTES_MAX + FN_READ_BYTES) {
+		if (c->streaming)
+			env_cut_off(c->env);
 		api_drop(c);
 		return;
 	}

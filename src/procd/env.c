@@ -60,6 +60,11 @@ static void settle(struct env *e, struct fn_result *r)
 	r->duration_us = e->dispatched_us ? fn_now_us() - e->dispatched_us : 0;
 	r->memory_used_mb = memory_used(e);
 	r->log_tail = output_tail(e, &a);
+	r->streamed = i->streamed;
+	r->content_type = i->content_type;
+	for (struct api_conn *c = e->conns; c; c = c->next)
+		c->streaming = false; /* nobody takes what still comes */
+	e->truncated = false;
 	e->inv = NULL;
 	e->cold = false;
 	e->dispatched_us = 0;
@@ -429,6 +434,52 @@ void env_answer(struct env *e, enum fn_outcome o, struct str payload, struct str
 	settle(e, &r);
 }
 
+/* --- answers that come as a stream --- */
+void env_stream(struct env *e, struct str content_type)
+{
+	struct invocation *i = e->inv;
+
+	assert(e->state == ENV_BUSY && i && i->event.sink && !i->streamed);
+	i->streamed = true;
+	i->content_type = content_type.p ? str_dup(&i->arena, content_type) : STR_NONE;
+	i->event.sink->begin(i->arg, i->content_type);
+}
+
+size_t env_write(struct env *e, struct str piece)
+{
+	assert(e->inv && e->inv->streamed);
+	return e->inv->event.sink->write(e->inv->arg, piece);
+}
+
+void env_broken(struct env *e, const char *type, const char *message)
+{
+	struct arena a = { 0 };
+
+	env_answer(e, FN_FAILED, str_printf(&a, "{\"errorType\":\"%s\",\"errorMessage\":\"%s\"}", type, message), str_c(type));
+	env_end(e);
+	arena_done(&a);
+}
+
+void env_cut_off(struct env *e)
+{
+	e->truncated = true;
+	e->deadline_us = fn_now_us() + FN_TRUNCATED_US; /* most often it has ended, and that tells more */
+	fn_deadline(e->f, e->deadline_us);
+}
+
+void env_resume(struct functions *f, struct str request_id)
+{
+	for (struct env *e = f->envs; e; e = e->next) {
+		if (!e->inv || !str_eq(e->inv->event.request_id, request_id))
+			continue;
+		for (struct api_conn *c = e->conns; c; c = c->next)
+			if (c->stalled) {
+				api_resume(c);
+				return; /* the list may have changed */
+			}
+	}
+}
+
 void env_init_error(struct env *e, struct str payload, struct str error_type)
 {
 	struct fn_result r = { .outcome = FN_FAILED, .payload = payload, .error_type = error_type };
@@ -543,6 +594,10 @@ static void timed_out(struct env *e)
 	struct invocation *i = e->inv;
 
 	output_drain(e, true);
+	if (e->truncated && i) {
+		env_broken(e, "Runtime.TruncatedResponse", "The response ended before it was complete.");
+		return;
+	}
 	if (e->state == ENV_INIT && i && !i->second) {
 		/* Its start took too long: once more, within the invocation's own time, as AWS does. The next environment has
 		 * the spec then. */

@@ -106,7 +106,8 @@ void functions_invoke(struct functions *f, const struct fn_spec *s, const struct
 				      .client_context = copy(a, e->client_context),
 				      .cognito_identity = copy(a, e->cognito_identity),
 				      .function_arn = copy(a, e->function_arn),
-				      .timeout_ms = e->timeout_ms };
+				      .timeout_ms = e->timeout_ms,
+				      .sink = e->sink };
 	i->done = done;
 	i->arg = arg;
 	pthread_mutex_lock(&f->mutex);
@@ -324,7 +325,7 @@ static void free_list(struct str_list *l)
 static bool on_wake(struct functions *f)
 {
 	struct invocation *list;
-	struct str_list forget, ending;
+	struct str_list forget, ending, resume;
 	struct provision *asked;
 	bool stop;
 	uint64_t n;
@@ -338,6 +339,8 @@ static bool on_wake(struct functions *f)
 	f->forget = (struct str_list){ 0 };
 	ending = f->ending;
 	f->ending = (struct str_list){ 0 };
+	resume = f->resume;
+	f->resume = (struct str_list){ 0 };
 	asked = provision_take(f);
 	f->awake = false;
 	stop = f->stop;
@@ -347,8 +350,11 @@ static bool on_wake(struct functions *f)
 	provision_apply(f, asked);
 	for (size_t k = 0; k < ending.n; k++)
 		end_region(f, ending.v[k], &list);
+	for (size_t k = 0; k < resume.n; k++)
+		env_resume(f, resume.v[k]);
 	free_list(&forget);
 	free_list(&ending);
+	free_list(&resume);
 	while (list) {
 		struct invocation *i = list;
 
@@ -600,6 +606,7 @@ void functions_close(struct functions *f)
 	provision_end_all(f);
 	free_list(&f->forget);
 	free_list(&f->ending);
+	free_list(&f->resume);
 	free_all(f);
 }
 
@@ -621,6 +628,11 @@ static void ask(struct functions *f, struct str_list *list, struct str text)
 void functions_forget(struct functions *f, struct str key_prefix)
 {
 	ask(f, &f->forget, key_prefix);
+}
+
+void functions_resume(struct functions *f, struct str request_id)
+{
+	ask(f, &f->resume, request_id);
 }
 
 void functions_end_region(struct functions *f, struct str region)

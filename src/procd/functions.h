@@ -39,14 +39,22 @@ struct fn_spec {            /* one function version as it is configured; copied 
 	void (*release)(void *arg);
 	void *arg;
 };
+/* Takes an answer while it is made. Both get the arg of functions_invoke's done, on a thread of this module, and must not block. */
+struct fn_sink {
+	/* The function answers as a stream, of this type (absent: it did not say). What it writes follows. */
+	void (*begin)(void *arg, struct str content_type);
+	/* Takes what it can of a piece. If that is not all, the function's writes wait until functions_resume. */
+	size_t (*write)(void *arg, struct str piece);
+};
 struct fn_event { /* copied */
 	struct str request_id, payload;
 	struct str trace, client_context, cognito_identity; /* absent: no such header */
 	struct str function_arn;                            /* as invoked: with version or alias */
 	uint32_t timeout_ms;
+	const struct fn_sink *sink; /* not copied; NULL: every answer is collected */
 };
 enum fn_outcome {
-	FN_DONE,      /* payload is the handler's answer */
+	FN_DONE,      /* payload is the handler's answer; when streamed, error_type and it are of an error after the answer's beginning */
 	FN_FAILED,    /* the handler or its start reported an error: payload is its JSON, error_type its type */
 	FN_TIMED_OUT, /* ended by us */
 	FN_EXITED,    /* the process ended before it answered: exit_text ("exit status 1", "signal: killed") */
@@ -56,6 +64,8 @@ enum fn_outcome {
 struct fn_result { /* lives during the callback */
 	enum fn_outcome outcome;
 	struct str payload, error_type, exit_text;
+	struct str content_type;      /* of the answer, as the runtime said */
+	bool streamed;                /* the sink has got the answer, as far as it came */
 	struct str environment;       /* its id; the log stream's name ends with it */
 	bool cold;                    /* the environment's first invocation */
 	bool ahead;                   /* functions_provision had started it: nobody waited for that */
@@ -80,6 +90,8 @@ void functions_close(struct functions *f);
 /* functions_invoke never blocks. done is called exactly once, on a thread of this module; it must not block. */
 void functions_invoke(struct functions *f, const struct fn_spec *s, const struct fn_event *e,
 		      void (*done)(void *arg, const struct fn_result *r), void *arg);
+/* functions_resume: the sink of this invocation has room again. Any thread, also when it is over already. */
+void functions_resume(struct functions *f, struct str request_id);
 /* functions_provision keeps n environments of this spec up, whether somebody invokes or not: they are started now, do not end for
  * being idle, are renewed before their credentials end, and started again when they end otherwise. Invocations with the spec's key
  * take them first, and further environments when all are busy. Asked again with the same key it only changes n; 0: no more are

@@ -12,7 +12,9 @@
 #include "procd/message.h"
 #include <pthread.h>
 
-#define FN_PAYLOAD_BYTES_MAX 6291556 /* of an answer, as AWS's message says */
+#define FN_PAYLOAD_BYTES_MAX 6291556     /* of an answer, as AWS's message says */
+#define FN_STREAM_BYTES_MAX (200u << 20) /* of an answer that is streamed */
+#define FN_TRUNCATED_US 1000000          /* after a stream that broke off: whoever ends says why within that time */
 #define FN_DISCARD_BYTES_MAX (64u << 20)
 #define FN_HEAD_BYTES_MAX 16384
 #define FN_CONNS_MAX 8             /* of one environment to its Runtime API */
@@ -55,6 +57,8 @@ struct invocation {
 	void *arg;
 	bool spec_taken; /* by an environment: it releases it */
 	bool second;     /* its first environment did not come up in time */
+	bool streamed;   /* its sink was told that the answer begins */
+	struct str content_type;
 	uint64_t key_hash;
 };
 
@@ -93,6 +97,7 @@ struct env {
 	enum env_state state;
 	struct invocation *inv;
 	struct provision *pool;              /* it is kept up for; NULL: it was started for an invocation */
+	bool truncated;                      /* its answer broke off */
 	bool forget, frozen, cold, v2, gone; /* gone: in the list of those to free after the turn */
 	struct watch out, err, listeners[4]; /* Runtime API, 443, the cloud's port, names */
 	int peak_fd, freezer_fd;
@@ -121,8 +126,12 @@ struct api_conn { /* of a process to its Runtime API */
 	struct http_request r;
 	struct parse_info info;
 	uint64_t left;
+	size_t piece;   /* of a streamed answer: at the beginning of in, not yet taken */
+	uint32_t armed; /* epoll events asked for */
 	bool want_write, close, dead, too_large;
-	bool unwanted; /* the body answers nothing that is asked: it is not kept */
+	bool streaming; /* the request is the answer of env's invocation, which is taken while it comes */
+	bool stalled;   /* until functions_resume */
+	bool unwanted;  /* the body answers nothing that is asked: it is not kept */
 };
 
 struct functions {
@@ -139,7 +148,7 @@ struct functions {
 	pthread_mutex_t mutex;
 	pthread_cond_t hello;
 	struct invocation *queue, **queue_tail;
-	struct str_list forget, ending; /* malloc'd; ending: names of regions */
+	struct str_list forget, ending, resume; /* malloc'd; ending: names of regions; resume: request ids */
 	struct provision *asked, **asked_tail;
 	struct provision *provisions; /* changed by the thread only: it reads them without */
 	bool stop, awake;
@@ -186,6 +195,11 @@ void env_checks(struct functions *f, int64_t now_us); /* deadlines */
 /* What the Runtime API's requests mean: */
 void env_ready(struct env *e, struct api_conn *c);                                            /* it asks for work */
 void env_answer(struct env *e, enum fn_outcome o, struct str payload, struct str error_type); /* of its invocation */
+void env_stream(struct env *e, struct str content_type);                                      /* its answer begins to come */
+size_t env_write(struct env *e, struct str piece);                                            /* how much of it was taken */
+void env_broken(struct env *e, const char *type, const char *message);                        /* its answer is none: it ends */
+void env_cut_off(struct env *e);                                                              /* its answer's connection is gone */
+void env_resume(struct functions *f, struct str request_id);
 void env_init_error(struct env *e, struct str payload, struct str error_type);
 void env_free(struct env *e);
 uint64_t env_hash(struct str key);
@@ -209,7 +223,8 @@ void provision_end_all(struct functions *f); /* no environment is left */
 void api_accept(struct env *e, int listener);
 void api_event(struct api_conn *c, uint32_t events);
 void api_send_invocation(struct api_conn *c, const struct invocation *i, int64_t deadline_ms);
-void api_drop(struct api_conn *c); /* closes it; its memory goes after the turn */
+void api_resume(struct api_conn *c); /* what it has read is taken again */
+void api_drop(struct api_conn *c);   /* closes it; its memory goes after the turn */
 void api_free(struct api_conn *c);
 
 /* --- output.c --- */

@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -176,6 +177,71 @@ static void answer_short(struct http_request *r)
 	stream(r, number(r, 1000), number(r, 1000) / 2);
 }
 
+/* --- answers that another thread makes meanwhile --- */
+struct piped {
+	struct http_pipe *pipe;
+	sem_t room;
+	struct counter from;
+	bool cut;
+};
+
+static void piped_room(void *arg)
+{
+	(void)sem_post(&((struct piped *)arg)->room);
+}
+
+static void *piped_main(void *arg)
+{
+	struct piped *x = arg;
+	char buf[32768];
+	ssize_t n = 1;
+
+	while (n > 0) {
+		size_t room = http_pipe_room(x->pipe);
+
+		if (room == 0) {
+			(void)sem_wait(&x->room);
+			continue;
+		}
+		n = counter_read(&x->from, buf, room < sizeof buf ? room : sizeof buf);
+		http_pipe_put(x->pipe, str_of(buf, (size_t)n));
+		if (n)
+			usleep(x->from.at < 10000); /* the first ones apart */
+	}
+	http_pipe_end(x->pipe, S(".end"), x->cut);
+	(void)sem_destroy(&x->room);
+	atomic_fetch_sub(&sources_open, 1);
+	free(x);
+	return NULL;
+}
+
+static void piped(struct http_request *r, bool cut)
+{
+	struct piped *x = xzalloc(sizeof *x);
+	pthread_t t;
+
+	(void)sem_init(&x->room, 0, 0);
+	x->from.end = number(r, 1000);
+	x->cut = cut;
+	x->pipe = http_pipe_new(65536, piped_room, x);
+	atomic_fetch_add(&sources_open, 1);
+	state(r)->replied = true;
+	http_pipe_reply(r, &(struct http_reply){ .status = 200 }, x->pipe);
+	if (pthread_create(&t, NULL, piped_main, x) != 0)
+		abort();
+	pthread_detach(t);
+}
+
+static void answer_pipe(struct http_request *r)
+{
+	piped(r, false);
+}
+
+static void answer_pipe_cut(struct http_request *r)
+{
+	piped(r, true);
+}
+
 static void answer_big(struct http_request *r)
 {
 	size_t n = (size_t)number(r, 1 << 20);
@@ -280,6 +346,8 @@ static const struct route {
 	{ "/thread", answer_thread, HTTP_BODY_MEMORY },
 	{ "/stream", answer_stream, HTTP_BODY_MEMORY },
 	{ "/short", answer_short, HTTP_BODY_MEMORY },
+	{ "/pipe", answer_pipe, HTTP_BODY_MEMORY },
+	{ "/pipe-cut", answer_pipe_cut, HTTP_BODY_MEMORY },
 	{ "/big", answer_big, HTTP_BODY_MEMORY },
 	{ "/evil", answer_evil, HTTP_BODY_MEMORY },
 	{ "/close", answer_close, HTTP_BODY_MEMORY },

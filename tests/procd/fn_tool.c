@@ -6,7 +6,8 @@
  *   fn_tool DIR bench RUNTIME HANDLER CODE_DIR N AT_ONCE BYTES
  *
  * Orders: {"invoke": ID, "key":, "runtime":, "handler":, "code":, "payload":, "memory":, "tmp":, "timeout":, "init_timeout":,
- * "layers": [...], "env": {...}, "expires_in": ms}, {"provision": N, and the same}, {"provisioned": KEY}, {"forget": PREFIX}, {"isolation":
+ * "layers": [...], "env": {...}, "expires_in": ms}, {"provision": N, and the same}, {"provisioned": KEY},
+ * {"invoke": ID, "stream": bytes that are taken before it holds, 0: all, and the same}, {"resume": ID}, {"forget": PREFIX}, {"isolation":
  * true}, {"runtime_of": NAME}. Answers: {"id":, "outcome":, ...}, {"log":, "environment":, "request_id":}, ... Also serves HTTP for the
  * functions: every request is answered with its path and where it came from. */
 #include "base/json.h"
@@ -95,6 +96,64 @@ struct order { /* lives until the spec is released */
 	bool answered;
 };
 
+/* --- answers that are streamed --- */
+#define STREAMS_MAX 4096
+static struct stream { /* by invocation */
+	struct str request_id;
+	int64_t taken, most; /* most 0: whatever comes */
+} streams[STREAMS_MAX];
+static pthread_mutex_t streams_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct stream *stream_of(int64_t id)
+{
+	return &streams[id % STREAMS_MAX];
+}
+
+static void stream_begin(void *arg, struct str content_type)
+{
+	struct arena a = { 0 };
+	struct json *j = json_new(&a, JSON_OBJECT);
+
+	json_set_str(&a, j, "log", S(""));
+	json_set_int(&a, j, "begun", (int64_t)(intptr_t)arg);
+	json_set_str(&a, j, "content_type", content_type);
+	put(j);
+	arena_done(&a);
+}
+
+static size_t stream_write(void *arg, struct str piece)
+{
+	struct stream *s = stream_of((int64_t)(intptr_t)arg);
+	struct arena a = { 0 };
+	struct json *j = json_new(&a, JSON_OBJECT);
+	size_t n = piece.n;
+
+	pthread_mutex_lock(&streams_lock);
+	if (s->most && s->taken + (int64_t)n > s->most)
+		n = (size_t)(s->most - s->taken);
+	s->taken += (int64_t)n;
+	pthread_mutex_unlock(&streams_lock);
+	json_set_str(&a, j, "log", S(""));
+	json_set_int(&a, j, "wrote", (int64_t)(intptr_t)arg);
+	json_set_int(&a, j, "n", (int64_t)n);
+	if (n < 1000 && utf8_valid(str_of(piece.p, n)))
+		json_set_str(&a, j, "text", str_of(piece.p, n));
+	put(j);
+	arena_done(&a);
+	return n;
+}
+static const struct fn_sink sink = { stream_begin, stream_write };
+
+static void stream_resume(int64_t id)
+{
+	struct stream *s = stream_of(id);
+
+	pthread_mutex_lock(&streams_lock);
+	s->most = 0;
+	pthread_mutex_unlock(&streams_lock);
+	functions_resume(fns, s->request_id);
+}
+
 static int variables(void *arg, struct arena *a, struct str_pair **ret, size_t *ret_n, int64_t *ret_expires_ms)
 {
 	struct order *o = arg;
@@ -145,6 +204,8 @@ static void done(void *arg, const struct fn_result *r)
 	json_set_str(&a, j, "environment", r->environment);
 	json_set_bool(&a, j, "cold", r->cold);
 	json_set_bool(&a, j, "ahead", r->ahead);
+	json_set_bool(&a, j, "streamed", r->streamed);
+	json_set_str(&a, j, "content_type", r->content_type);
 	json_set_int(&a, j, "init_us", r->init_us);
 	json_set_int(&a, j, "duration_us", r->duration_us);
 	json_set_int(&a, j, "memory_mb", r->memory_used_mb);
@@ -200,6 +261,11 @@ static void run(struct order *o)
 
 	for (size_t i = 0; layers && i < layers->n; i++)
 		s.layer_dirs[s.n_layers++] = json_str(&layers->items[i]);
+	if (json_getz(j, "stream")) {
+		free((char *)(uintptr_t)stream_of(o->id)->request_id.p);
+		*stream_of(o->id) = (struct stream){ str_c(xstrdup(str_z(&o->a, e.request_id))), 0, number(j, "stream", 0) };
+		e.sink = &sink;
+	}
 	if (json_getz(j, "provision"))
 		functions_provision(fns, &s, (uint32_t)number(j, "provision", 0));
 	else
@@ -238,6 +304,8 @@ static void take(struct str line)
 	}
 	if (json_getz(o->j, "provisioned"))
 		tell_provisioned(o, ans);
+	if (json_getz(o->j, "resume"))
+		stream_resume(number(o->j, "resume", 0));
 	if (json_getz(o->j, "forget"))
 		functions_forget(fns, json_get_str(o->j, "forget"));
 	if (json_getz(o->j, "isolation")) {

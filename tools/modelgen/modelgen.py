@@ -193,7 +193,7 @@ class Emitter:
 
     def is_body(self, name):
         s = self.shapes[name]
-        return s["type"] == "blob" and bool(s.get("streaming"))
+        return bool(s["type"] == "blob" and s.get("streaming") or s.get("eventstream"))
 
     def is_document(self, name):
         return self.shapes[name].get("document", False)
@@ -237,7 +237,7 @@ class Emitter:
         return self.shapes[name].get("members", {})
 
     def emit_types(self, out):
-        structs = [n for n in self.order if self.shapes[n]["type"] == "structure" and not self.is_document(n)]
+        structs = [n for n in self.order if self.shapes[n]["type"] == "structure" and not self.is_document(n) and not self.is_body(n)]
         for n in structs:
             out.append("%s;" % self.struct_name(n))
         seen = set(LIST_TYPES.values()) | {"struct str_map"}
@@ -289,7 +289,7 @@ class Emitter:
                 out.append("static const char *const %s_enum_%d[] = { %s, NULL };" % (p, self.index[n], ", ".join(cstr(x) for x in sorted(set(e)))))
         for n in self.order:
             ms = self.members(n)
-            if self.shapes[n]["type"] == "structure" and ms and not self.is_document(n):
+            if self.shapes[n]["type"] == "structure" and ms and not self.is_document(n) and not self.is_body(n):
                 out.append("static const struct desc_member %s_members_%d[] = {" % (p, self.index[n]))
                 for m, d in ms.items():
                     out.append("\t" + self.member_row(n, m, d, recorded))
@@ -350,7 +350,7 @@ class Emitter:
         flags = []
         if self.is_document(n):
             f += [".kind = DK_DOCUMENT", ".size = sizeof(struct json *)"]
-        elif t == "structure":
+        elif t == "structure" and not self.is_body(n):
             f += [".kind = DK_STRUCT", ".size = sizeof(%s)" % self.struct_name(n)]
             ms = list(self.members(n))
             if ms:
@@ -364,8 +364,6 @@ class Emitter:
                 f.append(".xml_value = " + cstr(ns["uri"] if isinstance(ns, dict) else ns))
             if s.get("union"):
                 flags.append("DS_UNION")
-            if s.get("eventstream"):
-                flags.append("DS_EVENTSTREAM")
         elif t == "list":
             e = s["member"]
             f += [".kind = DK_LIST", ".size = sizeof(struct str_list)", ".element = %d" % self.index[e["shape"]],

@@ -149,6 +149,87 @@ function logFailure(what, e) {
 	writeOut(`${new Date().toISOString()}\t${requestId}\tERROR\t${what}\t${text}\n`);
 }
 
+// --- answers that are streamed ---
+const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming');
+const PRELUDE_TYPE = 'application/vnd.awslambda.http-integration-response';
+const PRELUDE_END = Buffer.alloc(8);
+let answering; // the stream of the invocation in work
+
+globalThis.awslambda = {
+	streamifyResponse(handler, options) {
+		handler[STREAMING] = 'response';
+		if (options?.highWaterMark !== undefined) handler[Symbol.for('aws.lambda.runtime.handler.highWaterMark')] = Number(options.highWaterMark);
+		return handler;
+	},
+	HttpResponseStream: {
+		// Status, headers and cookies travel ahead of the body.
+		from(stream, prelude) {
+			stream.setContentType(PRELUDE_TYPE);
+			stream._onBeforeFirstWrite = (write) => { write(JSON.stringify(prelude)); write(PRELUDE_END); };
+			return stream;
+		},
+	},
+};
+
+const isBytes = (x) => typeof x === 'string' || Buffer.isBuffer(x) || x instanceof Uint8Array;
+
+// responseStream is what a streaming handler writes to. What the other side does not take yet makes its writes wait.
+function responseStream(id, highWaterMark) {
+	const { Writable } = require('node:stream');
+	let type = 'application/octet-stream', begun = false, ended = false;
+	const chunk = (data, done) => {
+		if (ended) return; // what was written is late: the connection belongs to the next invocation
+		if (!data.length) return done && done(); // an empty chunk would be the last one
+		socket.write(`${data.length.toString(16)}\r\n`, 'latin1');
+		socket.write(data);
+		socket.write('\r\n', 'latin1', done);
+	};
+	const begin = () => {
+		begun = true;
+		socket.write(`POST ${API}invocation/${id}/response HTTP/1.1\r\nHost: ${host}:${port}\r\nContent-Type: ${type.replace(/[^\x20-\x7e]/g, '?')}\r\n`
+			+ 'Lambda-Runtime-Function-Response-Mode: streaming\r\nTransfer-Encoding: chunked\r\n'
+			+ 'Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\r\n\r\n', 'latin1');
+		if (stream._onBeforeFirstWrite) stream._onBeforeFirstWrite((x) => chunk(Buffer.from(x)));
+	};
+	const stream = new Writable({
+		...(highWaterMark !== undefined ? { highWaterMark } : {}),
+		write(data, encoding, done) { if (!begun) begin(); chunk(data, done); },
+		final(done) { if (!begun) begin(); done(); },
+	});
+	const write = stream.write;
+	stream.write = (data, ...more) => write.call(stream, isBytes(data) ? data : JSON.stringify(data), ...more);
+	stream.setContentType = (t) => { type = String(t); };
+	return {
+		stream,
+		begun: () => begun,
+		// The answer's end: with an error that came after its beginning, or without.
+		end(error, andNext) {
+			const trailers = error ? `Lambda-Runtime-Function-Error-Type: ${error.errorType.replace(/[^\x20-\x7e]/g, '?')}\r\n`
+				+ `Lambda-Runtime-Function-Error-Body: ${Buffer.from(JSON.stringify(error)).toString('base64')}\r\n` : '';
+			ended = true;
+			socket.write(`0\r\n${trailers.length > 12000 ? 'Lambda-Runtime-Function-Error-Type: Error\r\n' : trailers}\r\n${andNext ? NEXT : ''}`, 'latin1');
+		},
+	};
+}
+
+// runStreaming waits for the handler and for its stream's end: a stream that is never ended lasts until the timeout.
+function runStreaming(handler, event, headers, stream) {
+	return new Promise((resolve) => {
+		const over = new Promise((done) => {
+			stream.on('finish', () => done({}));
+			stream.on('error', (error) => done({ error }));
+			stream.on('close', () => done(stream.writableFinished ? {} : { error: new Error('The response stream was destroyed before its end.') }));
+		});
+		const [context] = makeContext(headers, () => {});
+		const failed = (error) => resolve({ error: error ?? new Error(String(error)) });
+		try {
+			Promise.resolve(handler(event, stream, context)).then(() => over.then(resolve), failed);
+		} catch (e) {
+			failed(e);
+		}
+	});
+}
+
 // --- the handler ---
 function layerModules() {
 	// NODE_PATH counts for import too, as on AWS; only where there are layers.
@@ -233,7 +314,7 @@ async function loadHandler() {
 	const handler = find(module) ?? find(module?.default);
 	if (handler === undefined || handler === null) throw failure('Runtime.HandlerNotFound', `${full} is undefined or not exported`);
 	if (typeof handler !== 'function') throw failure('Runtime.HandlerNotFound', `${full} is not a function`);
-	if (handler.length >= 3 && /nodejs(2[4-9]|[3-9]\d)\./.test(env.AWS_EXECUTION_ENV || ''))
+	if (handler.length >= 3 && !handler[STREAMING] && /nodejs(2[4-9]|[3-9]\d)\./.test(env.AWS_EXECUTION_ENV || ''))
 		throw failure('Runtime.CallbackHandlerDeprecated', 'ERROR: AWS Lambda has removed support for callback-based function handlers starting with Node.js 24. '
 			+ 'You need to modify this function to use a supported handler signature to use Node.js 24 or later. '
 			+ 'For more information see https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html.');
@@ -303,7 +384,8 @@ async function fatal(e, type) {
 	if (e instanceof Error) f.reason = asFailure(e);
 	logFailure(type === 'Runtime.UnhandledPromiseRejection' ? 'Unhandled Promise Rejection' : 'Uncaught Exception', Object.assign(new Error(f.errorMessage), { name: type, stack: [`${type}: ${f.errorMessage}`, ...f.trace.slice(1)].join('\n') }));
 	await flushed();
-	post(current ? `invocation/${current}/error` : 'init/error', JSON.stringify({ errorType: type, errorMessage: f.errorMessage, trace: [`${type}: ${f.errorMessage}`, ...f.trace.slice(1)] }), type, false);
+	if (answering?.begun()) answering.end({ errorType: type, errorMessage: f.errorMessage, trace: f.trace }, false);
+	else post(current ? `invocation/${current}/error` : 'init/error', JSON.stringify({ errorType: type, errorMessage: f.errorMessage, trace: [`${type}: ${f.errorMessage}`, ...f.trace.slice(1)] }), type, false);
 	socket.end(() => setTimeout(() => process.exit(129), 5));
 }
 const uncaught = (e) => (e?.name?.startsWith?.('Runtime.') ? e.name : e?.name ?? 'Error');
@@ -330,9 +412,11 @@ async function main() {
 		if (headers['lambda-runtime-trace-id']) env._X_AMZN_TRACE_ID = headers['lambda-runtime-trace-id'];
 		else delete env._X_AMZN_TRACE_ID;
 		let text, result;
+		answering = handler[STREAMING] ? responseStream(id, handler[Symbol.for('aws.lambda.runtime.handler.highWaterMark')]) : undefined;
 		try {
-			result = await run(handler, JSON.parse(body.toString()), headers);
-			if (!('error' in result)) {
+			const event = JSON.parse(body.toString());
+			result = answering ? await runStreaming(handler, event, headers, answering.stream) : await run(handler, event, headers);
+			if (!answering && !('error' in result)) {
 				try {
 					text = JSON.stringify(result.value === undefined ? null : result.value);
 					if (text === undefined) text = 'null';
@@ -346,7 +430,11 @@ async function main() {
 		if ('error' in result) logFailure('Invoke Error', result.error);
 		await flushed();
 		current = undefined;
-		if ('error' in result) {
+		const streamed = answering;
+		answering = undefined;
+		if (streamed?.begun()) {
+			streamed.end('error' in result ? asFailure(result.error) : undefined, true);
+		} else if ('error' in result) {
 			const f = asFailure(result.error);
 			post(`invocation/${id}/error`, JSON.stringify(f), f.errorType, true);
 		} else {

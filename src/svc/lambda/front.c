@@ -4,42 +4,27 @@
  * A function URL invokes through the same environments and limits as Invoke. Who may is decided by lambda:InvokeFunctionUrl and
  * lambda:InvokeFunction, both, on the function or alias: also with AuthType NONE the resource policy must allow it. Sources:
  * "Control access to Lambda function URLs", "Invoking Lambda function URLs" (Developer Guide). */
-#include "cloud/front.h"
-#include "svc/lambda/lambda_int.h"
+#include "svc/lambda/front_int.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define CODE_PATH "/_lambda/code/"
 #define CODE_LINK_MS 600000
-#define HEADERS_MAX 64
 
-struct visit {
-	struct front_request *f;
-	struct arena *arena;
-	struct region *region; /* pinned while set */
-	struct lambda_slot slot;
-	struct lambda_rec_url url;
-	struct str request_id;
-	int64_t timeout_s;
-	bool begun;
-	struct http_header headers[HEADERS_MAX];
-	size_t n_headers;
-};
-
-static void header(struct visit *v, const char *name, struct str value)
+void lambda_visit_header(struct visit *v, const char *name, struct str value)
 {
-	if (value.p && v->n_headers < HEADERS_MAX)
+	if (value.p && v->n_headers < VISIT_HEADERS_MAX)
 		v->headers[v->n_headers++] = (struct http_header){ str_c(name), value };
 }
 
 /* reply ends the visit; v and the request are gone after it. */
-static void reply(struct visit *v, int status, struct str body)
+static void lambda_visit_reply(struct visit *v, int status, struct str body)
 {
 	struct region *r = v->region;
 
 	v->region = NULL;
-	header(v, "x-amzn-requestid", v->request_id);
+	lambda_visit_header(v, "x-amzn-requestid", v->request_id);
 	http_reply(v->f->http, &(struct http_reply){ .status = status,
 						     .headers = v->headers,
 						     .n_headers = v->n_headers,
@@ -49,12 +34,12 @@ static void reply(struct visit *v, int status, struct str body)
 		region_unuse(r);
 }
 
-static void refuse(struct visit *v, int status, const char *type, struct str text)
+void lambda_visit_refuse(struct visit *v, int status, const char *type, struct str text)
 {
-	header(v, "content-type", S("application/json"));
+	lambda_visit_header(v, "content-type", S("application/json"));
 	if (type)
-		header(v, "x-amzn-errortype", str_c(type));
-	reply(v, status, text);
+		lambda_visit_header(v, "x-amzn-errortype", str_c(type));
+	lambda_visit_reply(v, status, text);
 }
 
 /* --- archives --- */
@@ -105,12 +90,12 @@ static void send_code(struct visit *v)
 
 	if (!str_next(&rest, '/', &region) || !str_next(&rest, '/', &file) || !str_next(&rest, '/', &expires) ||
 	    !str_next(&rest, '/', &sig) || str_to_i64(expires, &until) < 0 || until < clock_now_ms()) {
-		refuse(v, 403, "AccessDenied", S("{\"Message\":\"Request has expired\"}"));
+		lambda_visit_refuse(v, 403, "AccessDenied", S("{\"Message\":\"Request has expired\"}"));
 		return;
 	}
 	want = code_signature(v->f->cloud, v->arena, region, file, expires);
 	if (sig.n != want.n || !mem_equal_ct(sig.p, want.p, want.n)) {
-		refuse(v, 403, "AccessDenied", S("{\"Message\":\"The signature does not match\"}"));
+		lambda_visit_refuse(v, 403, "AccessDenied", S("{\"Message\":\"The signature does not match\"}"));
 		return;
 	}
 	r = front_region(v->f->cloud, region);
@@ -119,7 +104,7 @@ static void send_code(struct visit *v)
 	if (r)
 		region_unuse(r);
 	if (fd < 0) {
-		refuse(v, 404, "NotFound", S("{\"Message\":\"Not found\"}"));
+		lambda_visit_refuse(v, 404, "NotFound", S("{\"Message\":\"Not found\"}"));
 		return;
 	}
 	source.arg = (void *)(intptr_t)fd;
@@ -273,16 +258,16 @@ static bool cors(struct visit *v)
 
 	if (!k || !origin.p || !listed(&k->origins, origin))
 		return preflight;
-	header(v, "access-control-allow-origin", str_list_has(&k->origins, S("*")) && !k->credentials.v ? S("*") : origin);
-	header(v, "vary", S("Origin"));
+	lambda_visit_header(v, "access-control-allow-origin", str_list_has(&k->origins, S("*")) && !k->credentials.v ? S("*") : origin);
+	lambda_visit_header(v, "vary", S("Origin"));
 	if (k->credentials.v)
-		header(v, "access-control-allow-credentials", S("true"));
-	header(v, "access-control-expose-headers", joined(v->arena, &k->expose));
+		lambda_visit_header(v, "access-control-allow-credentials", S("true"));
+	lambda_visit_header(v, "access-control-expose-headers", joined(v->arena, &k->expose));
 	if (preflight) {
-		header(v, "access-control-allow-methods", joined(v->arena, &k->methods));
-		header(v, "access-control-allow-headers", joined(v->arena, &k->headers));
+		lambda_visit_header(v, "access-control-allow-methods", joined(v->arena, &k->methods));
+		lambda_visit_header(v, "access-control-allow-headers", joined(v->arena, &k->headers));
 		if (k->max_age.has)
-			header(v, "access-control-max-age", str_printf(v->arena, "%lld", (long long)k->max_age.v));
+			lambda_visit_header(v, "access-control-max-age", str_printf(v->arena, "%lld", (long long)k->max_age.v));
 	}
 	return preflight;
 }
@@ -293,7 +278,7 @@ static bool cors_header(struct str name)
 }
 
 /* --- the answer --- */
-static void add_answer_headers(struct visit *v, const struct json *answer)
+void lambda_visit_answer_headers(struct visit *v, const struct json *answer)
 {
 	const struct json *h = json_getz(answer, "headers"), *cookies = json_getz(answer, "cookies");
 	bool typed = false;
@@ -305,12 +290,12 @@ static void add_answer_headers(struct visit *v, const struct json *answer)
 		    str_eq_ci(name, S("transfer-encoding")) || str_eq_ci(name, S("date")) || (v->url.cors && cors_header(name)))
 			continue;
 		typed |= str_eq_ci(name, S("content-type"));
-		header(v, str_z(v->arena, name), value);
+		lambda_visit_header(v, str_z(v->arena, name), value);
 	}
 	if (!typed)
-		header(v, "content-type", S("application/json"));
+		lambda_visit_header(v, "content-type", S("application/json"));
 	for (size_t i = 0; json_is(cookies, JSON_ARRAY) && i < cookies->n; i++)
-		header(v, "set-cookie", json_str(&cookies->items[i]));
+		lambda_visit_header(v, "set-cookie", json_str(&cookies->items[i]));
 }
 
 static void answer(struct visit *v, struct str payload)
@@ -320,24 +305,36 @@ static void answer(struct visit *v, struct str payload)
 	int64_t status;
 
 	if (json_parse(v->arena, payload, &j, NULL) < 0) {
-		refuse(v, 502, NULL, S("{\"Message\":\"Internal Server Error\"}"));
+		lambda_visit_refuse(v, 502, NULL, S("{\"Message\":\"Internal Server Error\"}"));
 		return;
 	}
 	if (!json_is(j, JSON_OBJECT) || !json_getz(j, "statusCode")) { /* the answer itself is the body */
-		header(v, "content-type", S("application/json"));
-		reply(v, 200, json_is(j, JSON_STRING) ? json_str(j) : payload);
+		lambda_visit_header(v, "content-type", S("application/json"));
+		lambda_visit_reply(v, 200, json_is(j, JSON_STRING) ? json_str(j) : payload);
 		return;
 	}
 	body = json_get_str(j, "body");
 	if (json_to_i64(json_getz(j, "statusCode"), &status) < 0 || status < 200 || status > 599 ||
 	    (json_to_bool(json_getz(j, "isBase64Encoded"), false) && body.p && base64_decode(v->arena, body, &plain) < 0)) {
-		refuse(v, 502, NULL, S("{\"Message\":\"Internal Server Error\"}"));
+		lambda_visit_refuse(v, 502, NULL, S("{\"Message\":\"Internal Server Error\"}"));
 		return;
 	}
 	if (json_to_bool(json_getz(j, "isBase64Encoded"), false) && body.p)
 		body = plain;
-	add_answer_headers(v, j);
-	reply(v, (int)status, body.p ? body : S(""));
+	lambda_visit_answer_headers(v, j);
+	lambda_visit_reply(v, (int)status, body.p ? body : S(""));
+}
+
+/* An answer that has its status and headers in front of it, from a function that streams, where nobody takes a stream. */
+static void answer_ahead(struct visit *v, struct str payload)
+{
+	ptrdiff_t end = lambda_visit_prelude_end(payload, 0);
+	int status;
+
+	if (end < 0 || lambda_visit_prelude(v, str_of(payload.p, (size_t)end), &status) < 0)
+		lambda_visit_refuse(v, 502, NULL, S("{\"Message\":\"Internal Server Error\"}"));
+	else
+		lambda_visit_reply(v, status, str_skip(payload, (size_t)end + VISIT_PRELUDE_END_BYTES));
 }
 
 static void came_back(void *arg, const struct fn_result *res, const struct call_error *refused)
@@ -348,17 +345,20 @@ static void came_back(void *arg, const struct fn_result *res, const struct call_
 
 	lambda_leave(v->f->cloud, &v->slot);
 	if (refused) {
-		refuse(v, refused->err == &lambda_err_service ? 500 : 502, refused->err->code,
-		       S("{\"Message\":\"Internal Server Error\"}"));
+		lambda_visit_refuse(v, refused->err == &lambda_err_service ? 500 : 502, refused->err->code,
+				    S("{\"Message\":\"Internal Server Error\"}"));
 		return;
 	}
 	payload = lambda_result_payload(v->arena, v->request_id, v->timeout_s, res, &error);
 	if (error) {
-		header(v, "x-amz-function-error", str_c(error));
-		refuse(v, 502, NULL, S("Internal Server Error"));
+		lambda_visit_header(v, "x-amz-function-error", str_c(error));
+		lambda_visit_refuse(v, 502, NULL, S("Internal Server Error"));
 		return;
 	}
-	answer(v, payload);
+	if (str_is(res->content_type, VISIT_PRELUDE_TYPE))
+		answer_ahead(v, payload);
+	else
+		answer(v, payload);
 }
 
 /* --- the request --- */
@@ -388,12 +388,12 @@ static int begin(struct visit *v, struct call *c, const struct principal *who)
 	if (r == 0)
 		r = lambda_resolve(c, &fn, &version);
 	if (r < 0) {
-		refuse(v, 404, "ResourceNotFoundException", S("{\"Message\":null}"));
+		lambda_visit_refuse(v, 404, "ResourceNotFoundException", S("{\"Message\":null}"));
 		return 0;
 	}
 	if (lambda_enter(c, &fn, version.version.v, &v->slot, &reason) < 0) {
-		refuse(v, 429, "TooManyRequestsException",
-		       str_printf(v->arena, "{\"Reason\":\"%s\",\"Type\":\"User\",\"message\":\"Rate Exceeded.\"}", reason));
+		lambda_visit_refuse(v, 429, "TooManyRequestsException",
+				    str_printf(v->arena, "{\"Reason\":\"%s\",\"Type\":\"User\",\"message\":\"Rate Exceeded.\"}", reason));
 		return 0;
 	}
 	v->timeout_s = version.timeout_s.v;
@@ -402,7 +402,10 @@ static int begin(struct visit *v, struct call *c, const struct principal *who)
 	run.request_id = v->request_id;
 	run.trace = lambda_trace(v->arena, v->f->http, clock_now_ms());
 	run.payload = event_text(v, who);
-	lambda_run_start(v->f->cloud, v->region, &run, came_back, v);
+	if (str_is(v->url.mode, "RESPONSE_STREAM"))
+		lambda_visit_stream(v, &run);
+	else
+		lambda_run_start(v->f->cloud, v->region, &run, came_back, v);
 	return 1;
 }
 
@@ -416,19 +419,19 @@ static void serve(struct visit *v, const struct service *svc)
 	if (str_is(v->url.auth, "AWS_IAM")) {
 		r = front_authenticate(v->f, "lambda", v->region->name, v->f->http->body, &who, &reason);
 		if (r < 0) {
-			refuse(v, 403, "AccessDeniedException", S("{\"Message\":\"Forbidden\"}"));
+			lambda_visit_refuse(v, 403, "AccessDeniedException", S("{\"Message\":\"Forbidden\"}"));
 			return;
 		}
 	}
 	r = front_call(v->f, v->region, svc, &who, &c);
 	if (r < 0) {
-		refuse(v, 503, "ServiceUnavailable", S("{\"Message\":\"Service Unavailable\"}"));
+		lambda_visit_refuse(v, 503, "ServiceUnavailable", S("{\"Message\":\"Service Unavailable\"}"));
 		return;
 	}
 	if (allowed(&c, v) == 1)
 		(void)begin(v, &c, &who); /* v may be gone */
 	else
-		refuse(v, 403, "AccessDeniedException", S("{\"Message\":\"Forbidden\"}"));
+		lambda_visit_refuse(v, 403, "AccessDeniedException", S("{\"Message\":\"Forbidden\"}"));
 	front_call_end(&c);
 }
 
@@ -474,11 +477,12 @@ static void done(struct front_request *f)
 	if (str_cut(f->host, '.', &id, &rest) && str_cut(rest, '.', &kind, &region))
 		v->region = front_region(f->cloud, region);
 	if (!v->region || find_url(v, id) < 0) {
-		refuse(v, 403, "AccessDeniedException", S("{\"Message\":\"Forbidden\"}")); /* as for one that exists and is not allowed */
+		lambda_visit_refuse(v, 403, "AccessDeniedException",
+				    S("{\"Message\":\"Forbidden\"}")); /* as for one that exists and is not allowed */
 		return;
 	}
 	if (cors(v))
-		reply(v, 200, S(""));
+		lambda_visit_reply(v, 200, S(""));
 	else
 		serve(v, cloud_service(f->cloud, "lambda"));
 }
@@ -488,7 +492,7 @@ static void gone(struct front_request *f)
 	struct visit *v = f->user;
 
 	if (v && !v->begun)
-		reply(v, 400, S(""));
+		lambda_visit_reply(v, 400, S(""));
 }
 
 const struct front lambda_front = { .claims = claims, .headers = headers, .done = done, .gone = gone };

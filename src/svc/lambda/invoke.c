@@ -143,38 +143,62 @@ static struct str visit(struct call *c, const struct lambda_fn *fn)
 	return lambda_lineage_add(c->arena, lambda_trace(c->arena, c->http, c->now_ms), lambda_arn(c, fn->account, fn->name, STR_NONE));
 }
 
-static int begin(struct call *c, const struct lambda_fn *fn, const struct lambda_rec_version *v, struct str payload, struct str context,
-		 bool tail)
+int lambda_invoke_find(struct call *c, struct str function, struct str qualifier, struct str context64, size_t max,
+		       struct lambda_invoking *x)
 {
-	struct waiting *w;
-	struct call_park *park;
+	int r = lambda_find(c, function, qualifier, &x->fn);
+
+	if (r == 0)
+		r = lambda_resolve(c, &x->fn, &x->v);
+	if (r == 0)
+		r = check_payload(c, &x->payload, max);
+	if (r == 0 && context64.n > LAMBDA_CONTEXT_BYTES_MAX)
+		r = lambda_fail(c, &lambda_err_invalid_request_content, "Client context must be smaller than %d bytes of base64.",
+				LAMBDA_CONTEXT_BYTES_MAX);
+	if (r == 0 && context64.p && base64_decode(c->arena, context64, &x->context) < 0)
+		r = lambda_fail(c, &lambda_err_invalid_request_content, "The client context is not valid base64");
+	return r;
+}
+
+int lambda_invoke_enter(struct call *c, struct lambda_invoking *x)
+{
 	const char *reason;
-	struct lambda_run run = { .v = v, .account = fn->account, .payload = payload, .context = context };
 	int r;
 
-	run.trace = visit(c, fn);
-	if (lambda_loops(&fn->f, run.trace, lambda_arn(c, fn->account, fn->name, STR_NONE)))
+	x->trace = visit(c, &x->fn);
+	if (lambda_loops(&x->fn.f, x->trace, lambda_arn(c, x->fn.account, x->fn.name, STR_NONE)))
 		return lambda_fail(c, &lambda_err_recursive_invocation,
 				   "Lambda has detected your function being invoked in a recursive loop with other Amazon Web Services "
 				   "resources and stopped your function's invocation.");
-	park = call_park(c);
+	r = lambda_enter(c, &x->fn, x->v.version.v, &x->slot, &reason);
+	return r == -EAGAIN ? throttled(c, reason) : r;
+}
+
+static int begin(struct call *c, struct lambda_invoking *x, bool tail)
+{
+	struct call_park *park = call_park(c);
+	struct lambda_run run = { .v = &x->v, .account = x->fn.account, .payload = x->payload, .context = x->context };
+	struct waiting *w;
+	int r;
+
 	if (!park)
 		return -EDEADLK;
-	w = xzalloc(sizeof *w);
-	r = lambda_enter(c, fn, v->version.v, &w->slot, &reason);
+	r = lambda_invoke_enter(c, x);
 	if (r < 0) {
-		free(w);
 		c->park = NULL; /* it is refused at once */
-		return r == -EAGAIN ? throttled(c, reason) : r;
+		return r;
 	}
+	w = xzalloc(sizeof *w);
+	w->slot = x->slot;
 	w->park = park;
 	w->cloud = c->cloud;
 	w->want_tail = tail;
-	w->timeout_s = v->timeout_s.v;
-	w->version = str_dup(&w->arena, lambda_version_text(&w->arena, v->version.v));
+	w->timeout_s = x->v.timeout_s.v;
+	w->version = str_dup(&w->arena, lambda_version_text(&w->arena, x->v.version.v));
 	w->request_id = str_dup(&w->arena, c->facts.request_id);
+	run.trace = x->trace;
 	run.request_id = w->request_id;
-	run.arn = lambda_arn(c, fn->account, fn->name, fn->qualifier);
+	run.arn = lambda_arn(c, x->fn.account, x->fn.name, x->fn.qualifier);
 	lambda_run_start(c->cloud, c->region, &run, came_back, w);
 	return CALL_PARKED;
 }
@@ -182,24 +206,14 @@ static int begin(struct call *c, const struct lambda_fn *fn, const struct lambda
 LAMBDA_HANDLER(invoke, invocation_request, invocation_response)
 {
 	bool event = str_is(in->invocation_type, "Event");
-	struct str payload = in->payload, context = STR_NONE;
-	struct lambda_rec_version v;
-	struct lambda_fn fn;
+	struct lambda_invoking x = { .payload = in->payload };
 	int r;
 
 	if (in->durable_execution_name.p || in->tenant_id.p)
 		return call_fail(c, &aws_err_not_implemented, "%s is not implemented by this cloud.",
 				 in->tenant_id.p ? "TenantId" : "DurableExecutionName");
-	r = lambda_find(c, in->function_name, in->qualifier, &fn);
-	if (r == 0)
-		r = lambda_resolve(c, &fn, &v);
-	if (r == 0)
-		r = check_payload(c, &payload, event ? LAMBDA_ASYNC_BYTES_MAX : LAMBDA_SYNC_BYTES_MAX);
-	if (r == 0 && in->client_context.n > LAMBDA_CONTEXT_BYTES_MAX)
-		r = lambda_fail(c, &lambda_err_invalid_request_content, "Client context must be smaller than %d bytes of base64.",
-				LAMBDA_CONTEXT_BYTES_MAX);
-	if (r == 0 && in->client_context.p && base64_decode(c->arena, in->client_context, &context) < 0)
-		r = lambda_fail(c, &lambda_err_invalid_request_content, "The client context is not valid base64");
+	r = lambda_invoke_find(c, in->function_name, in->qualifier, in->client_context,
+			       event ? LAMBDA_ASYNC_BYTES_MAX : LAMBDA_SYNC_BYTES_MAX, &x);
 	if (r < 0)
 		return r;
 	if (str_is(in->invocation_type, "DryRun")) {
@@ -207,6 +221,6 @@ LAMBDA_HANDLER(invoke, invocation_request, invocation_response)
 		return 0;
 	}
 	if (event)
-		return lambda_enqueue(c, &fn, payload, context, visit(c, &fn));
-	return begin(c, &fn, &v, payload, context, str_is(in->log_type, "Tail"));
+		return lambda_enqueue(c, &x.fn, x.payload, x.context, visit(c, &x.fn));
+	return begin(c, &x, str_is(in->log_type, "Tail"));
 }

@@ -37,6 +37,7 @@ const struct lambda_ops lambda_ops = {
 	.get_provisioned_concurrency_config = lambda_get_provisioned_concurrency_config,
 	.get_runtime_management_config = lambda_get_runtime_management_config,
 	.invoke = lambda_invoke,
+	.invoke_with_response_stream = lambda_invoke_with_response_stream,
 	.list_aliases = lambda_list_aliases,
 	.list_code_signing_configs = lambda_list_code_signing_configs,
 	.list_function_event_invoke_configs = lambda_list_function_event_invoke_configs,

@@ -276,8 +276,33 @@ ptrdiff_t lambda_policy_find(const struct json *statements, struct str sid);
 int lambda_policy_add(struct call *c, struct json *policy, struct str sid, const struct json *s, struct str *ret_text);
 int lambda_policy_remove(struct call *c, struct json *policy, struct str sid, struct str *ret_text);
 
+/* --- runtime.c: who may run --- */
+/* lambda_enter counts an invocation of a version in: 0, or -EAGAIN with *ret_reason when no more may run. */
+struct lambda_slot { /* a place among the concurrent invocations: provisioned, or of the function and perhaps of the account */
+	struct lambda_count *provisioned, *function, *account; /* account NULL: a reserved place */
+};
+int lambda_enter(struct call *c, const struct lambda_fn *fn, int64_t version, struct lambda_slot *ret, const char **ret_reason);
+void lambda_leave(struct cloud *cl, struct lambda_slot *s);
+
 /* --- invoke.c --- */
 LAMBDA_HANDLER(invoke, invocation_request, invocation_response);
+
+/* What Invoke and InvokeWithResponseStream have in common. lambda_invoke_find: which version, and a payload (made "{}" when there
+ * is none) and context (decoded into *ret_context) that may be. lambda_invoke_enter: how the invocation is traced, and a place among
+ * those under way; refuses loops and crowds. */
+struct lambda_invoking {
+	struct lambda_fn fn;
+	struct lambda_rec_version v;
+	struct str payload, context, trace;
+	struct lambda_slot slot;
+};
+int lambda_invoke_find(struct call *c, struct str function, struct str qualifier, struct str context64, size_t max,
+		       struct lambda_invoking *x);
+int lambda_invoke_enter(struct call *c, struct lambda_invoking *x);
+
+/* --- stream.c: invocations whose answer is streamed --- */
+#define LAMBDA_PIPE_BYTES (256u << 10)
+LAMBDA_HANDLER(invoke_with_response_stream, invoke_with_response_stream_request, invoke_with_response_stream_response);
 
 /* lambda_result_payload gives what the caller gets of a result; *ret_error: X-Amz-Function-Error, or NULL. */
 struct str lambda_result_payload(struct arena *a, struct str request_id, int64_t timeout_s, const struct fn_result *r,
@@ -305,16 +330,10 @@ bool lambda_draining(struct cloud *cl);
 struct functions *lambda_environments(struct cloud *cl);    /* started when first asked for; NULL: there can be none */
 struct functions *lambda_environments_if(struct cloud *cl); /* NULL: not started */
 void lambda_work(struct cloud *cl, void (*fn)(void *arg), void *arg);
-/* lambda_enter counts an invocation of a version in: 0, or -EAGAIN with *ret_reason when no more may run. */
-struct lambda_slot { /* a place among the concurrent invocations: provisioned, or of the function and perhaps of the account */
-	struct lambda_count *provisioned, *function, *account; /* account NULL: a reserved place */
-};
-int lambda_enter(struct call *c, const struct lambda_fn *fn, int64_t version, struct lambda_slot *ret, const char **ret_reason);
-void lambda_leave(struct cloud *cl, struct lambda_slot *s);
-
 struct lambda_run { /* one invocation to make; everything is copied by lambda_run_start */
 	const struct lambda_rec_version *v;
 	struct str account, arn, request_id, payload, trace, context; /* arn: as invoked */
+	const struct fn_sink *sink;                                   /* takes the answer while it comes, with done's arg; or NULL */
 };
 /* lambda_run_provision keeps n environments of run's version up (run: v, account and arn). Blocks while an archive is unpacked. */
 int lambda_run_provision(struct cloud *cl, struct region *r, const struct lambda_run *run, uint32_t n);

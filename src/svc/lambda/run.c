@@ -439,9 +439,26 @@ struct running {
 	struct region *region;
 	struct lambda_live *live;
 	struct fn_event event;
+	const struct fn_sink *sink;
 	void (*done)(void *arg, const struct fn_result *res, const struct call_error *refused);
 	void *arg;
 };
+
+static void run_begin(void *arg, struct str content_type)
+{
+	struct running *x = arg;
+
+	x->sink->begin(x->arg, content_type);
+}
+
+static size_t run_write(void *arg, struct str piece)
+{
+	struct running *x = arg;
+
+	return x->sink->write(x->arg, piece);
+}
+
+static const struct fn_sink run_sink = { run_begin, run_write };
 
 static void running_free(struct running *x)
 {
@@ -519,6 +536,7 @@ void lambda_run_start(struct cloud *cl, struct region *r, const struct lambda_ru
 	x->region = r;
 	x->done = done;
 	x->arg = arg;
+	x->sink = run->sink;
 	x->live = live_of(cl, r, run, lambda_run_key(a, run->v), false);
 	if (!x->live) {
 		refuse(x, &lambda_err_service, S("The function's configuration is damaged."));
@@ -529,7 +547,8 @@ void lambda_run_start(struct cloud *cl, struct region *r, const struct lambda_ru
 				      .trace = run->trace.p ? str_dup(a, run->trace) : STR_NONE,
 				      .client_context = run->context.p ? str_dup(a, run->context) : STR_NONE,
 				      .function_arn = str_dup(a, run->arn),
-				      .timeout_ms = (uint32_t)run->v->timeout_s.v * 1000 };
+				      .timeout_ms = (uint32_t)run->v->timeout_s.v * 1000,
+				      .sink = run->sink ? &run_sink : NULL };
 	if (all_ready(x))
 		start(x);
 	else

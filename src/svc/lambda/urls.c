@@ -111,13 +111,6 @@ static int no_url(struct call *c)
 	return lambda_fail(c, &lambda_err_resource_not_found, "The resource you requested does not exist.");
 }
 
-static int refuse_stream(struct call *c, struct str mode)
-{
-	return str_is(mode, "RESPONSE_STREAM")
-		       ? call_fail(c, &aws_err_not_implemented, "InvokeMode RESPONSE_STREAM is not implemented by this cloud.")
-		       : 0;
-}
-
 LAMBDA_HANDLER(create_function_url_config, create_function_url_config_request, create_function_url_config_response)
 {
 	struct lambda_function_url_config o;
@@ -125,8 +118,6 @@ LAMBDA_HANDLER(create_function_url_config, create_function_url_config_request, c
 	struct lambda_fn fn;
 	int r = target(c, in->function_name, in->qualifier, &fn);
 
-	if (r == 0)
-		r = refuse_stream(c, in->invoke_mode);
 	if (r < 0)
 		return r;
 	r = url_read(c, &fn, &u);
@@ -142,7 +133,7 @@ LAMBDA_HANDLER(create_function_url_config, create_function_url_config_request, c
 				     .created = OPT_TIME(c->now_ms),
 				     .modified = OPT_TIME(c->now_ms),
 				     .cors = take_cors(c, in->cors),
-				     .mode = S("BUFFERED") };
+				     .mode = in->invoke_mode.p ? in->invoke_mode : S("BUFFERED") };
 	view(c, &u, &o);
 	*out = (struct lambda_create_function_url_config_response){ o.function_url, o.function_arn,  o.auth_type,
 								    o.cors,         o.creation_time, o.invoke_mode };
@@ -157,13 +148,12 @@ LAMBDA_HANDLER(update_function_url_config, update_function_url_config_request, u
 	int r = target(c, in->function_name, in->qualifier, &fn);
 
 	if (r == 0)
-		r = refuse_stream(c, in->invoke_mode);
-	if (r == 0)
 		r = url_read(c, &fn, &u);
 	if (r < 0)
 		return r == -ENOENT ? no_url(c) : r;
 	u.auth = in->auth_type.p ? in->auth_type : u.auth;
 	u.cors = in->cors ? take_cors(c, in->cors) : u.cors;
+	u.mode = in->invoke_mode.p ? in->invoke_mode : u.mode;
 	u.modified = OPT_TIME(c->now_ms);
 	view(c, &u, &o);
 	*out = (struct lambda_update_function_url_config_response){ o.function_url,  o.function_arn,       o.auth_type,  o.cors,
