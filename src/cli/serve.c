@@ -439,7 +439,7 @@ int serve(struct cli *c, const struct up_opts *o, int *shared_port, int ready_fd
 		if (ready_fd >= 0)
 			(void)close(ready_fd);
 		if (s.tls_checked && !finish_tls(&s))
-			r = cli_error("Move DIR/tls away; it is made anew, and clients need its ca.pem.",
+			r = cli_error("Remove DIR/tls/checked: the pair is looked at again, and made anew.",
 				      "the certificate in %s/tls cannot be used", o->data);
 		else
 			(void)wait_for_end(&s);

@@ -6,6 +6,7 @@
  * is killed, the kernel kills the child. */
 #include "cli/cli.h"
 #include <errno.h>
+#include <link.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -26,6 +27,22 @@ static pid_t start(struct cli *c, struct up_opts *o, int *port, int ready_fd, co
 		_exit(1);
 	(void)sigprocmask(SIG_SETMASK, old, NULL);
 	exit(serve(c, o, port, ready_fd));
+}
+
+/* Code and constants that starting touched, most of them the dynamic linker on behalf of libraries that only the child uses: they are
+ * given back, and read again from their files should they be needed. What can be written is left alone. */
+static int let_go(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+		uintptr_t from = (info->dlpi_addr + p->p_vaddr) & ~(page - 1), to = info->dlpi_addr + p->p_vaddr + p->p_memsz;
+
+		if (p->p_type == PT_LOAD && !(p->p_flags & PF_W))
+			(void)madvise((void *)from, to - from, MADV_DONTNEED);
+	}
+	return 0;
 }
 
 static void report(const char *data, pid_t pid, int status, bool again)
@@ -82,6 +99,7 @@ int supervise(struct cli *c, struct up_opts *o, int ready_fd)
 		if (ready_fd >= 0)
 			(void)close(ready_fd);
 		ready_fd = -1;
+		(void)dl_iterate_phdr(let_go, NULL);
 		status = watch(pid, &set, &stopped);
 		if (WIFEXITED(status))
 			return WEXITSTATUS(status);
