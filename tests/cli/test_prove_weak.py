@@ -2,11 +2,10 @@
 """`cloudkeep prove` on templates: one stack in which each resource has one weakness, each of which is caught or said; and one that is
 right and written in other ways, in which nothing is. Each is deployed and proved once."""
 import json
-import subprocess
 
 import pytest
 
-from test_prove import BINARY, EAST, TEMPLATE, broken, client, command, deploy, left_behind, prove, resources, untried
+from test_prove import EAST, TEMPLATE, broken, command, deploy, left_behind, prove, under_way, untried
 
 HEAD = """
 AWSTemplateFormatVersion: "2010-09-09"
@@ -306,16 +305,15 @@ def test_nothing_right_is_called_broken(cloud):
 def test_a_cloud_that_goes_away_breaks_no_promise(own_cloud):
     """What has no answer is not tried; and what could not be removed is said, and removed by a later run."""
     deploy(own_cloud, "base", TEMPLATE.read_text())
-    s3, bucket = client(own_cloud, "s3"), resources(own_cloud, "base")["DataBucket"]
-    p = subprocess.Popen([str(BINARY), "prove", "base", "--json", "--data", str(own_cloud.data)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while p.poll() is None and not s3.list_object_versions(Bucket=bucket).get("Versions"):
-        pass
-    own_cloud.kill()
-    out, err = p.communicate(timeout=60)
+    said = own_cloud.data.parent / "out", own_cloud.data.parent / "err"
+    with open(said[0], "w") as o, open(said[1], "w") as e:
+        p = under_way(own_cloud, stdout=o, stderr=e)
+        own_cloud.kill()
+        p.wait(60)
+    out, err = (f.read_text() for f in said)
     report = json.loads(out)
     assert p.returncode == 2 and broken(report) == set() and untried(report) and report["leftBehind"] > 0, out + err
     assert "once it is an hour old" in err
     own_cloud.start()
-    own_cloud.__dict__.pop("clients")
     assert command(own_cloud, "clock", "+2h").returncode == 0
     assert prove(own_cloud, "base")[0] == 0 and left_behind(own_cloud) == []

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* attack_iam.c - roles and parameters of the stack. Roles are asked for by those whom their trust policies do not name.
+/* attack_iam.c - roles, users, groups and parameters of the stack. Roles are asked for by those whom their trust policies do not name.
  * What a role may do is tried by a copy of it: the same policies as the live role has now, trusted by a user of ours,
  * since the roles themselves trust services. Acts beyond the declared policies aim at what exists already or ask for a
  * dry run, so that one that goes through harms nothing. */

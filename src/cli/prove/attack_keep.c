@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* attack_keep.c - deletion of what is protected, and the trail of all that was denied. */
+/* attack_keep.c - deletion of what is protected, the template that was given against the one that was deployed, and the trail of all
+ * that was denied. */
 #include "cli/prove/prove.h"
 
 #define TRAIL_PAGES_MAX 40
