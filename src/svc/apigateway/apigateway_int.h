@@ -43,8 +43,6 @@ int apigw_load_key(struct cloud *cl, struct store_txn *t, struct arena *a, struc
 int apigw_load_plan(struct store_txn *t, struct arena *a, struct str account, struct str key_id, struct str api, struct str stage,
 		    struct apigw_rec_usage_plan *ret);
 int apigw_load_account(struct store_txn *t, struct arena *a, struct str account, struct apigw_rec_account *ret); /* empty when never set */
-int apigw_load_certificate(struct store_txn *t, struct arena *a, struct str account, struct str id,
-			   struct apigw_rec_client_certificate *ret);
 /* Usage is kept a day: day is "YYYY-MM-DD" (UTC). used counts requests, extension is what UpdateUsage granted on top of the
  * quota (counted on the first day of the quota's period). */
 void apigw_usage_key(struct keybuf *k, struct str account, struct str plan, struct str key_id, struct str day);
@@ -174,8 +172,6 @@ int apigw_quota_left(struct store_txn *t, struct arena *a, struct str account, c
 int64_t apigw_period_start(const struct apigw_rec_quota *q, int64_t now_ms); /* of the period that now is in, UTC */
 
 /* --- certificates.c, tags.c --- */
-/* apigw_certificate_key: the private key (PEM) of a client certificate; wipe it after use. */
-int apigw_certificate_key(struct cloud *cl, struct arena *a, const struct apigw_rec_client_certificate *cert, struct str *ret);
 struct apigw_tagged { /* what can have tags, by the path in its ARN */
 	const struct apigw_kind *kind;
 	struct str a, b;

@@ -65,23 +65,6 @@ static int seal_key(struct call *c, struct str id, struct str pem, struct str *r
 	return r;
 }
 
-int apigw_certificate_key(struct cloud *cl, struct arena *a, const struct apigw_rec_client_certificate *cert, struct str *ret)
-{
-	size_t n = cert->sealed_key.n - SEAL_NONCE_BYTES - SEAL_TAG_BYTES;
-	uint8_t key[32], *out;
-	int r;
-
-	if (cert->sealed_key.n < SEAL_NONCE_BYTES + SEAL_TAG_BYTES)
-		return -EBADMSG;
-	out = arena_alloc(a, n + 1);
-	cloud_master_key(cl, "apigateway-certificate", key);
-	r = aes_gcm_open(key, (const uint8_t *)cert->sealed_key.p, cert->client_certificate_id,
-			 str_skip(cert->sealed_key, SEAL_NONCE_BYTES), out);
-	mem_wipe(key, sizeof key);
-	*ret = str_of((const char *)out, n);
-	return r;
-}
-
 APIGW_HANDLER(generate_client_certificate, generate_client_certificate_request, client_certificate)
 {
 	struct apigw_rec_client_certificate cert = { .description = in->description, .tags = in->tags };

@@ -169,15 +169,6 @@ int apigw_load_account(struct store_txn *t, struct arena *a, struct str account,
 	return r == -ENOENT ? 0 : r;
 }
 
-int apigw_load_certificate(struct store_txn *t, struct arena *a, struct str account, struct str id,
-			   struct apigw_rec_client_certificate *ret)
-{
-	struct keybuf k;
-
-	apigw_key(&k, account, "apigw.cert", id, STR_NONE);
-	return record_get(t, &apigw_records, APIGW_REC_CLIENT_CERTIFICATE, a, &k, ret);
-}
-
 void apigw_usage_key(struct keybuf *k, struct str account, struct str plan, struct str key_id, struct str day)
 {
 	apigw_key(k, account, "apigw.usage", plan, key_id);

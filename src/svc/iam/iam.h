@@ -19,9 +19,6 @@ int iam_role_find(struct store_txn *global, struct arena *a, struct str role_arn
 /* iam_principal_id gives the unique id of the user or role that an ARN names, for resource policies that must not go over to
  * a successor of the same name. -ENOENT: none; -EINVAL: not a user's or role's ARN. */
 int iam_principal_id(struct store_txn *global, struct arena *a, struct str principal, struct str *ret);
-/* iam_profile_find gives the instance profile of an account by name, and its role (ret_role->id absent: none). */
-int iam_profile_find(struct store_txn *global, struct arena *a, struct str account, struct str name, struct iam_rec_entity *ret,
-		     struct iam_rec_entity *ret_role);
 /* iam_trust_document is a role's trust policy as it counts now: principals that were deleted and made again under the
  * same name appear by their old id, which matches nobody. */
 struct str iam_trust_document(struct store_txn *global, struct arena *a, const struct iam_rec_entity *role);

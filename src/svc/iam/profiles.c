@@ -107,15 +107,3 @@ int iam_delete_instance_profile(struct call *c, const struct iam_delete_instance
 		return call_fail(c, &iam_err_delete_conflict, "Cannot delete entity, must remove roles from instance profile first.");
 	return iam_remove(c, IAM_PROFILE, &e);
 }
-
-int iam_profile_find(struct store_txn *global, struct arena *a, struct str account, struct str name, struct iam_rec_entity *ret,
-		     struct iam_rec_entity *ret_role)
-{
-	enum iam_kind kind;
-	int r = iam_get(global, a, account, IAM_PROFILE, name, ret);
-
-	*ret_role = (struct iam_rec_entity){ 0 };
-	if (r < 0 || !ret->role_id.p)
-		return r;
-	return iam_get_id(global, a, account, ret->role_id, &kind, ret_role);
-}
