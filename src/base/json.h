@@ -22,7 +22,7 @@ struct json {
 		struct json_member *members; /* JSON_OBJECT */
 	};
 	size_t n;        /* items or members */
-	size_t cap;      /* of what is built by json_add and json_push */
+	size_t cap;      /* of what is built by json_set and json_push */
 	const char *tag; /* YAML short form that made this value (reader of templates), else NULL */
 	uint32_t line;   /* 1-based line in the source text, 0 when built */
 };

@@ -118,7 +118,7 @@ static void flush(struct api_conn *c)
 		api_drop(c);
 }
 
-/* put_head_value keeps what could end a line out of a header. */
+/* put_header keeps what could end a line out of a header. */
 static void put_header(struct buf *b, const char *name, struct str v)
 {
 	if (!v.p)

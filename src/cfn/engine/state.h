@@ -86,7 +86,6 @@ void ask_key_bytes(struct cloud *cl, uint8_t key[32]); /* what signs these URLs 
 extern const struct cfn_type type_custom, type_wait_handle, type_wait, type_stack;
 const struct cfn_type *type_find(struct cloud *cl, struct str name); /* NULL: not known here */
 const struct cfn_property *type_property(const struct cfn_type *t, struct str name);
-bool type_has_attribute(const struct cfn_type *t, struct str name);
 /* type_check: are these properties the type's? 0, or -EINVAL with CloudFormation's sentence. */
 int type_check(struct arena *a, const struct cfn_type *t, const struct json *props, struct str *ret_err);
 /* type_replaces: must a change of the property replace the resource? props and old_props may be looked at. */

@@ -63,16 +63,6 @@ const struct cfn_property *type_property(const struct cfn_type *t, struct str na
 	return NULL;
 }
 
-bool type_has_attribute(const struct cfn_type *t, struct str name)
-{
-	if (t->open)
-		return true;
-	for (size_t i = 0; t->attributes && t->attributes[i]; i++)
-		if (str_is(name, t->attributes[i]))
-			return true;
-	return false;
-}
-
 int type_check(struct arena *a, const struct cfn_type *t, const struct json *props, struct str *ret_err)
 {
 	for (size_t i = 0; props && !t->open && i < props->n; i++)

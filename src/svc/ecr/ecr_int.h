@@ -20,13 +20,11 @@
 #include "gen_ecr.h"
 #include "gen_ecr_rec.h"
 
-#define ECR_REPOSITORIES_MAX 100000
 #define ECR_IMAGES_MAX 100000
 #define ECR_IMAGE_TAGS_MAX 1000
 #define ECR_TAGS_MAX 50
 #define ECR_LAYER_BYTES_MAX (52000ULL << 20)
 #define ECR_PART_BYTES_MIN (5 << 20)
-#define ECR_PART_BYTES_MAX (10 << 20)
 #define ECR_MANIFEST_BYTES_MAX (4 << 20)
 #define ECR_TOKEN_MS (12LL * 3600 * 1000)
 #define ECR_URL_MS (3600LL * 1000)

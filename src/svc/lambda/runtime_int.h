@@ -6,7 +6,6 @@
 
 #define LAMBDA_COUNT_SLOTS 1024
 #define LAMBDA_LIVES_MAX 4096
-#define LAMBDA_KEY_BYTES_MAX 256
 
 struct lambda_count { /* invocations under way of one function, or of the unreserved ones of an account */
 	struct lambda_count *next;
