@@ -286,11 +286,11 @@ static int run(struct cli *c)
 	catch_signals();
 	if (!c->n_args == !terraform_file)
 		return free(p), cli_usage(c, terraform_file ? "a stack or --terraform, not both" : "which stack? Or --terraform FILE");
+	if (template_file && terraform_file)
+		return free(p), cli_usage(c, "--template or --terraform, not both");
 	p->stack_name = terraform_file ? S("terraform") : str_c(c->args[0]);
 	p->run = random_from(&p->arena, S("abcdefghijklmnopqrstuvwxyz0123456789"), RUN_DIGITS);
 	p->declared_only = only_declared;
-	if (template_file && terraform_file)
-		return free(p), cli_usage(c, "--template or --terraform, not both");
 	if (template_file && r == 0) {
 		r = cli_read_file(&p->arena, template_file, &p->expected);
 		if (r < 0)
