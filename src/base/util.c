@@ -241,24 +241,15 @@ void xml_escape(struct buf *b, struct str s, bool attribute)
 
 /* --- log --- */
 
-static _Atomic int log_max = LOG_INFO;
-
-void log_set_level(enum log_level l)
-{
-	atomic_store(&log_max, (int)l);
-}
-
 void log_line(enum log_level l, const char *fmt, ...)
 {
-	static const char *const names[] = { "error", "warn", "info", "debug" };
+	static const char *const names[] = { "error", "warn", "info" };
 	char line[LOG_LINE_MAX], *text;
 	struct arena arena = { 0 };
 	size_t head, n;
 	va_list ap;
 	int r;
 
-	if ((int)l > atomic_load_explicit(&log_max, memory_order_relaxed))
-		return;
 	head = (size_t)snprintf(line, sizeof line, "%s %-5s ", time_iso_ms(&arena, clock_now_ms()).p, names[l]);
 	arena_done(&arena);
 	text = line + head;

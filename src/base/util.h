@@ -62,6 +62,5 @@ int aes_gcm_seal(const uint8_t key[32], const uint8_t nonce[12], struct str aad,
 int aes_gcm_open(const uint8_t key[32], const uint8_t nonce[12], struct str aad, struct str sealed, uint8_t *out); /* -EBADMSG */
 
 /* --- log: one line to standard error; never secrets --- */
-enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
-void log_set_level(enum log_level l);
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO };
 void log_line(enum log_level l, const char *fmt, ...) _printf_(2, 3);

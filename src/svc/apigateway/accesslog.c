@@ -30,7 +30,7 @@ struct stream {
 	struct region *region;
 	char *group;
 	char name[33];
-	bool made;
+	bool made, told; /* told: our own log has it that lines are lost */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -41,6 +41,7 @@ static pthread_t thread;
 static bool running, closing;
 static struct stream streams[STREAMS_MAX]; /* the thread's */
 static size_t n_streams;
+static bool full_told;
 
 static struct str group_of(const struct line *l)
 {
@@ -118,6 +119,7 @@ static void put(struct line **v, size_t n)
 	struct json *p = json_new(&a, JSON_OBJECT), *events = json_new(&a, JSON_ARRAY);
 	struct principal who = { 0 };
 	struct call_error error = { 0 };
+	bool *told;
 	int r = s ? as_role(v[0], &a, &who) : -ENOSPC;
 
 	qsort(v, n, sizeof(struct line *), by_time);
@@ -138,8 +140,11 @@ static void put(struct line **v, size_t n)
 		r = cloud_invoke_json(v[0]->cl, v[0]->region, &who, &facts, "logs", "PutLogEvents", p, &a, NULL, &error);
 	if (r < 0 && s)
 		s->made = false; /* the group may have been made again */
-	if (r < 0)
-		log_line(LOG_DEBUG, "access log: %zu lines not written to %.*s: %.*s", n, STR(group_of(v[0])), STR(error.message));
+	told = s ? &s->told : &full_told;
+	if (r < 0 && !*told)
+		log_line(LOG_WARN, "access log: lines to %.*s are lost: %.*s", STR(group_of(v[0])),
+			 STR(error.message.p ? error.message : str_c(strerror(-r))));
+	*told = r < 0;
 	arena_done(&a);
 }
 
