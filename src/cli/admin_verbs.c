@@ -24,7 +24,7 @@ static int do_status(struct admin_env *e, const struct json *q, struct arena *a,
 	struct region *all[REGIONS_MAX];
 	size_t n = cloud_regions(e->cloud, all, REGIONS_MAX);
 	struct json *j = json_new(a, JSON_OBJECT), *regions = json_new(a, JSON_ARRAY);
-	uint64_t us;
+	uint64_t us, put_off_us;
 
 	json_set_str(a, j, "account", cloud_account(e->cloud));
 	json_set_int(a, j, "pid", e->state->pid);
@@ -34,8 +34,9 @@ static int do_status(struct admin_env *e, const struct json *q, struct arena *a,
 	json_set_str(a, j, "started", str_c(e->state->started));
 	json_set_str(a, j, "time", time_iso(a, clock_now_ms()));
 	json_set_int(a, j, "clock_offset_ms", clock_offset_ms());
-	json_set_int(a, j, "answered", (int64_t)cloud_answered(e->cloud, &us));
+	json_set_int(a, j, "answered", (int64_t)cloud_answered(e->cloud, &us, &put_off_us));
 	json_set_int(a, j, "answered_us", (int64_t)us);
+	json_set_int(a, j, "put_off_us", (int64_t)put_off_us);
 	json_set(a, j, S("global"), region_counts(e->cloud, cloud_global_region(e->cloud), a));
 	for (size_t i = 0; i < n; i++) {
 		struct json *one = json_new(a, JSON_OBJECT);

@@ -70,6 +70,8 @@ void exchange_reply(struct exchange *x, struct wire_reply *w)
 	if (x->begun) {
 		x->cloud->answers++;
 		x->cloud->answer_us += (uint64_t)(clock_mono_us() - x->begun_us);
+		if (x->call.put_off_us)
+			x->cloud->put_off_us += (uint64_t)x->call.put_off_us;
 	}
 	release(x);
 	x->replied = true;

@@ -91,6 +91,7 @@ struct call {
 	void *also_arg;
 	struct call_park *park; /* set by call_park */
 	bool may_park;          /* set by whoever can wait */
+	int64_t put_off_us;     /* how long a look was put off until what it looks at is over; set by its handler */
 	void *memo;             /* the service's: what its resource hook has loaded, for the handler; reset before each run */
 };
 

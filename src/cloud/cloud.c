@@ -622,9 +622,10 @@ struct region *cloud_global_region(struct cloud *cl)
 	return &cl->global;
 }
 
-uint64_t cloud_answered(const struct cloud *cl, uint64_t *ret_us)
+uint64_t cloud_answered(const struct cloud *cl, uint64_t *ret_us, uint64_t *ret_put_off_us)
 {
 	*ret_us = cl->answer_us;
+	*ret_put_off_us = cl->put_off_us;
 	return cl->answers;
 }
 

@@ -59,8 +59,9 @@ struct region *cloud_region(struct cloud *cl, struct str name);          /* NULL
 int cloud_region_start(struct cloud *cl, struct str name);               /* creates it when new; -EINVAL: not a region's name */
 int cloud_region_stop(struct cloud *cl, struct str name);                /* calls to it get ServiceUnavailable until it starts */
 size_t cloud_regions(struct cloud *cl, struct region **ret, size_t max); /* known ones, up or not, by name */
-/* cloud_answered: how many API calls were answered since the start, and the sum of their durations in microseconds. */
-uint64_t cloud_answered(const struct cloud *cl, uint64_t *ret_us);
+/* cloud_answered: how many API calls were answered since the start, the sum of their durations in microseconds, and how much of that
+ * they spent until what they looked at was over (call.put_off_us). */
+uint64_t cloud_answered(const struct cloud *cl, uint64_t *ret_us, uint64_t *ret_put_off_us);
 const struct service *cloud_service(const struct cloud *cl, const char *name);
 void cloud_each_service(struct cloud *cl, void (*fn)(const struct service *s, void *arg), void *arg);
 

@@ -51,6 +51,7 @@ struct cloud {
 	bool run_wake, run_stop;
 	atomic_int in_flight;
 	atomic_uint_fast64_t answers, answer_us; /* API calls answered, and the time from the whole request to the answer */
+	atomic_uint_fast64_t put_off_us;         /* of that time */
 };
 
 /* region_up: a region that is pinned may be waited for by whoever stops it. */

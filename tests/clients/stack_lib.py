@@ -100,7 +100,7 @@ def change_set(cf, stack, name, body, kind, **kw):
 
 
 def command(cloud, *args):
-    subprocess.run([str(binary()), *args, "--data", str(cloud.data)], check=True, stdout=subprocess.DEVNULL)
+    return subprocess.run([str(binary()), *args, "--data", str(cloud.data)], check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def put(cloud, url, body, method="PUT"):

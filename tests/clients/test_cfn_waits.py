@@ -213,6 +213,8 @@ def test_a_look_at_a_change_waits_for_its_end(cloud, cf):
         assert settle(cf, arn)["StackStatus"] == "CREATE_COMPLETE"
         delete(cf, "w-look")
     assert "CREATE_COMPLETE" in first
+    now = json.loads(command(cloud, "status", "--json"))
+    assert 0 < now["put_off_us"] < now["answered_us"]
 
 
 def test_a_look_that_is_put_off_sees_what_others_do(cloud, cf):

@@ -160,14 +160,17 @@ static int describe_named(struct call *c, struct str name, struct cloudformation
 struct put_off {
 	struct engine_look look; /* first */
 	struct call_park *park;
+	int64_t since_us;
 };
 
 static int look_again(struct call *c, void *arg)
 {
 	const struct cloudformation_describe_stacks_input *in = c->in;
+	const struct put_off *p = arg;
 	struct cfn_rec_stack s;
 	int r;
 
+	c->put_off_us = clock_mono_us() - p->since_us;
 	if (!region_use(c->region))
 		return 0; /* what was seen before stands */
 	r = store_begin_read(c->region->store, &c->txn);
@@ -182,7 +185,7 @@ static int look_again(struct call *c, void *arg)
 
 static void looked(struct engine_look *l)
 {
-	call_unpark(((struct put_off *)l)->park, look_again, NULL);
+	call_unpark(((struct put_off *)l)->park, look_again, l);
 }
 
 CFN_HANDLER(describe_stacks, output)
@@ -199,7 +202,7 @@ CFN_HANDLER(describe_stacks, output)
 	if (r < 0 || status_is_final(s.status))
 		return r;
 	p = arena_new(c->arena, struct put_off);
-	*p = (struct put_off){ .look = { .stack = s.id, .done = looked }, .park = call_park(c) };
+	*p = (struct put_off){ .look = { .stack = s.id, .done = looked }, .park = call_park(c), .since_us = clock_mono_us() };
 	if (p->park && engine_look(&p->look))
 		return CALL_PARKED;
 	c->park = NULL;
