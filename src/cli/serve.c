@@ -287,7 +287,6 @@ static void listens(void *arg, struct http_server *http)
 
 	s->listener = (struct cloud_listener){ http, http_port(http), s->loopback };
 	cloud_set_listener(s->cloud, &s->listener);
-	cloud_set_port(s->cloud, s->listener.port);
 }
 
 static int start_http(struct serving *s)

@@ -543,11 +543,6 @@ int cloud_open(const struct cloud_opts *o, const struct service *const *services
 	return 0;
 }
 
-int cloud_run(struct cloud *cl)
-{
-	return runner_start(cl);
-}
-
 void cloud_close(struct cloud *cl)
 {
 	runner_stop(cl);
@@ -575,16 +570,6 @@ void cloud_close(struct cloud *cl)
 	free(cl);
 }
 
-void cloud_set_port(struct cloud *cl, int port)
-{
-	atomic_store(&cl->port, port);
-}
-
-int cloud_port(const struct cloud *cl)
-{
-	return atomic_load(&cl->port);
-}
-
 void cloud_drain(struct cloud *cl)
 {
 	for (size_t i = 0; i < cl->n_services; i++)
@@ -600,6 +585,13 @@ void cloud_set_listener(struct cloud *cl, const struct cloud_listener *l)
 const struct cloud_listener *cloud_listener(const struct cloud *cl)
 {
 	return atomic_load(&cl->listener);
+}
+
+int cloud_port(const struct cloud *cl)
+{
+	const struct cloud_listener *l = cloud_listener(cl);
+
+	return l ? l->port : 0;
 }
 
 struct str cloud_account(const struct cloud *cl)

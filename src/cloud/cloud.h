@@ -30,14 +30,10 @@ struct cloud_opts {
 	bool no_sync;                     /* benchmarks only */
 };
 int cloud_open(const struct cloud_opts *o, const struct service *const *services, struct cloud **ret);
-/* cloud_run begins the timed jobs, and with them what a crash cut short; they give out addresses: once the port is told. -EAGAIN. */
+/* cloud_run begins the timed jobs, and with them what a crash cut short; they give out addresses: once the listener is set. -EAGAIN. */
 int cloud_run(struct cloud *cl);
 void cloud_close(struct cloud *cl);          /* jobs finish their step, stores close */
 extern const struct http_handler cloud_http; /* its arg must be set to the struct cloud */
-
-/* The port that clients reach this cloud on, told by whoever listens; 0: not known. For URLs that the cloud gives out. */
-void cloud_set_port(struct cloud *cl, int port);
-int cloud_port(const struct cloud *cl);
 
 void cloud_drain(struct cloud *cl); /* before the listeners stop: services let go what calls wait for */
 struct http_server;
@@ -48,7 +44,8 @@ struct cloud_listener { /* where clients reach this cloud */
 };
 void cloud_set_listener(struct cloud *cl, const struct cloud_listener *l); /* once it listens; l lives as long as the cloud */
 const struct cloud_listener *cloud_listener(const struct cloud *cl);       /* NULL: nobody listens yet */
-struct str cloud_account(const struct cloud *cl);                          /* the account made at first start, 12 digits */
+int cloud_port(const struct cloud *cl);           /* the listener's, for URLs that the cloud gives out; 0: nobody listens yet */
+struct str cloud_account(const struct cloud *cl); /* the account made at first start, 12 digits */
 const char *cloud_dir(const struct cloud *cl);
 /* cloud_master_key derives 32 bytes for a purpose ("kms", "iam-secret", "s3") from the master key (HKDF-SHA256). */
 void cloud_master_key(const struct cloud *cl, const char *purpose, uint8_t out[32]);

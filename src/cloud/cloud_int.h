@@ -31,7 +31,6 @@ struct cloud {
 	const struct service_model *models[CLOUD_SERVICES_MAX];
 	size_t n_services;
 	const char *const *host_suffixes;
-	atomic_int port;
 	bool no_sync;
 	const struct identity *identity;
 	_Atomic(const struct cloud_listener *) listener;
@@ -124,6 +123,5 @@ void trail_flush(struct trail *t);
 bool trail_full(struct trail *t);            /* it cannot be written, and little more can be kept: no call may go unrecorded */
 void trail_call(struct call *c, int result); /* appends the CloudTrail record of a finished call */
 
-/* --- runner.c --- */
-int runner_start(struct cloud *cl);
+/* --- runner.c: cloud_run begins it --- */
 void runner_stop(struct cloud *cl);

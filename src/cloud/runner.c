@@ -118,7 +118,7 @@ static void *runner(void *arg)
 	}
 }
 
-int runner_start(struct cloud *cl)
+int cloud_run(struct cloud *cl)
 {
 	pthread_mutex_init(&cl->run_lock, NULL);
 	pthread_cond_init(&cl->run_cond, NULL);

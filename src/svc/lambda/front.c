@@ -56,8 +56,7 @@ static struct str code_signature(struct cloud *cl, struct arena *a, struct str r
 
 struct str lambda_code_url(struct call *c, struct str file)
 {
-	const struct cloud_listener *l = cloud_listener(c->cloud);
-	struct str host = c->http && c->http->host.n ? c->http->host : str_printf(c->arena, "localhost:%d", l ? l->port : 0);
+	struct str host = c->http && c->http->host.n ? c->http->host : str_printf(c->arena, "localhost:%d", cloud_port(c->cloud));
 	struct str expires = str_printf(c->arena, "%lld", (long long)(c->now_ms + CODE_LINK_MS));
 
 	return str_printf(c->arena, "%s://%.*s" CODE_PATH "%.*s/%.*s/%.*s/%.*s", c->http && !c->http->tls ? "http" : "https", STR(host),
