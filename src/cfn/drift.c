@@ -66,7 +66,7 @@ static bool nothing(const struct json *j)
 /* --- scalars --- */
 static bool root_of(struct str account, struct str arn)
 {
-	struct str tail = str_of(":root", 5);
+	struct str tail = S(":root");
 
 	return account.n == 12 && arn.n > account.n + tail.n && str_ends(arn, tail) &&
 	       str_eq(str_of(arn.p + arn.n - tail.n - account.n, account.n), account);

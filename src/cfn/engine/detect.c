@@ -9,7 +9,6 @@
 #include <errno.h>
 
 #define DETECTORS_MAX 4
-#define RETRY_SECONDS 5
 
 /* --- the stack --- */
 static void add_secret(struct arena *a, struct str_list *l, size_t *cap, struct str s)
@@ -499,17 +498,6 @@ static int detect(struct detector *d)
 	return r;
 }
 
-/* Under the lock. */
-static void wait_retry(void)
-{
-	struct timespec until;
-
-	(void)clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += RETRY_SECONDS;
-	while (!run_stopping() && pthread_cond_timedwait(&detectors.cond, &detectors.lock, &until) == 0)
-		continue;
-}
-
 /* Under the lock, which is given up while it detects. */
 static void work(struct detector *d)
 {
@@ -524,7 +512,7 @@ static void work(struct detector *d)
 			continue;
 		log_line(LOG_ERROR, "%.*s: drift detection %.*s: %s; it will be tried again", STR(d->region->name), STR(d->id),
 			 strerror(-r));
-		wait_retry();
+		run_pause(&detectors.cond, &detectors.lock);
 		d->again = true;
 	} while (d->again && !run_stopping());
 }

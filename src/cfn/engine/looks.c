@@ -102,13 +102,10 @@ void looks_over(struct str stack)
 
 void looks_close(void)
 {
-	struct engine_look *taken;
-
 	pthread_mutex_lock(&looks.lock);
 	looks.closed = true;
-	taken = take(STR_NONE);
 	pthread_mutex_unlock(&looks.lock);
-	answer(taken);
+	looks_over(STR_NONE);
 }
 
 void looks_open(void)

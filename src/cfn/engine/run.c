@@ -278,16 +278,14 @@ static int run_phases(struct run *u)
 	}
 }
 
-static void wait_retry(void)
+void run_pause(pthread_cond_t *cond, pthread_mutex_t *lock)
 {
 	struct timespec until;
 
 	(void)clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += RETRY_SECONDS;
-	pthread_mutex_lock(&engine.lock);
-	while (!run_stopping() && pthread_cond_timedwait(&engine.cond, &engine.lock, &until) == 0)
+	while (!run_stopping() && pthread_cond_timedwait(cond, lock, &until) == 0)
 		continue;
-	pthread_mutex_unlock(&engine.lock);
 }
 
 static struct run *take_queued(void);
@@ -306,7 +304,9 @@ static void *run_main(void *arg)
 		log_line(LOG_ERROR, "%.*s: stack operation %.*s: %s; it will be tried again", STR(u->region->name), STR(u->op_id),
 			 strerror(-r));
 		u->resumed = true;
-		wait_retry();
+		pthread_mutex_lock(&engine.lock);
+		run_pause(&engine.cond, &engine.lock);
+		pthread_mutex_unlock(&engine.lock);
 		if (run_stopping())
 			break;
 	}

@@ -123,5 +123,7 @@ void looks_open(void);             /* after looks_close: its thread has ended, a
 
 /* --- run.c --- */
 bool run_thread(void *(*fn)(void *), void *arg); /* detached; false: there is none */
+/* run_pause waits, under the lock, until what went wrong may be tried again; shorter when the engine stops and cond is told. */
+void run_pause(pthread_cond_t *cond, pthread_mutex_t *lock);
 bool run_stopping(void);
 bool run_thread(void *(*fn)(void *), void *arg); /* detached, with a small stack */
