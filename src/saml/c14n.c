@@ -43,34 +43,39 @@ static void escape(struct buf *b, struct str s, bool attribute)
 	}
 }
 
+static const struct saml_ns *declaration(const struct saml_ns *v, size_t n, struct str prefix)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(v[i].prefix, prefix))
+			return &v[i];
+	return NULL;
+}
+
 /* What a prefix means at an element; absent: nothing. The default namespace is none where nobody has declared it. */
 static struct str meaning(const struct saml_node *n, struct str prefix)
 {
-	for (; n; n = n->parent)
-		for (size_t i = 0; i < n->n_ns; i++)
-			if (str_eq(n->ns[i].prefix, prefix))
-				return n->ns[i].uri;
-	return prefix.n ? STR_NONE : S("");
+	const struct saml_ns *d = NULL;
+
+	for (; n && !d; n = n->parent)
+		d = declaration(n->ns, n->n_ns, prefix);
+	return d ? d->uri : prefix.n ? STR_NONE : S("");
 }
 
 static struct str written(const struct scope *s, struct str prefix)
 {
-	for (; s; s = s->up)
-		for (size_t i = 0; i < s->n; i++)
-			if (str_eq(s->v[i].prefix, prefix))
-				return s->v[i].uri;
-	return prefix.n ? STR_NONE : S("");
+	const struct saml_ns *d = NULL;
+
+	for (; s && !d; s = s->up)
+		d = declaration(s->v, s->n, prefix);
+	return d ? d->uri : prefix.n ? STR_NONE : S("");
 }
 
 static void want(struct saml_ns *v, size_t *n, const struct saml_node *e, const struct scope *around, struct str prefix)
 {
 	struct str uri = meaning(e, prefix), before = written(around, prefix);
 
-	if (str_is(prefix, "xml") || !uri.p || (before.p && str_eq(uri, before)))
+	if (str_is(prefix, "xml") || !uri.p || (before.p && str_eq(uri, before)) || declaration(v, *n, prefix))
 		return;
-	for (size_t i = 0; i < *n; i++)
-		if (str_eq(v[i].prefix, prefix))
-			return;
 	v[(*n)++] = (struct saml_ns){ prefix, uri };
 }
 
