@@ -293,7 +293,8 @@ static void test_batch_full(void **state)
 struct pair_reader {
 	struct store *s;
 	atomic_bool *stop;
-	int reads, torn;
+	atomic_int reads;
+	int torn;
 };
 
 static int pair_write(struct store_txn *t, void *arg)
@@ -315,10 +316,18 @@ static void *pair_main(void *arg)
 			break;
 		if (store_get(t, S("pair/a"), &a) < 0 || store_get(t, S("pair/b"), &b) < 0 || !str_eq(a, b))
 			p->torn++;
-		p->reads++;
+		atomic_fetch_add(&p->reads, 1);
 		store_end(t);
 	}
 	return NULL;
+}
+
+static bool all_have_read(struct pair_reader p[4])
+{
+	for (int i = 0; i < 4; i++)
+		if (atomic_load(&p[i].reads) == 0)
+			return false;
+	return true;
 }
 
 static void test_readers_and_writer(void **state)
@@ -334,7 +343,8 @@ static void test_readers_and_writer(void **state)
 		p[i] = (struct pair_reader){ .s = s, .stop = &stop };
 		pthread_create(&threads[i], NULL, pair_main, &p[i]);
 	}
-	for (int i = 0; i < 500; i++) {
+	/* A busy machine may start a reader late: there are writes until each of them has come to read. */
+	for (int i = 0; i < 500 || (i < 100000 && !all_have_read(p)); i++) {
 		snprintf(v, sizeof v, "%d", i);
 		assert_int_equal(store_write(s, pair_write, v), 0);
 	}
@@ -342,7 +352,7 @@ static void test_readers_and_writer(void **state)
 	for (int i = 0; i < 4; i++) {
 		pthread_join(threads[i], NULL);
 		assert_int_equal(p[i].torn, 0);
-		assert_true(p[i].reads > 0);
+		assert_true(atomic_load(&p[i].reads) > 0);
 	}
 }
 
